@@ -1,0 +1,71 @@
+# make · make demo · make test · make bench · make install · make ft.h
+# SAN=1 builds with address and undefined-behaviour sanitizers, SAN=thread with ThreadSanitizer.
+
+CC ?= cc
+CFLAGS ?= -O2 -g
+WARN = -Wall -Wextra -Wconversion -Wshadow -Wno-sign-conversion
+PREFIX ?= /usr/local
+SHARED ?= ../shared/data
+
+ifeq ($(SAN),1)
+SANITIZE = -fsanitize=address,undefined -fno-sanitize-recover=all -fno-omit-frame-pointer
+else ifeq ($(SAN),thread)
+SANITIZE = -fsanitize=thread
+endif
+BUILD = build$(if $(SAN),/san-$(SAN))
+ALL_CFLAGS = -std=c99 $(WARN) $(CFLAGS) $(SANITIZE)
+
+# The one list of rooms stands at the end of src/ft.h.
+ROOMS := $(shell sed -n 's/^\#include "\(.*\.c\)"$$/src\/\1/p' src/ft.h)
+HEADERS := src/ft.h $(wildcard src/*/*.h)
+OBJECTS := $(ROOMS:src/%.c=$(BUILD)/%.o)
+TESTS := $(wildcard tests/*.c)
+TEST_OBJECTS := $(TESTS:tests/%.c=$(BUILD)/tests/%.o)
+
+.PHONY: all demo test bench install clean
+.DELETE_ON_ERROR:
+
+all: $(BUILD)/ft
+
+ft.h: $(ROOMS) $(HEADERS) src/tools/amalgamate.c
+	@mkdir -p build
+	$(CC) -O1 -o build/amalgamate src/tools/amalgamate.c
+	build/amalgamate src/ft.h build/ft.h.new
+	mv build/ft.h.new ft.h
+
+$(BUILD)/ft: runner.c ft.h
+	@mkdir -p $(@D)
+	$(CC) $(ALL_CFLAGS) -o $@ runner.c -lpthread
+
+# The rooms as separate objects: catches a missing include, and lets the tests see inside.
+$(BUILD)/%.o: src/%.c $(HEADERS)
+	@mkdir -p $(@D)
+	$(CC) $(ALL_CFLAGS) -c -o $@ $<
+
+$(BUILD)/tests/%.o: tests/%.c $(wildcard tests/*.h) $(HEADERS)
+	@mkdir -p $(@D)
+	$(CC) $(ALL_CFLAGS) -c -o $@ $<
+
+$(BUILD)/run-tests: $(OBJECTS) $(TEST_OBJECTS)
+	$(CC) $(ALL_CFLAGS) -o $@ $^ -lpthread
+
+test: $(BUILD)/ft $(BUILD)/run-tests
+	FT_BUILD=$(BUILD) FT_SHARED=$(SHARED) $(BUILD)/run-tests $(ONLY)
+
+# Until the project has trained models of its own (see CHANGELOG.md): a story model, if it is there.
+MODEL ?= $(abspath $(wildcard $(SHARED)/models/stories260K.gguf))
+$(BUILD)/demo_files: tests/demo/demo_files.c tests/tiny.c tests/tiny.h $(OBJECTS)
+	$(CC) $(ALL_CFLAGS) -o $@ $(filter %.c %.o,$^) -lpthread
+
+demo: $(BUILD)/ft $(BUILD)/demo_files
+	@mkdir -p $(BUILD)/demo
+	$(BUILD)/demo_files $(BUILD)/demo $(MODEL)
+	$(BUILD)/ft compare $(BUILD)/demo/job.json || [ $$? -le 2 ]
+
+install: $(BUILD)/ft ft.h
+	mkdir -p $(DESTDIR)$(PREFIX)/bin $(DESTDIR)$(PREFIX)/include
+	cp $(BUILD)/ft $(DESTDIR)$(PREFIX)/bin/ft
+	cp ft.h $(DESTDIR)$(PREFIX)/include/ft.h
+
+clean:
+	rm -rf build

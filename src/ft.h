@@ -1,0 +1,488 @@
+/* ft.h - judge a tuned model without a cloud.  One header, C99, nothing beyond libc and pthreads.
+
+   WHAT IT IS
+     ft loads a language model (GGUF) and its LoRA adapters, runs the base and its candidates side by
+     side on the same rows, scores the answers with built-in deterministic evaluators, and says per
+     cohort: ship, block, or not enough data.  The same job gives the same bits on every machine.
+
+   DO THIS
+         #define FT_IMPLEMENTATION
+         #include "ft.h"
+     in exactly one C or C++ file, and plain  #include "ft.h"  in the others.  Link with -lpthread.
+
+   A COMPLETE PROGRAM
+         #define FT_IMPLEMENTATION
+         #include "ft.h"
+         #include <stdio.h>
+
+         int main(int argc, char **argv) {
+             ft_error err = {0};
+             ft_job *job = ft_job_load(argc > 1 ? argv[1] : "job.json", NULL, &err);
+             ft_result *result = job ? ft_compare(job, NULL, &err) : NULL;
+             if (result) printf("%s %s\n", ft_verdict_name(ft_result_verdict(result)),
+                                ft_result_digest(result));
+             else fprintf(stderr, "%s: %s\n", err.where, err.message);
+             int code = result ? (int)ft_result_verdict(result) : ft_status_exit_code(err.code);
+             ft_result_free(result);
+             ft_job_free(job);
+             return code;
+         }
+
+   WHAT IT DOES NOT DO
+     It does not train, it does not download, it calls no other program, and it keeps no hidden state:
+     no global variables, no printing, no exit.  It holds no opinion about which metric matters.
+
+   LIMITS OF THIS VERSION
+     Little-endian POSIX systems with IEEE floats, gcc or clang.  Architecture "llama" (with experts),
+     weights F32 F16 BF16 Q8_0 Q4_0, tokenizer SPM ("llama"), GGUF v2/v3 in one file, LoRA adapters
+     as GGUF.  Prompts are sent as they stand (no chat templates yet).  A gate compares point
+     differences of means (no confidence bounds yet).
+
+   THE MANUAL: ERRORS, MEMORY, THREADS
+     Every call that can fail returns an ft_status, or NULL where it makes something, and fills the
+     optional ft_error with a code, a message and a place ("rows.jsonl:17").  Nothing is half made: a
+     call that fails leaves no object behind.  Handles are freed by their own _free function, which
+     accepts NULL.  Descriptor structs may be {0} (all defaults) or the pointer NULL.
+     Different handles may be used from different threads at once.  One handle is used by one thread
+     at a time, except ft_model, ft_adapter, ft_evaluator and ft_row, which nothing changes once they
+     are made and which any number of threads and sessions may share.  A model outlives its adapters
+     and sessions, an adapter the sessions that use it.
+
+   THE MANUAL: ARITHMETIC
+     Results depend on the file, the tokens and the settings alone: never on the instruction set, the
+     number of threads, the batch, or how a prompt was cut.  To that end every float operation has one
+     order.  A product and a sum are two roundings (never a fused multiply-add); exp, log, sin, cos,
+     reciprocal and square root are built here from + - * and integer operations; integer dot products
+     are exact.  In short:
+       quantised weights   activations become int8 in blocks of 32 (scale = amax/127, half to even);
+                           per block  acc += (ws * xs) * (float)isum,  blocks ascending within chunks
+                           of 512 inputs, chunk sums added ascending
+       float weights       64 partial sums, element k to partial k mod 64 ascending, then a halving
+                           tree 32, 16, 8, 4, 2, 1; RMS norms and softmax sums use the same order
+       attention           score: over d ascending; softmax online over tiles of 64 keys aligned to
+                           absolute positions, within chunks of 1024; values: over keys ascending;
+                           chunks combined ascending
+       ties                lowest index first
+       random numbers      Philox4x32-10 keyed by (seed, row, variant, position)
+     The environment variable FT_ISA (scalar, avx2) forces a code path for tests. */
+#ifndef FT_H
+#define FT_H
+
+#if defined(FT_IMPLEMENTATION) && !defined(__APPLE__)
+#if defined(__STRICT_ANSI__) && defined(_FEATURES_H) && !defined(__USE_XOPEN2K8)
+#error "ft: include ft.h before the system headers where FT_IMPLEMENTATION is defined, or use -std=gnu99"
+#elif !defined(_POSIX_C_SOURCE) && !defined(_GNU_SOURCE)
+#define _POSIX_C_SOURCE 200809L
+#endif
+#endif
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+#define FT_VERSION "0.1.0"
+
+/* ---------------------------------------------------------------------------------------- errors */
+
+/* Every status there is: name, exit code of the command `ft`, and what it means. */
+#define FT_STATUS_LIST(X)                                                                      \
+    X(FT_OK, 0, "ok")                                                                          \
+    X(FT_ERR_ARGUMENT, 3, "an argument is wrong")                                              \
+    X(FT_ERR_NOT_FOUND, 3, "a file does not exist or may not be read")                         \
+    X(FT_ERR_FORMAT, 3, "a file is malformed")                                                 \
+    X(FT_ERR_UNSUPPORTED, 3, "a file or job is well formed but asks for what ft does not have") \
+    X(FT_ERR_MISMATCH, 3, "an adapter does not belong to this model")                          \
+    X(FT_ERR_TOKEN, 3, "a token id is outside the vocabulary")                                 \
+    X(FT_ERR_CONTEXT, 3, "more tokens than the context holds")                                 \
+    X(FT_ERR_JOB, 3, "the job file asks for something impossible")                             \
+    X(FT_ERR_DATA, 3, "a row of the data is wrong")                                            \
+    X(FT_ERR_LIMIT, 3, "a declared maximum or the caller's buffer is too small")               \
+    X(FT_ERR_NUMERIC, 4, "the model computed an infinity or a NaN")                            \
+    X(FT_ERR_FLOAT_MODE, 4, "the program changed rounding or flushes subnormals to zero")      \
+    X(FT_ERR_MEMORY, 4, "out of memory")                                                       \
+    X(FT_ERR_IO, 4, "reading or writing failed")                                               \
+    X(FT_ERR_THREAD, 4, "a thread could not be started")                                       \
+    X(FT_ERR_CANCELLED, 4, "a callback asked to stop")
+
+typedef enum ft_status {
+#define FT_STATUS_ENUM(name, exit_code, text) name,
+    FT_STATUS_LIST(FT_STATUS_ENUM)
+#undef FT_STATUS_ENUM
+    FT_STATUS_COUNT
+} ft_status;
+
+/* What went wrong and where: a file, "file:line", "file: field", or "" where no place applies. */
+typedef struct ft_error {
+    ft_status code;
+    char message[384];
+    char where[384];
+} ft_error;
+
+const char *ft_status_name(ft_status status); /* "FT_ERR_FORMAT" */
+const char *ft_status_text(ft_status status); /* "a file is malformed" */
+int ft_status_exit_code(ft_status status);    /* 0, 3 or 4 */
+
+/* ---------------------------------------------------------------------------------------- memory */
+
+/* Where memory comes from.  All three functions are given, or the struct is {0}: malloc, realloc,
+   free.  `alloc` and `resize` may return NULL; ft then fails with FT_ERR_MEMORY.  The functions must
+   be callable from any thread.  Handles keep a copy of the struct. */
+typedef struct ft_allocator {
+    void *user;
+    void *(*alloc)(void *user, size_t size);
+    void *(*resize)(void *user, void *memory, size_t size);
+    void (*release)(void *user, void *memory);
+} ft_allocator;
+
+/* A whole file with a NUL after it, by malloc: the caller frees it.  NULL on failure. */
+char *ft_read_file(const char *path, size_t *n_bytes, ft_error *err);
+
+/* Receives bytes as they are made; returns 0 to go on, anything else to stop (FT_ERR_CANCELLED). */
+typedef int (*ft_write_fn)(void *user, const char *bytes, size_t n);
+
+/* ----------------------------------------------------------------------------------------- model */
+
+typedef struct ft_model ft_model;
+typedef struct ft_adapter ft_adapter;
+typedef struct ft_session ft_session;
+
+/* Defaults ({0}): malloc; weights and vocabulary. */
+typedef struct ft_model_desc {
+    ft_allocator allocator;
+    bool vocab_only; /* read metadata and tokenizer alone; the file may hold no tensors */
+} ft_model_desc;
+
+/* Loads a GGUF file.  The file is mapped, not copied, and must not change while the model lives.
+   Every size in it is checked before use.  NULL on failure. */
+ft_model *ft_model_load(const char *path, const ft_model_desc *desc, ft_error *err);
+void ft_model_free(ft_model *model);
+
+/* Strings live as long as the model. */
+typedef struct ft_model_info {
+    const char *architecture;    /* "llama" */
+    const char *name;            /* general.name, or "" */
+    uint64_t n_params;           /* weights in all tensors */
+    int n_layers, n_embd, n_heads, n_kv_heads, head_dim, n_ff, n_vocab;
+    int n_experts, n_experts_used; /* 0 without experts */
+    int n_ctx;                   /* positions the model was made for */
+    const char *tokenizer;       /* tokenizer.ggml.model, "" if the file has none */
+    bool can_tokenize;           /* this version has that tokenizer */
+    int bos, eos;                /* token ids, -1 if none */
+    bool add_bos, add_eos;
+    bool has_chat_template;
+} ft_model_info;
+ft_model_info ft_model_get_info(const ft_model *model);
+
+/* Loads a LoRA adapter (GGUF) for `model`: each of its tensors must find its weight there with the
+   right shape, else FT_ERR_MISMATCH.  Factors are kept as F32. */
+ft_adapter *ft_adapter_load(const ft_model *model, const char *path, ft_error *err);
+void ft_adapter_free(ft_adapter *adapter);
+
+/* What a file is, as text or (json) as one JSON object: GGUF models, vocabularies and adapters. */
+ft_status ft_info(const char *path, bool json, ft_write_fn write, void *user, ft_error *err);
+
+/* One tensor of a GGUF file, decoded to little-endian float32, row-major. */
+ft_status ft_info_tensor(const char *path, const char *tensor, ft_write_fn write, void *user,
+                         ft_error *err);
+
+/* ----------------------------------------------------------------------------------------- tokens */
+
+enum {
+    FT_TOKENIZE_DEFAULT = 0,       /* BOS and EOS as the file says; text is only text */
+    FT_TOKENIZE_PLAIN = 1,         /* never add BOS or EOS */
+    FT_TOKENIZE_PARSE_SPECIAL = 2  /* spellings of control tokens in the text become those tokens */
+};
+
+/* Text (UTF-8; other bytes are kept as byte tokens) to ids.  *n receives the number of ids; if that is
+   more than `cap`, nothing is written and the status is FT_ERR_LIMIT.  3 * n_bytes + 3 always suffices. */
+ft_status ft_tokenize(const ft_model *model, const char *text, size_t n_bytes, unsigned flags,
+                      int32_t *tokens, size_t cap, size_t *n, ft_error *err);
+
+/* Text to ids, written as a JSON array and a line end; and the same for the "text" of every row of a
+   JSONL file. */
+ft_status ft_write_tokens(const ft_model *model, const char *text, size_t n_bytes, unsigned flags,
+                          ft_write_fn write, void *user, ft_error *err);
+ft_status ft_write_tokens_of_rows(const ft_model *model, const char *path, unsigned flags,
+                                  ft_write_fn write, void *user, ft_error *err);
+
+/* Ids to text: the pieces joined; control tokens give nothing.  Same rule for `cap`; no NUL is added. */
+ft_status ft_detokenize(const ft_model *model, const int32_t *tokens, size_t n_tokens, char *text,
+                        size_t cap, size_t *n, ft_error *err);
+
+/* --------------------------------------------------------------------------------------- session */
+
+typedef enum ft_kv_type { FT_KV_F16 = 0, FT_KV_F32 = 1 } ft_kv_type;
+
+/* Defaults ({0}): as many threads as processors, the model's own context, F16 cache, 512 tokens a
+   pass, 32 sequences decoded together. */
+typedef struct ft_session_desc {
+    int threads;       /* including the calling one, at most 256 */
+    int n_ctx;         /* positions per sequence */
+    ft_kv_type kv;     /* type of cached keys and values */
+    int max_batch;     /* tokens computed in one pass; bounds scratch memory, not results */
+    int max_sequences; /* sequences that ft_session_generate runs at a time */
+} ft_session_desc;
+
+/* A place to run sequences of one model; owns its threads and caches.  Allocates as the model does. */
+ft_session *ft_session_create(const ft_model *model, const ft_session_desc *desc, ft_error *err);
+void ft_session_free(ft_session *session);
+
+/* One adapter at a strength; the effective factor is scale * alpha / rank. */
+typedef struct ft_adapter_use {
+    const ft_adapter *adapter;
+    float scale;
+} ft_adapter_use;
+
+/* Adds a variant: the base with these adapters on it, applied in order.  Variant 0 is the base alone.
+   A scale of 0 is the base bit for bit. */
+ft_status ft_session_add_variant(ft_session *session, const ft_adapter_use *uses, int n_uses,
+                                 int *variant, ft_error *err);
+
+/* The same from files: each of `specs` (n_specs) is "FILE" or "FILE:SCALE" (a number after the last
+   colon).  The session owns these adapters. */
+ft_status ft_session_load_variant(ft_session *session, const char *const *specs, int n_specs,
+                                  int *variant, ft_error *err);
+
+/* Opens an empty sequence; ids of closed ones are used again. */
+ft_status ft_session_open(ft_session *session, int variant, int *sequence, ft_error *err);
+void ft_session_close(ft_session *session, int sequence);
+
+/* Tokens to append to a sequence, and where the logits go (the caller's buffers, or NULL). */
+typedef struct ft_feed {
+    int sequence;
+    const int32_t *tokens; /* (n_tokens) */
+    int n_tokens;
+    float *last_logits;    /* (n_vocab) after the last token, or NULL */
+    float *all_logits;     /* (n_tokens, n_vocab), or NULL */
+} ft_feed;
+
+/* Appends tokens to several sequences in one batch, each under its own variant; a sequence appears at
+   most once.  Checks everything before it changes anything; after FT_ERR_NUMERIC or FT_ERR_MEMORY the
+   sequences named have undefined content and should be closed. */
+ft_status ft_session_decode(ft_session *session, const ft_feed *feeds, int n_feeds, ft_error *err);
+
+/* Feeds tokens to a fresh sequence and writes the logits of every position: little-endian float32,
+   (n_tokens, n_vocab). */
+ft_status ft_session_write_logits(ft_session *session, int variant, const int32_t *tokens, int n_tokens,
+                                  ft_write_fn write, void *user, ft_error *err);
+
+/* Defaults ({0}): greedy. */
+typedef struct ft_sampling {
+    float temperature; /* 0 = greedy */
+    int top_k;         /* keep the k most likely, 0 = all */
+    float top_p;       /* then the smallest set with this probability, 0 or 1 = all */
+    float min_p;       /* then those with at least min_p times the best one's probability, 0 = all */
+    uint64_t seed;
+} ft_sampling;
+
+/* What a random draw depends on, beside the seed: nothing else does. */
+typedef struct ft_draw {
+    uint64_t row, variant;
+    uint32_t position;
+} ft_draw;
+
+/* Picks a token from logits (n_vocab).  Filters apply in the order of the struct, before the
+   temperature.  Ties go to the lower id.  scratch: (n_vocab) floats of the caller's.  Greedy if the
+   temperature is 0 (sampling, draw and scratch may then be NULL).  Thread-safe; -1 if n_vocab < 1. */
+int ft_sample(const float *logits, int n_vocab, const ft_sampling *sampling, const ft_draw *draw,
+              float *scratch);
+
+/* Defaults: 128 tokens, greedy.  The prompt is given as ids, or as text (then `prompt` is NULL). */
+typedef struct ft_request {
+    int variant;
+    const int32_t *prompt; /* (n_prompt), at least one */
+    int n_prompt;
+    const char *text;      /* (text_len) bytes, tokenized with `flags` (FT_TOKENIZE_...) */
+    size_t text_len;
+    unsigned flags;
+    int max_tokens;
+    ft_sampling sampling;
+    uint64_t row, variant_key; /* of the random draws */
+    const char *const *stops;  /* (n_stops) strings that end the text and are cut from it */
+    int n_stops;
+} ft_request;
+
+typedef enum ft_finish {
+    FT_FINISH_END,   /* an end-of-generation token */
+    FT_FINISH_STOP,  /* a stop string */
+    FT_FINISH_LENGTH /* max_tokens reached */
+} ft_finish;
+
+typedef struct ft_completion {
+    int32_t *tokens; /* (n_tokens), without the prompt and the end token */
+    int n_tokens;
+    char *text;      /* UTF-8 as the model made it, NUL after text_len bytes */
+    size_t text_len;
+    ft_finish finish;
+} ft_completion;
+
+/* Optional callbacks; `done` and `text` return 0 to go on. */
+typedef struct ft_generate_hooks {
+    void *user;
+    int (*done)(void *user, int request);                             /* a request has finished */
+    int (*text)(void *user, int request, const char *bytes, size_t n); /* whole characters, as made */
+} ft_generate_hooks;
+
+/* Runs all requests, many together, and fills out[n_requests]; on failure nothing is kept.  A prompt
+   that leaves no room for max_tokens is FT_ERR_CONTEXT, before anything runs. */
+ft_status ft_session_generate(ft_session *session, const ft_request *requests, int n_requests,
+                              ft_completion *out, const ft_generate_hooks *hooks, ft_error *err);
+void ft_completions_free(ft_session *session, ft_completion *completions, int n);
+
+/* ------------------------------------------------------------------------------------ evaluators */
+
+typedef enum ft_score_state {
+    FT_SCORED,         /* value holds a number in the evaluator's range */
+    FT_SCORE_ERROR,    /* the evaluator could not run; detail says why */
+    FT_NOT_APPLICABLE, /* the evaluator is limited to rows unlike this one */
+    FT_MISSING         /* there is no output to score */
+} ft_score_state;
+
+typedef struct ft_score {
+    ft_score_state state;
+    double value;
+    bool pass;        /* value against the threshold, in the evaluator's direction */
+    char detail[160]; /* why, for a reader; may be empty */
+} ft_score;
+
+/* One row of the registry.  `params` is a JSON object of every parameter with its default. */
+typedef struct ft_evaluator_info {
+    const char *name;
+    const char *summary;
+    const char *fields;    /* the row fields it needs, "" for none */
+    const char *params;
+    double lowest, highest;
+    bool higher_is_better;
+    double threshold;      /* default: a row passes at this value or better */
+    const char *signature; /* name, version and what they mean; changes when a score could */
+} ft_evaluator_info;
+
+int ft_evaluator_count(void);
+const ft_evaluator_info *ft_evaluator_at(int index); /* NULL outside 0..count-1 */
+
+typedef struct ft_evaluator ft_evaluator;
+typedef struct ft_row ft_row;
+
+/* An evaluator by its registry name, with parameters as a JSON object (NULL = defaults).  Needs no
+   model.  An unknown name or parameter is an error that names the nearest known one. */
+ft_evaluator *ft_evaluator_create(const char *name, const char *params_json,
+                                  const ft_allocator *allocator, ft_error *err);
+const ft_evaluator_info *ft_evaluator_get_info(const ft_evaluator *evaluator);
+void ft_evaluator_free(ft_evaluator *evaluator);
+
+/* A row from one JSON object: {"prompt": ..., "expected": ...}. */
+ft_row *ft_row_parse(const char *json, size_t n_bytes, const ft_allocator *allocator, ft_error *err);
+void ft_row_free(ft_row *row);
+
+/* Scores one output (NULL = missing) against a row.  Fails only for want of memory; whatever else
+   goes wrong is a state of the score. */
+ft_status ft_evaluate(const ft_evaluator *evaluator, const ft_row *row, const char *output,
+                      size_t n_bytes, ft_score *score, ft_error *err);
+
+/* --------------------------------------------------------------------------------------- release */
+
+typedef struct ft_job ft_job;
+typedef struct ft_result ft_result;
+typedef enum ft_verdict { FT_SHIP = 0, FT_BLOCK = 1, FT_INSUFFICIENT = 2 } ft_verdict;
+
+/* One --set: path.to.key=JSON, applied before the job is checked. */
+typedef struct ft_job_desc {
+    ft_allocator allocator;
+    const char *const *sets; /* (n_sets) */
+    int n_sets;
+    const char *output;      /* replaces the job's "output"; NULL keeps it */
+} ft_job_desc;
+
+/* Reads and checks a job file and the rows that it names.  Paths in it are relative to the file. */
+ft_job *ft_job_load(const char *path, const ft_job_desc *desc, ft_error *err);
+void ft_job_free(ft_job *job);
+
+typedef struct ft_progress {
+    uint64_t done, total; /* answers: rows times variants */
+    double seconds;       /* since the start */
+} ft_progress;
+
+typedef struct ft_compare_desc {
+    int threads; /* as in ft_session_desc */
+    void *user;
+    int (*progress)(void *user, const ft_progress *progress); /* 0 to go on */
+} ft_compare_desc;
+
+/* Runs base and candidates on every row, scores, gates, and writes the run folder if the job names
+   one: job.json, rows.jsonl, timing.json and, last, result.json; an older run's files there go first.
+   The job must outlive the result and may be used by several comparisons at once, unless they write
+   to the same folder. */
+ft_result *ft_compare(const ft_job *job, const ft_compare_desc *desc, ft_error *err);
+void ft_result_free(ft_result *result);
+
+ft_verdict ft_result_verdict(const ft_result *result); /* the worst over all candidates */
+const char *ft_verdict_name(ft_verdict verdict);       /* "ship" */
+/* 64 hexadecimal digits: the SHA-256 of all bytes of result.json before the line that begins with
+   "digest", which is its last key:  head -n -2 result.json | sha256sum */
+const char *ft_result_digest(const ft_result *result);
+/* result.json itself, NUL after it; lives as long as the result.  n_bytes may be NULL. */
+const char *ft_result_json(const ft_result *result, size_t *n_bytes);
+
+/* The result as a table for a terminal of `width` columns (0 = 100), coloured if asked. */
+ft_status ft_report_term(const ft_result *result, int width, bool color, ft_write_fn write,
+                         void *user, ft_error *err);
+
+#ifdef __cplusplus
+}
+#endif
+#endif /* FT_H */
+
+#ifdef FT_IMPLEMENTATION
+/* The rooms, floor by floor: the one list that there is. */
+#include "base/error.c"
+#include "base/alloc.c"
+#include "base/str.c"
+#include "base/math.c"
+#include "base/random.c"
+#include "base/sha256.c"
+#include "base/file.c"
+#include "base/thread.c"
+#include "base/cpu.c"
+#include "io/number.c"
+#include "io/json.c"
+#include "io/jsonl.c"
+#include "io/unicode.c"
+#include "io/gguf.c"
+#include "num/quant.c"
+#include "num/kern_scalar.c"
+#include "num/kern_avx2.c"
+#include "num/kernels.c"
+#include "num/matmul.c"
+#include "num/attention.c"
+#include "text/tok_spm.c"
+#include "text/tokenizer.c"
+#include "model/weights.c"
+#include "model/adapter.c"
+#include "model/forward.c"
+#include "run/kv.c"
+#include "run/session.c"
+#include "run/sampler.c"
+#include "run/generate.c"
+#include "run/info.c"
+#include "run/files.c"
+#include "eval/regex.c"
+#include "eval/row.c"
+#include "eval/text.c"
+#include "eval/evaluator.c"
+#include "release/shape.c"
+#include "release/job.c"
+#include "release/dataset.c"
+#include "release/gate.c"
+#include "release/compare.c"
+#include "release/journal.c"
+#include "release/report_term.c"
+#if defined(__clang__)
+#pragma STDC FP_CONTRACT DEFAULT
+#elif defined(__GNUC__)
+#pragma GCC pop_options
+#endif
+#endif /* FT_IMPLEMENTATION */

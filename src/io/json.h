@@ -1,0 +1,116 @@
+/* Floor 1, first half: text formats.  JSON values, numbers exact both ways, JSONL, Unicode tables. */
+#ifndef FT__IO_JSON_H
+#define FT__IO_JSON_H
+
+#include "../base/base.h"
+
+/* ---- number: io/number.c.  Exact both ways, independent of the locale. */
+
+/* Text of a JSON number (already checked against its grammar) to the nearest double, half to even.
+   False where it overflows to infinity. */
+FT__PRIV bool ft__number_parse(const char *text, size_t n, double *value);
+/* The shortest text that reads back as the same double ("0.1", "1e+300", "5"); integers below 2^53
+   without exponent; NUL-terminated.  Returns the length.  NaN and infinities are the caller's bug. */
+FT__PRIV size_t ft__number_write(double value, char out[32]);
+
+/* ---- json: io/json.c */
+
+typedef enum ft__json_type {
+    FT__JSON_NULL, FT__JSON_FALSE, FT__JSON_TRUE, FT__JSON_NUMBER, FT__JSON_STRING,
+    FT__JSON_ARRAY, FT__JSON_OBJECT
+} ft__json_type;
+
+/* A value; lives in the arena it was parsed into.  Strings are UTF-8, may hold NUL bytes inside and
+   always have one after their end.  Children are linked in the order of the text. */
+typedef struct ft__json ft__json;
+struct ft__json {
+    ft__json_type type;
+    uint32_t line;        /* 1-based, where the value begins; 0 if made by hand */
+    const char *key;      /* in an object, else NULL */
+    size_t key_len;
+    double number;
+    const char *text;     /* of a string; of a number: its digits as written */
+    size_t text_len;
+    size_t count;         /* children */
+    ft__json *child, *next;
+};
+
+#define FT__JSON_MAX_DEPTH 512
+
+/* Strict RFC 8259: UTF-8 checked, no BOM, no duplicate keys check (the last one is found first, as
+   most parsers do), nothing after the value.  On failure err->where is "name:line" and the message ends
+   with the column.  `first_line` is the number of the text's first line (1 for a whole file). */
+FT__PRIV ft_status ft__json_parse(const char *text, size_t n, const char *name, uint32_t first_line,
+                                  ft__arena *arena, ft__json **value, ft_error *err);
+/* The member called `key` (the last if repeated), or NULL; also NULL if `object` is no object. */
+FT__PRIV ft__json *ft__json_get(const ft__json *object, const char *key);
+/* A member by path "tags.lang" (keys joined by dots; a key that itself holds the dots wins). */
+FT__PRIV ft__json *ft__json_path(const ft__json *object, const char *path);
+FT__PRIV const char *ft__json_type_name(ft__json_type type); /* "number" */
+FT__PRIV bool ft__json_is_integer(const ft__json *value, double lowest, double highest);
+/* Equality in JSON's sense: numbers by value, objects without order, arrays with. */
+FT__PRIV bool ft__json_equal(const ft__json *a, const ft__json *b);
+/* True if the text is one valid JSON value (the parse, without keeping anything). */
+FT__PRIV ft_status ft__json_valid(const char *text, size_t n, const ft_allocator *a, bool *valid);
+
+/* Writing: commas and indentation are the writer's business, the calls' order is the caller's.
+   indent 0 = one line without blanks.  Non-ASCII text is written as it is; invalid UTF-8 bytes become
+   U+FFFD.  Numbers must be finite. */
+typedef struct ft__json_writer {
+    ft__buf *out;
+    int indent, depth;
+    bool need_comma, after_key;
+} ft__json_writer;
+FT__PRIV void ft__json_writer_init(ft__json_writer *w, ft__buf *out, int indent);
+FT__PRIV void ft__json_begin(ft__json_writer *w, char bracket); /* '{' or '[' */
+FT__PRIV void ft__json_end(ft__json_writer *w, char bracket);   /* '}' or ']' */
+FT__PRIV void ft__json_key(ft__json_writer *w, const char *key);
+FT__PRIV void ft__json_string(ft__json_writer *w, const char *text, size_t n);
+FT__PRIV void ft__json_text(ft__json_writer *w, const char *text); /* NUL-terminated */
+FT__PRIV void ft__json_number(ft__json_writer *w, double value);
+FT__PRIV void ft__json_bool(ft__json_writer *w, bool value);
+FT__PRIV void ft__json_null(ft__json_writer *w);
+FT__PRIV void ft__json_value(ft__json_writer *w, const ft__json *value); /* a parsed value, keys in order */
+
+/* ---- jsonl: io/jsonl.c */
+
+/* Walks the lines of a JSONL text.  Blank lines are skipped, CRLF is fine, a UTF-8 BOM at the very start
+   is skipped.  Each line's value goes to a fresh place in the caller's arena. */
+typedef struct ft__jsonl {
+    const char *text, *end, *name;
+    uint32_t line;  /* of the value last read */
+    const char *line_text; /* its bytes, without the line end */
+    size_t line_len;
+} ft__jsonl;
+FT__PRIV void ft__jsonl_init(ft__jsonl *reader, const char *text, size_t n, const char *name);
+/* FT_OK with *value NULL at the end. */
+FT__PRIV ft_status ft__jsonl_next(ft__jsonl *reader, ft__arena *arena, ft__json **value,
+                                  ft_error *err);
+
+/* ---- unicode: io/unicode.c (tables made by src/tools/make_unicode.c from UnicodeData) */
+
+/* One class per character: general categories, with white space apart from other controls. */
+typedef enum ft__char_class {
+    FT__UNICODE_LU, FT__UNICODE_LT, FT__UNICODE_LL, FT__UNICODE_LM, FT__UNICODE_LO,
+    FT__UNICODE_M,
+    FT__UNICODE_ND, FT__UNICODE_NO, /* decimal digits; Nl and No */
+    FT__UNICODE_P, FT__UNICODE_S,
+    FT__UNICODE_Z,             /* separators; all of them are White_Space */
+    FT__UNICODE_CONTROL_SPACE, /* controls that are White_Space: tab, line ends, U+0085 */
+    FT__UNICODE_C              /* other controls, format, private, unassigned, beyond U+10FFFF */
+} ft__char_class;
+#define FT__CLASS_BIT(char_class) (1u << (char_class))
+#define FT__CLASS_L     0x1Fu
+#define FT__CLASS_N     0xC0u
+#define FT__CLASS_SPACE 0xC00u /* White_Space */
+FT__PRIV ft__char_class ft__char_class_of(uint32_t c);
+
+FT__PRIV bool ft__is_space(uint32_t c);  /* Python's str.isspace: White_Space and U+001C..001F */
+FT__PRIV bool ft__is_word(uint32_t c);   /* Python's regex \w: letters, numbers, '_'; no marks */
+FT__PRIV uint32_t ft__lower_char(uint32_t c); /* one character for one */
+FT__PRIV uint32_t ft__upper_char(uint32_t c); /* the first character whose lower case is c, or c */
+/* Full lower-casing as Python's str.lower(), with U+0130 to two code points and the final sigma.
+   Invalid bytes stay as they are. */
+FT__PRIV void ft__lower(const char *text, size_t n, ft__buf *out);
+
+#endif /* FT__IO_JSON_H */

@@ -1,0 +1,225 @@
+/* The reference kernels: the arithmetic contract (see the manual in ft.h) in plain C, one operation at a
+   time.  Every other instruction set repeats these functions bit for bit, and the tests compare. */
+#include "num.h"
+
+#define FT__SCALAR_MAGIC 12582912.0f /* 1.5 * 2^23: adding it rounds to an integer, half to even */
+
+static uint32_t ft__scalar_amax_bits(const float *x) {
+    uint32_t most = 0; /* compared as integers, so that a NaN counts as the largest */
+    for (int i = 0; i < FT__BLOCK; i++) {
+        uint32_t bits = ft__bits_of(x[i]) & 0x7FFFFFFFu;
+        if (bits > most) most = bits;
+    }
+    return most;
+}
+
+/* Blocks below 2^-100 count as zero; one that reaches 2^126, an infinity or a NaN gets a NaN scale, which
+   shows in the logits and is reported there. */
+static void ft__quantize_scalar(const float *x, int n, int8_t *q, float *scale) {
+    for (int b = 0; b < n / FT__BLOCK; b++, x += FT__BLOCK, q += FT__BLOCK) {
+        uint32_t bits = ft__scalar_amax_bits(x);
+        bool plain = bits >= 0x0D800000u && bits < 0x7E800000u;
+        float amax = ft__float_of(bits), to_int = plain ? 127.0f * ft__recipf(amax) : 0.0f;
+        scale[b] = plain ? amax * (1.0f / 127.0f) : ft__float_of(bits < 0x7E800000u ? 0 : 0x7FC00000u);
+        for (int i = 0; i < FT__BLOCK; i++) {
+            float shifted = (plain ? x[i] : 0.0f) * to_int + FT__SCALAR_MAGIC;
+            q[i] = (int8_t)((int32_t)ft__bits_of(shifted) - 0x4B400000);
+        }
+    }
+}
+
+/* 64 -> 32 -> ... -> 1 */
+static float ft__scalar_tree(float p[FT__PARTIALS]) {
+    for (int half = FT__PARTIALS / 2; half > 0; half /= 2)
+        for (int i = 0; i < half; i++) p[i] = p[i] + p[i + half];
+    return p[0];
+}
+
+static float ft__sum_squares_scalar(const float *x, int n) {
+    float p[FT__PARTIALS] = {0};
+    for (int i = 0; i < n; i++) p[i % FT__PARTIALS] = p[i % FT__PARTIALS] + x[i] * x[i];
+    return ft__scalar_tree(p);
+}
+
+/* One weight of a float format. */
+static float ft__scalar_weight(const uint8_t *row, int i, int format) {
+    uint16_t half;
+    float f;
+    if (format == FT__FORMAT_F32) {
+        memcpy(&f, row + 4 * (size_t)i, 4);
+        return f;
+    }
+    memcpy(&half, row + 2 * (size_t)i, 2);
+    return format == FT__FORMAT_F16 ? ft__f16_to_f32(half) : ft__bf16_to_f32(half);
+}
+
+static void ft__scalar_rows_float(const uint8_t *w, size_t row_bytes, int n_rows, const ft__acts *a,
+                                  float *out, size_t ld, int format) {
+    for (int r = 0; r < n_rows; r++, w += row_bytes) {
+        for (int t = 0; t < a->n_tokens; t++) {
+            const float *x = a->x + (size_t)t * (size_t)a->n_cols;
+            float p[FT__PARTIALS] = {0};
+            for (int i = 0; i < a->n_cols; i++) {
+                float product = ft__scalar_weight(w, i, format) * x[i];
+                p[i % FT__PARTIALS] = p[i % FT__PARTIALS] + product;
+            }
+            out[(size_t)t * ld + (size_t)r] = ft__scalar_tree(p);
+        }
+    }
+}
+
+static void ft__rows_f32_scalar(const uint8_t *w, size_t row_bytes, int n_rows, const ft__acts *a,
+                                float *out, size_t ld) {
+    ft__scalar_rows_float(w, row_bytes, n_rows, a, out, ld, FT__FORMAT_F32);
+}
+
+static void ft__rows_f16_scalar(const uint8_t *w, size_t row_bytes, int n_rows, const ft__acts *a,
+                                float *out, size_t ld) {
+    ft__scalar_rows_float(w, row_bytes, n_rows, a, out, ld, FT__FORMAT_F16);
+}
+
+static void ft__rows_bf16_scalar(const uint8_t *w, size_t row_bytes, int n_rows, const ft__acts *a,
+                                 float *out, size_t ld) {
+    ft__scalar_rows_float(w, row_bytes, n_rows, a, out, ld, FT__FORMAT_BF16);
+}
+
+/* Exact integer dot of 32 weights, block b of a row, with 32 activations; *scale is the weights' own. */
+typedef int32_t ft__scalar_dot_fn(const uint8_t *row, int b, const int8_t *q, float *scale);
+
+static float ft__scalar_f16(const uint8_t *p) { return ft__f16_to_f32((uint16_t)(p[0] | p[1] << 8)); }
+
+static int32_t ft__scalar_dot_q8_0(const uint8_t *row, int b, const int8_t *q, float *scale) {
+    const uint8_t *block = row + (size_t)b * 34;
+    int32_t sum = 0;
+    *scale = ft__scalar_f16(block);
+    for (int i = 0; i < FT__BLOCK; i++) sum += (int8_t)block[2 + i] * q[i];
+    return sum;
+}
+
+static int32_t ft__scalar_dot_q4_0(const uint8_t *row, int b, const int8_t *q, float *scale) {
+    const uint8_t *block = row + (size_t)b * 18;
+    int32_t sum = 0;
+    *scale = ft__scalar_f16(block);
+    for (int i = 0; i < 16; i++)
+        sum += ((block[2 + i] & 15) - 8) * q[i] + ((block[2 + i] >> 4) - 8) * q[i + 16];
+    return sum;
+}
+
+/* Eight blocks of 32 share a superblock; each 16 weights have an integer scale, which is exact too. */
+static int32_t ft__scalar_dot_q6_k(const uint8_t *row, int b, const int8_t *q, float *scale) {
+    const uint8_t *block = row + (size_t)(b / 8) * 210;
+    int sub = b % 8, quarter = sub % 4;
+    const uint8_t *low = block + 64 * (sub / 4) + 32 * (quarter % 2);
+    const uint8_t *high = block + 128 + 32 * (sub / 4);
+    const int8_t *scales = (const int8_t *)block + 192 + 2 * sub;
+    int32_t sum[2] = {0, 0};
+    for (int i = 0; i < FT__BLOCK; i++) {
+        int code = (low[i] >> (quarter < 2 ? 0 : 4) & 15) | (high[i] >> (2 * quarter) & 3) << 4;
+        sum[i / 16] += (code - 32) * q[i];
+    }
+    *scale = ft__scalar_f16(block + 208);
+    return scales[0] * sum[0] + scales[1] * sum[1];
+}
+
+/* The loop of all block formats. */
+static void ft__scalar_rows_blocks(const uint8_t *w, size_t row_bytes, int n_rows, const ft__acts *a,
+                                   float *out, size_t ld, ft__scalar_dot_fn *dot) {
+    const int n_blocks = a->n_cols / FT__BLOCK, chunk = FT__CHUNK / FT__BLOCK;
+    for (int r = 0; r < n_rows; r++, w += row_bytes) {
+        for (int t = 0; t < a->n_tokens; t++) {
+            const int8_t *q = a->q + (size_t)t * (size_t)a->n_cols;
+            const float *xs = a->scale + (size_t)t * (size_t)n_blocks;
+            float total = 0, acc = 0, ws;
+            for (int b = 0; b < n_blocks; b++) {
+                int32_t isum = dot(w, b, q + b * FT__BLOCK, &ws);
+                acc = acc + (ws * xs[b]) * (float)isum;
+                if (b % chunk == chunk - 1 || b == n_blocks - 1) {
+                    total = total + acc;
+                    acc = 0;
+                }
+            }
+            out[(size_t)t * ld + (size_t)r] = total;
+        }
+    }
+}
+
+static void ft__rows_q8_0_scalar(const uint8_t *w, size_t row_bytes, int n_rows, const ft__acts *a,
+                                 float *out, size_t ld) {
+    ft__scalar_rows_blocks(w, row_bytes, n_rows, a, out, ld, ft__scalar_dot_q8_0);
+}
+
+static void ft__rows_q4_0_scalar(const uint8_t *w, size_t row_bytes, int n_rows, const ft__acts *a,
+                                 float *out, size_t ld) {
+    ft__scalar_rows_blocks(w, row_bytes, n_rows, a, out, ld, ft__scalar_dot_q4_0);
+}
+
+static void ft__rows_q6_k_scalar(const uint8_t *w, size_t row_bytes, int n_rows, const ft__acts *a,
+                                 float *out, size_t ld) {
+    ft__scalar_rows_blocks(w, row_bytes, n_rows, a, out, ld, ft__scalar_dot_q6_k);
+}
+
+static void ft__scores_f32_scalar(const float *q, const void *keys, int head_dim, float scale,
+                                  float s[64]) {
+    const float *k = (const float *)keys;
+    for (int j = 0; j < FT__TILE; j++) {
+        float sum = 0;
+        for (int d = 0; d < head_dim; d++) sum = sum + q[d] * k[d * FT__TILE + j];
+        s[j] = sum * scale;
+    }
+}
+
+static void ft__scores_f16_scalar(const float *q, const void *keys, int head_dim, float scale,
+                                  float s[64]) {
+    const uint16_t *k = (const uint16_t *)keys;
+    for (int j = 0; j < FT__TILE; j++) {
+        float sum = 0;
+        for (int d = 0; d < head_dim; d++) sum = sum + q[d] * ft__f16_to_f32(k[d * FT__TILE + j]);
+        s[j] = sum * scale;
+    }
+}
+
+static float ft__softmax_scalar(float s[64], int lo, int hi, float max) {
+    float p[FT__PARTIALS];
+    for (int j = 0; j < FT__TILE; j++) s[j] = p[j] = j >= lo && j < hi ? ft__expf(s[j] - max) : 0.0f;
+    return ft__scalar_tree(p);
+}
+
+static void ft__values_f32_scalar(float *o, const float *p, const void *values, int lo, int hi,
+                                  int head_dim) {
+    const float *v = (const float *)values;
+    for (int j = lo; j < hi; j++)
+        for (int d = 0; d < head_dim; d++) o[d] = o[d] + p[j] * v[j * head_dim + d];
+}
+
+static void ft__values_f16_scalar(float *o, const float *p, const void *values, int lo, int hi,
+                                  int head_dim) {
+    const uint16_t *v = (const uint16_t *)values;
+    for (int j = lo; j < hi; j++)
+        for (int d = 0; d < head_dim; d++) o[d] = o[d] + p[j] * ft__f16_to_f32(v[j * head_dim + d]);
+}
+
+/* silu(g) = g / (1 + exp(-g)); the exponent stops at 80, so that the reciprocal stays normal. */
+static void ft__silu_mul_scalar(float *gate, const float *up, int n) {
+    for (int i = 0; i < n; i++) {
+        float negative = 0.0f - gate[i];
+        negative = negative < 80.0f ? negative : 80.0f;
+        gate[i] = (gate[i] * ft__recipf(1.0f + ft__expf(negative))) * up[i];
+    }
+}
+
+FT__PRIV void ft__kernels_scalar(ft__kernels *k) {
+    k->rows[FT__FORMAT_F32] = ft__rows_f32_scalar;
+    k->rows[FT__FORMAT_F16] = ft__rows_f16_scalar;
+    k->rows[FT__FORMAT_BF16] = ft__rows_bf16_scalar;
+    k->rows[FT__FORMAT_Q8_0] = ft__rows_q8_0_scalar;
+    k->rows[FT__FORMAT_Q4_0] = ft__rows_q4_0_scalar;
+    k->rows[FT__FORMAT_Q6_K] = ft__rows_q6_k_scalar;
+    k->quantize = ft__quantize_scalar;
+    k->sum_squares = ft__sum_squares_scalar;
+    k->scores_f32 = ft__scores_f32_scalar;
+    k->scores_f16 = ft__scores_f16_scalar;
+    k->softmax = ft__softmax_scalar;
+    k->values_f32 = ft__values_f32_scalar;
+    k->values_f16 = ft__values_f16_scalar;
+    k->silu_mul = ft__silu_mul_scalar;
+}

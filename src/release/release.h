@@ -1,0 +1,278 @@
+/* Floor 6: the release gate.  A job file becomes plain structs (job, dataset), the structs are run
+   and scored (compare), the scores are judged (gate), the result is written and shown (compare,
+   report_term).  This floor sees the public API and JSON, never tensors. */
+#ifndef FT__RELEASE_H
+#define FT__RELEASE_H
+
+#include "../eval/eval.h"
+
+#define FT__ALL_COHORT   "all"    /* where a row without a cohort belongs */
+#define FT__EVERY_ROW    "(all)"  /* the table's line over all rows; no cohort may be called so */
+#define FT__PROBE_COHORT "probe." /* and the probe's name */
+
+/* ---- shape: release/shape.c.  What a JSON object may hold: one table per object, one walker. */
+
+/* Types are bits, 1 << ft__json_type, and these. */
+enum {
+    FT__SHAPE_NULL = 1 << FT__JSON_NULL,
+    FT__SHAPE_BOOL = 1 << FT__JSON_FALSE | 1 << FT__JSON_TRUE,
+    FT__SHAPE_NUMBER = 1 << FT__JSON_NUMBER,
+    FT__SHAPE_STRING = 1 << FT__JSON_STRING,
+    FT__SHAPE_LIST = 1 << FT__JSON_ARRAY,
+    FT__SHAPE_OBJECT = 1 << FT__JSON_OBJECT,
+    FT__SHAPE_ANY = (1 << (FT__JSON_OBJECT + 1)) - 1,
+    FT__SHAPE_WHOLE = 1 << 8,   /* a number must be an integer */
+    FT__SHAPE_NEEDED = 1 << 9,  /* the key must be there */
+    FT__SHAPE_FILLED = 1 << 10, /* no empty list; no empty text, nor NUL characters in it */
+    FT__SHAPE_OPEN = 1 << 11,   /* an object may hold other keys too */
+    FT__SHAPE_NAME = FT__SHAPE_STRING | FT__SHAPE_FILLED
+};
+
+/* A table of keys ends with a row without a name. */
+typedef struct ft__shape ft__shape;
+struct ft__shape {
+    const char *name;
+    unsigned types;
+    double lowest, highest; /* of a number */
+    const ft__shape *keys;  /* of an object; NULL = free keys */
+    const ft__shape *each;  /* of each element of a list or member of an object; NULL = anything */
+};
+
+/* Who is checking: the status and the file of its errors. */
+typedef struct ft__shape_context {
+    ft_status code;
+    const char *file;
+    ft_error *err;
+} ft__shape_context;
+
+FT__PRIV ft_status ft__shape_check(const ft__shape_context *c, const ft__json *value,
+                                   const ft__shape *shape);
+
+/* "job.json:12", or the file alone where the value has no line; in a buffer of the caller's. */
+FT__PRIV const char *ft__shape_where(const char *file, uint32_t line, char out[384]);
+
+/* Names in the order of their first appearance, found by hash. */
+typedef struct ft__names {
+    const char **names; /* (n) */
+    size_t n, cap;
+    size_t *slots; /* (n_slots) index + 1, 0 = free; n_slots a power of two */
+    size_t n_slots;
+} ft__names;
+/* The index of `name`, added if it is new (*is_new); the text must outlive the table.  False if out
+   of memory. */
+FT__PRIV bool ft__names_add(ft__names *t, const ft_allocator *a, const char *name, size_t *index,
+                            bool *is_new);
+FT__PRIV void ft__names_free(ft__names *t, const ft_allocator *a);
+
+/* ---- job: release/job.c.  The job file as plain structs; all of it lives in the job's arena. */
+
+/* The base is variant 0. */
+typedef struct ft__variant {
+    const char *name;    /* "base", or the candidate's */
+    int model;           /* index into models */
+    const char *adapter; /* path, or NULL */
+    double scale;
+    uint32_t line; /* in the job file */
+} ft__variant;
+
+typedef struct ft__data_file {
+    const char *path;
+    const ft__json *fields; /* known name -> the name in this file, or NULL */
+    int probe;              /* the index of its evaluator, -1 for ordinary rows */
+    uint32_t line;
+    char digest[65];
+} ft__data_file;
+
+typedef struct ft__job_evaluator {
+    const char *name, *use;
+    const ft__json *params;     /* as the job has them, or NULL */
+    const char *const *cohorts; /* (n_cohorts) patterns; none = everywhere */
+    int n_cohorts;
+    bool probe; /* runs on the rows of its probe alone */
+    ft_evaluator *handle;
+    uint32_t line;
+} ft__job_evaluator;
+
+typedef struct ft__rule {
+    int evaluator;      /* index */
+    const char *cohort; /* pattern */
+    bool has_max_drop, has_min_gain;
+    double max_drop, min_gain;
+    const char *place; /* "gate.rules[1]" */
+    uint32_t line;
+} ft__rule;
+
+typedef struct ft__data_row {
+    const char *id;
+    int file; /* index into data */
+    uint32_t line;
+    const char *prompt;
+    size_t prompt_len;
+    const int *cohorts; /* (n_cohorts) indices, each once */
+    int n_cohorts;
+    ft_row row; /* for the evaluators; its value lives in the job's arena */
+} ft__data_row;
+
+struct ft_job {
+    ft_allocator allocator;
+    ft__arena arena;
+    const char *path, *name;
+    const char *output; /* folder, or NULL */
+    const char *cohort_by;
+    const ft__json *tree; /* the job file with every --set applied */
+
+    const char **models; /* (n_models) paths, each once; the base's first */
+    int n_models;
+    ft__variant *variants; /* (n_variants) */
+    int n_variants;
+    ft__job_evaluator *evaluators;
+    int n_evaluators;
+    ft__rule *rules; /* those of the probes last, in the order of their data files */
+    int n_rules, n_probes;
+    double alpha;
+    const char *correction;
+
+    int max_tokens, repeat;
+    ft_sampling sampling;
+    double temperature, top_p, min_p; /* as the job has them, before rounding to float */
+    const char **stops;
+    int n_stops;
+
+    ft__data_file *data; /* (n_data) */
+    int n_data;
+    ft__data_row *rows; /* (n_rows) */
+    size_t n_rows, cap_rows;
+    ft__names cohorts, ids;
+    bool cohort_by_found;
+};
+
+/* True if the evaluator is meant for this row: of its probe, or of a cohort it is limited to. */
+FT__PRIV bool ft__job_applies(const ft_job *job, int evaluator, const ft__data_row *row);
+FT__PRIV ft_status ft__job_fail(const ft_job *job, ft_error *err, uint32_t line, const char *fmt,
+                                ...) FT__PRINTF(4, 5);
+
+/* ---- dataset: release/dataset.c */
+
+/* Reads the rows of every data file of the job. */
+FT__PRIV ft_status ft__dataset_read(ft_job *job, ft_error *err);
+
+/* ---- gate: release/gate.c.  A pure function: numbers in, verdicts out. */
+
+/* One evaluator on one cohort under one variant.  The paired part compares with variant 0. */
+typedef struct ft__numbers {
+    int n_scored, n_error, n_missing, n_not_applicable;
+    double mean, pass;      /* over the scored rows; pass is a share */
+    int n_pairs;            /* rows scored for both */
+    int n_unscored;         /* rows that have an error or no output on either side */
+    double difference;      /* mean of variant - base over the pairs */
+    int wins, losses, ties; /* in the evaluator's direction */
+} ft__numbers;
+
+/* Cell (evaluator, cohort, variant) at (e * n_cohorts + c) * n_variants + v. */
+typedef struct ft__table {
+    int n_evaluators, n_cohorts, n_variants;
+    ft__numbers *cells;
+} ft__table;
+FT__PRIV ft__numbers *ft__table_at(const ft__table *table, int evaluator, int cohort, int variant);
+
+typedef struct ft__gate_in {
+    const char *file; /* of the rules, for errors */
+    const ft__rule *rules;
+    int n_rules;
+    const char *const *cohorts; /* (n_cohorts) names; the table may have more, which no rule sees */
+    int n_cohorts;
+    const char *const *evaluators; /* names */
+    const bool *higher_is_better;  /* (table.n_evaluators) */
+    ft__table table;
+} ft__gate_in;
+
+typedef struct ft__check {
+    int rule, evaluator, cohort, variant;
+    ft_verdict verdict;
+    const char *reason; /* a sentence; "" for ship */
+} ft__check;
+
+#define FT__NOT_JUDGED (-1)
+typedef struct ft__gate_out {
+    ft__check *checks; /* (n_checks), rules outermost, then cohorts, then candidates */
+    int n_checks;
+    int *cohorts;  /* (n_cohorts, n_variants): the worst verdict, or FT__NOT_JUDGED */
+    int *variants; /* (n_variants) */
+    ft_verdict verdict;
+} ft__gate_out;
+
+/* Judges.  A rule that finds nothing to judge is FT_ERR_JOB. */
+FT__PRIV ft_status ft__gate(const ft__gate_in *in, ft__arena *arena, ft__gate_out *out,
+                            ft_error *err);
+
+/* ---- compare: release/compare.c */
+
+typedef struct ft__answer {
+    const char *text; /* (text_len) bytes, perhaps not UTF-8; NUL after them */
+    size_t text_len;
+    const int32_t *tokens;
+    int n_tokens, n_prompt;
+    ft_finish finish;
+} ft__answer;
+
+/* The mean over the repeats; an error or a missing output in one of them is the row's. */
+typedef struct ft__row_score {
+    ft_score_state state;
+    double value, pass;
+    const char *detail; /* of an error, else "" */
+} ft__row_score;
+
+typedef struct ft__timing {
+    int threads;
+    double load_s, generate_s, score_s, total_s;
+    double n_prompt_tokens, n_new_tokens;
+} ft__timing;
+
+struct ft_result {
+    ft_allocator allocator;
+    ft__arena arena;
+    const ft_job *job;      /* outlives the result */
+    ft__answer *answers;    /* (n_rows, n_variants, repeat) */
+    ft__row_score *scores;  /* (n_evaluators, n_rows, n_variants) */
+    bool *higher_is_better; /* (n_evaluators) */
+    ft__table table;        /* its last cohort is FT__EVERY_ROW */
+    ft__gate_out gate;
+    char (*model_digests)[65];   /* (n_models) */
+    char (*adapter_digests)[65]; /* (n_variants), "" without one */
+    char (*answer_digests)[65];  /* (n_variants) */
+    ft__timing timing;
+    ft__buf json; /* result.json */
+    char digest[65];
+};
+
+FT__PRIV ft__answer *ft__result_answer(const ft_result *r, size_t row, int variant, int repeat);
+FT__PRIV ft__row_score *ft__result_score(const ft_result *r, int evaluator, size_t row,
+                                         int variant);
+FT__PRIV const char *ft__result_cohort(const ft_result *r,
+                                       int cohort); /* its name, or FT__EVERY_ROW */
+FT__PRIV int ft__result_cohort_rows(const ft_result *r, int cohort);
+
+/* ---- journal: release/journal.c.  The run folder.
+
+   result.json ends with
+        ,
+        "digest": "SHA-256 of all bytes before this line"
+       }
+   where each of these lines begins with one blank fewer than here, so that
+        head -n -2 result.json | sha256sum
+   prints the digest. */
+
+/* Takes an older run's files out of the folder, so that a run that fails never looks finished. */
+FT__PRIV ft_status ft__journal_clear(const ft_job *job, ft__arena *arena, ft_error *err);
+/* Makes the folder and writes job.json: the job with all defaults, and the digest of every file. */
+FT__PRIV ft_status ft__journal_begin(ft_result *r, ft_error *err);
+/* Appends to `line` one line of rows.jsonl: an answer and its scores (n_evaluators).  Its last
+   field is the SHA-256 of the line's bytes before  ,"sha256"  */
+FT__PRIV void ft__journal_row(const ft_result *r, size_t row, int variant, int repeat,
+                              const ft_score *scores, ft__buf *line);
+/* Fills r->json and r->digest. */
+FT__PRIV ft_status ft__journal_result(ft_result *r, ft_error *err);
+/* Writes timing.json and, last, result.json. */
+FT__PRIV ft_status ft__journal_end(ft_result *r, ft_error *err);
+
+#endif /* FT__RELEASE_H */

@@ -1,0 +1,305 @@
+/* A session: sequences of one model under several variants, fed together in batches. */
+#include "run.h"
+
+enum { FT__SESSION_MAX_CTX = 1 << 24, FT__SESSION_MAX_BATCH = 1 << 16 };
+
+static ft_status ft__session_range(const char *field, int found, int lowest, int highest, ft_error *err) {
+    if (found >= lowest && found <= highest) return FT_OK;
+    return ft__fail(err, FT_ERR_ARGUMENT, field, "found %d, expected %d to %d", found, lowest, highest);
+}
+
+static ft_status ft__session_defaults(ft_session *s, ft_session_desc *d, ft_error *err) {
+    const ft_model_info *info = &s->model->info;
+    if (!d->threads) d->threads = ft__cpu_count();
+    if (!d->n_ctx) d->n_ctx = info->n_ctx;
+    if (!d->max_batch) d->max_batch = 512;
+    if (!d->max_sequences) d->max_sequences = 32;
+    ft_status status = ft__session_range("n_ctx", d->n_ctx, 1, FT__SESSION_MAX_CTX, err);
+    if (!status) status = ft__session_range("max_batch", d->max_batch, 1, FT__SESSION_MAX_BATCH, err);
+    if (!status) status = ft__session_range("max_sequences", d->max_sequences, 1, 65536, err);
+    if (!status) status = ft__session_range("kv", (int)d->kv, FT_KV_F16, FT_KV_F32, err);
+    s->n_ctx = d->n_ctx;
+    s->max_batch = d->max_batch;
+    s->max_sequences = d->max_sequences;
+    s->attention.n_heads = info->n_heads;
+    s->attention.n_kv_heads = info->n_kv_heads;
+    s->attention.head_dim = info->head_dim;
+    s->attention.scale = (float)(1.0 / ft__sqrt(info->head_dim));
+    s->attention.f16 = d->kv == FT_KV_F16;
+    s->kv.allocator = s->allocator;
+    s->kv.page_bytes =
+        (size_t)info->n_layers * (size_t)info->n_kv_heads * ft__attention_head_bytes(&s->attention);
+    return status;
+}
+
+static ft_status ft__session_init(ft_session *s, ft_session_desc d, ft_error *err) {
+    int base;
+    if (!s->model->layers)
+        return ft__fail(err, FT_ERR_ARGUMENT, s->model->file.path,
+                        "the model was loaded without its weights");
+    ft_status status = ft__check_float_mode(err);
+    if (!status) status = ft__session_defaults(s, &d, err);
+    if (status) return status;
+    s->slots = (ft__slot *)ft__arena_alloc(&s->arena, (size_t)s->max_batch, sizeof *s->slots);
+    if (!s->slots || !ft__scratch_init(&s->scratch, s->model, s->max_batch, &s->arena))
+        return ft__fail_memory(err);
+    s->pool = ft__pool_create(d.threads, &s->allocator, err);
+    return s->pool ? ft_session_add_variant(s, NULL, 0, &base, err) : err ? err->code : FT_ERR_THREAD;
+}
+
+ft_session *ft_session_create(const ft_model *model, const ft_session_desc *desc, ft_error *err) {
+    ft_session_desc defaults = {0, 0, FT_KV_F16, 0, 0};
+    ft_session *s = (ft_session *)ft__alloc_zero(&model->allocator, 1, sizeof *s);
+    if (!s) {
+        ft__fail_memory(err);
+        return NULL;
+    }
+    s->model = model;
+    s->allocator = model->allocator;
+    ft__arena_init(&s->arena, &s->allocator);
+    if (ft__session_init(s, desc ? *desc : defaults, err) == FT_OK) return s;
+    ft_session_free(s);
+    return NULL;
+}
+
+void ft_session_free(ft_session *s) {
+    if (!s) return;
+    ft_allocator a = s->allocator;
+    for (size_t i = 0; i < s->n_sequences; i++) {
+        ft_session_close(s, (int)i);
+        ft__free(&a, s->sequences[i].pages);
+    }
+    for (size_t i = 0; i < s->n_variants; i++) ft__free(&a, s->variants[i].uses);
+    for (size_t i = 0; i < s->n_adapters; i++) ft_adapter_free(s->adapters[i]);
+    ft__free(&a, s->adapters);
+    ft__kv_clear(&s->kv);
+    ft__pool_free(s->pool);
+    ft__free(&a, s->sequences);
+    ft__free(&a, s->variants);
+    ft__free(&a, s->order);
+    ft__free(&a, s->scratch.low);
+    ft__arena_free(&s->arena);
+    ft__free(&a, s);
+}
+
+/* The low-rank products need room for the highest rank that may come. */
+static ft_status ft__session_rank(ft_session *s, const ft_adapter_use *uses, int n_uses, ft_error *err) {
+    int rank = 1;
+    for (int i = 0; i < n_uses; i++) {
+        if (!uses[i].adapter || uses[i].adapter->model != s->model)
+            return ft__fail(err, FT_ERR_MISMATCH, NULL, "adapter %d was loaded for another model", i);
+        if (!ft__finite((double)uses[i].scale))
+            return ft__fail(err, FT_ERR_ARGUMENT, "scale", "adapter %d: expected a finite number", i);
+        if (uses[i].adapter->max_rank > rank) rank = uses[i].adapter->max_rank;
+    }
+    for (size_t v = 0; v < s->n_variants; v++)
+        for (int i = 0; i < s->variants[v].n_uses; i++)
+            if (s->variants[v].uses[i].adapter->max_rank > rank)
+                rank = s->variants[v].uses[i].adapter->max_rank;
+    void *low = ft__resize(&s->allocator, s->scratch.low, (size_t)s->max_batch * (size_t)rank, sizeof(float));
+    if (!low) return ft__fail_memory(err);
+    s->scratch.low = (float *)low;
+    return FT_OK;
+}
+
+ft_status ft_session_add_variant(ft_session *s, const ft_adapter_use *uses, int n_uses, int *variant,
+                                 ft_error *err) {
+    if (n_uses < 0) return ft__fail(err, FT_ERR_ARGUMENT, "n_uses", "found %d, expected 0 or more", n_uses);
+    ft_status status = ft__session_rank(s, uses, n_uses, err);
+    if (status) return status;
+    ft_adapter_use *copy = (ft_adapter_use *)ft__alloc_zero(&s->allocator, (size_t)n_uses, sizeof *copy);
+    if (!copy || !ft__grow(&s->allocator, (void **)&s->variants, &s->cap_variants, s->n_variants + 1,
+                           sizeof *s->variants)) {
+        ft__free(&s->allocator, copy);
+        return ft__fail_memory(err);
+    }
+    for (int i = 0; i < n_uses; i++) copy[i] = uses[i];
+    s->variants[s->n_variants].uses = copy;
+    s->variants[s->n_variants].n_uses = n_uses;
+    *variant = (int)s->n_variants++;
+    return FT_OK;
+}
+
+/* True if the text is one number. */
+static bool ft__session_scale(const ft_session *s, const char *text, double *scale) {
+    ft__arena arena;
+    ft__json *value;
+    ft__arena_init(&arena, &s->allocator);
+    bool is = ft__json_parse(text, strlen(text), "scale", 1, &arena, &value, NULL) == FT_OK &&
+              value->type == FT__JSON_NUMBER;
+    if (is) *scale = value->number;
+    ft__arena_free(&arena);
+    return is;
+}
+
+/* "refund.gguf:0.5" is the file refund.gguf at half strength; a name may hold other colons. */
+static ft_status ft__session_load_adapter(ft_session *s, const char *spec, ft_adapter_use *use,
+                                          ft_error *err) {
+    const char *colon = strrchr(spec, ':');
+    size_t n = colon ? (size_t)(colon - spec) : strlen(spec);
+    double scale = 1;
+    if (colon && !ft__session_scale(s, colon + 1, &scale)) n = strlen(spec);
+    if (!ft__grow(&s->allocator, (void **)&s->adapters, &s->cap_adapters, s->n_adapters + 1,
+                  sizeof *s->adapters))
+        return ft__fail_memory(err);
+    char *path = (char *)ft__alloc_zero(&s->allocator, n + 1, 1);
+    if (!path) return ft__fail_memory(err);
+    memcpy(path, spec, n);
+    ft_error mine;
+    ft_adapter *adapter = ft_adapter_load(s->model, path, err ? err : (err = &mine));
+    ft__free(&s->allocator, path);
+    if (!adapter) return err->code;
+    s->adapters[s->n_adapters++] = adapter;
+    use->adapter = adapter;
+    use->scale = (float)scale;
+    return FT_OK;
+}
+
+ft_status ft_session_load_variant(ft_session *s, const char *const *specs, int n_specs, int *variant,
+                                  ft_error *err) {
+    if (n_specs < 0) return ft__fail(err, FT_ERR_ARGUMENT, "n_specs", "found %d, expected 0 or more", n_specs);
+    ft_adapter_use *uses = (ft_adapter_use *)ft__alloc_zero(&s->allocator, (size_t)n_specs, sizeof *uses);
+    ft_status status = uses ? FT_OK : ft__fail_memory(err);
+    for (int i = 0; i < n_specs && !status; i++)
+        status = ft__session_load_adapter(s, specs[i], &uses[i], err);
+    if (!status) status = ft_session_add_variant(s, uses, n_specs, variant, err);
+    ft__free(&s->allocator, uses);
+    return status;
+}
+
+ft_status ft_session_open(ft_session *s, int variant, int *sequence, ft_error *err) {
+    size_t at = 0, n_pages = ((size_t)s->n_ctx + FT__TILE - 1) / FT__TILE;
+    if (variant < 0 || (size_t)variant >= s->n_variants)
+        return ft__fail(err, FT_ERR_ARGUMENT, "variant", "found %d, expected 0 to %d", variant,
+                        (int)s->n_variants - 1);
+    while (at < s->n_sequences && s->sequences[at].open) at++;
+    if (at == s->n_sequences) {
+        ft__sequence fresh = {false, false, 0, 0, NULL, 0};
+        fresh.pages = (uint8_t **)ft__alloc_zero(&s->allocator, n_pages, sizeof *fresh.pages);
+        if (!fresh.pages || !ft__grow(&s->allocator, (void **)&s->sequences, &s->cap_sequences, at + 1,
+                                      sizeof fresh)) {
+            ft__free(&s->allocator, fresh.pages);
+            return ft__fail_memory(err);
+        }
+        s->sequences[s->n_sequences++] = fresh;
+    }
+    s->sequences[at].open = true;
+    s->sequences[at].variant = variant;
+    s->sequences[at].n_tokens = 0;
+    *sequence = (int)at;
+    return FT_OK;
+}
+
+void ft_session_close(ft_session *s, int sequence) {
+    if (sequence < 0 || (size_t)sequence >= s->n_sequences) return;
+    ft__sequence *q = &s->sequences[sequence];
+    while (q->n_pages) ft__kv_give(&s->kv, q->pages[--q->n_pages]);
+    q->open = false;
+}
+
+static ft_status ft__session_check_feed(ft_session *s, const ft_feed *feed, int i, ft_error *err) {
+    char where[32];
+    snprintf(where, sizeof where, "feed %d", i);
+    if (feed->sequence < 0 || (size_t)feed->sequence >= s->n_sequences ||
+        !s->sequences[feed->sequence].open)
+        return ft__fail(err, FT_ERR_ARGUMENT, where, "sequence %d is not open", feed->sequence);
+    ft__sequence *q = &s->sequences[feed->sequence];
+    if (q->fed)
+        return ft__fail(err, FT_ERR_ARGUMENT, where, "sequence %d appears twice", feed->sequence);
+    q->fed = true;
+    if (feed->n_tokens < 1)
+        return ft__fail(err, FT_ERR_ARGUMENT, where, "found %d tokens, expected at least 1", feed->n_tokens);
+    if (feed->n_tokens > s->n_ctx - q->n_tokens)
+        return ft__fail(err, FT_ERR_CONTEXT, where, "%d tokens and %d more are over the context of %d",
+                        q->n_tokens, feed->n_tokens, s->n_ctx);
+    for (int t = 0; t < feed->n_tokens; t++)
+        if (feed->tokens[t] < 0 || feed->tokens[t] >= s->model->info.n_vocab)
+            return ft__fail(err, FT_ERR_TOKEN, where, "token %d is %d, expected 0 to %d", t,
+                            (int)feed->tokens[t], s->model->info.n_vocab - 1);
+    return FT_OK;
+}
+
+/* Everything is checked, and every page is there, before anything changes. */
+static ft_status ft__session_prepare(ft_session *s, const ft_feed *feeds, int n_feeds, ft_error *err) {
+    ft_status status = FT_OK;
+    for (size_t i = 0; i < s->n_sequences; i++) s->sequences[i].fed = false;
+    for (int i = 0; i < n_feeds && !status; i++) status = ft__session_check_feed(s, &feeds[i], i, err);
+    if (status) return status;
+    if (!ft__grow(&s->allocator, (void **)&s->order, &s->cap_order, (size_t)n_feeds, sizeof *s->order))
+        return ft__fail_memory(err);
+    for (int i = 0; i < n_feeds; i++) {
+        ft__sequence *q = &s->sequences[feeds[i].sequence];
+        while (q->n_pages * FT__TILE < q->n_tokens + feeds[i].n_tokens) {
+            if (!(q->pages[q->n_pages] = ft__kv_take(&s->kv))) return ft__fail_memory(err);
+            q->n_pages++;
+        }
+    }
+    return FT_OK;
+}
+
+/* s->order: the feeds by variant, otherwise as they came. */
+static void ft__session_sort(ft_session *s, const ft_feed *feeds, int n_feeds) {
+    int n = 0;
+    for (int v = 0; v < (int)s->n_variants && n < n_feeds; v++)
+        for (int i = 0; i < n_feeds; i++)
+            if (s->sequences[feeds[i].sequence].variant == v) s->order[n++] = i;
+}
+
+static ft__slot ft__session_slot(const ft_session *s, const ft_feed *feed, int t) {
+    const ft__sequence *q = &s->sequences[feed->sequence];
+    ft__slot slot = {feed->tokens[t], q->n_tokens + t, q->variant, q->pages, NULL, NULL};
+    if (feed->all_logits) slot.logits = feed->all_logits + (size_t)t * (size_t)s->model->info.n_vocab;
+    if (t == feed->n_tokens - 1) slot.logits_2 = feed->last_logits;
+    return slot;
+}
+
+ft_status ft_session_decode(ft_session *s, const ft_feed *feeds, int n_feeds, ft_error *err) {
+    ft_status status = ft__session_prepare(s, feeds, n_feeds, err);
+    if (!status) status = ft__check_float_mode(err);
+    if (status) return status;
+    ft__forward f = {s->model, s->pool, &s->scratch, s->variants, s->attention, s->slots, 0, 0};
+    ft__session_sort(s, feeds, n_feeds);
+    for (int i = 0; i < n_feeds && !status; i++) {
+        const ft_feed *feed = &feeds[s->order[i]];
+        for (int t = 0; t < feed->n_tokens && !status; t++) {
+            bool last = i == n_feeds - 1 && t == feed->n_tokens - 1;
+            s->slots[f.n_slots++] = ft__session_slot(s, feed, t);
+            if (f.n_slots < s->max_batch && !last) continue;
+            status = ft__forward_run(&f, err);
+            f.n_slots = 0;
+        }
+    }
+    for (int i = 0; i < n_feeds; i++) s->sequences[feeds[i].sequence].n_tokens += feeds[i].n_tokens;
+    return status;
+}
+
+enum { FT__SESSION_LOGITS_AT_ONCE = 64 };
+
+static ft_status ft__session_logits(ft_session *s, int sequence, const int32_t *tokens, int n_tokens,
+                                    float *logits, ft_write_fn write, void *user, ft_error *err) {
+    for (int at = 0; at < n_tokens; at += FT__SESSION_LOGITS_AT_ONCE) {
+        int n = n_tokens - at;
+        if (n > FT__SESSION_LOGITS_AT_ONCE) n = FT__SESSION_LOGITS_AT_ONCE;
+        ft_feed feed = {sequence, tokens + at, n, NULL, logits};
+        ft_status status = ft_session_decode(s, &feed, 1, err);
+        if (status) return status;
+        size_t size = (size_t)n * (size_t)s->model->info.n_vocab * sizeof *logits;
+        if (write(user, (const char *)logits, size) != 0)
+            return ft__fail(err, FT_ERR_CANCELLED, NULL, "the output was refused");
+    }
+    return FT_OK;
+}
+
+ft_status ft_session_write_logits(ft_session *s, int variant, const int32_t *tokens, int n_tokens,
+                                  ft_write_fn write, void *user, ft_error *err) {
+    int sequence;
+    ft_status status = ft_session_open(s, variant, &sequence, err);
+    if (status) return status;
+    float *logits = (float *)ft__alloc_zero(&s->allocator, (size_t)s->model->info.n_vocab,
+                                            FT__SESSION_LOGITS_AT_ONCE * sizeof *logits);
+    if (logits) status = ft__session_logits(s, sequence, tokens, n_tokens, logits, write, user, err);
+    else status = ft__fail_memory(err);
+    ft__free(&s->allocator, logits);
+    ft_session_close(s, sequence);
+    return status;
+}
