@@ -49,7 +49,7 @@ $(BUILD)/tests/%.o: tests/%.c $(wildcard tests/*.h) $(HEADERS)
 $(BUILD)/run-tests: $(OBJECTS) $(TEST_OBJECTS)
 	$(CC) $(ALL_CFLAGS) -o $@ $^ -lpthread
 
-test: $(BUILD)/ft $(BUILD)/run-tests
+test: $(BUILD)/ft $(BUILD)/demo_files $(BUILD)/run-tests
 	FT_BUILD=$(BUILD) FT_SHARED=$(SHARED) $(BUILD)/run-tests $(ONLY)
 
 # Until the project has trained models of its own (see CHANGELOG.md): a story model, if it is there.

@@ -141,6 +141,9 @@ typedef struct ft_allocator {
 /* A whole file with a NUL after it, by malloc: the caller frees it.  NULL on failure. */
 char *ft_read_file(const char *path, size_t *n_bytes, ft_error *err);
 
+/* "1,2,3" (or blanks between), or "@FILE" with the same inside, to n >= 1 integers, by malloc. */
+int32_t *ft_read_ids(const char *list, int *n, ft_error *err);
+
 /* Receives bytes as they are made; returns 0 to go on, anything else to stop (FT_ERR_CANCELLED). */
 typedef int (*ft_write_fn)(void *user, const char *bytes, size_t n);
 
@@ -332,6 +335,26 @@ typedef struct ft_generate_hooks {
 ft_status ft_session_generate(ft_session *session, const ft_request *requests, int n_requests,
                               ft_completion *out, const ft_generate_hooks *hooks, ft_error *err);
 void ft_completions_free(ft_session *session, ft_completion *completions, int n);
+
+/* ----------------------------------------------------------------------------------------- bench */
+
+/* Defaults ({0}): a prompt of 512 tokens, 128 decoded, batches of 1, 8 and 32, as many threads as
+   processors, each measured 3 times (medians count). */
+typedef struct ft_bench_desc {
+    ft_allocator allocator;
+    int n_prompt;       /* tokens of a prompt; batches above 1 begin after at most 128 */
+    int n_decode;       /* greedy steps after it */
+    const int *batches; /* (n_batches, at most 16) sequences decoded together */
+    int n_batches;
+    int threads;        /* as in ft_session_desc */
+    int repeats;        /* at most 99 */
+} ft_bench_desc;
+
+/* Loads a model and measures prompts, decoding, loading and peak memory (of the whole process), and
+   between them what this machine's integer units and memory allow on as many threads (512 MB of
+   memory, not counted).  Writes a table or (json) one JSON object. */
+ft_status ft_bench(const char *path, const ft_bench_desc *desc, bool json, ft_write_fn write,
+                   void *user, ft_error *err);
 
 /* ------------------------------------------------------------------------------------ evaluators */
 
@@ -684,6 +707,12 @@ const char *ft_status_name(ft_status status) { return ft__error_find(status)->na
 const char *ft_status_text(ft_status status) { return ft__error_find(status)->text; }
 int ft_status_exit_code(ft_status status) { return ft__error_find(status)->exit_code; }
 
+/* Messages quote files from strangers and end on terminals: control bytes become '?'. */
+static void ft__error_tame(char *text) {
+    for (; *text; text++)
+        if ((unsigned char)*text < 32 || *text == 127) *text = '?';
+}
+
 FT__PRIV ft_status ft__fail(ft_error *err, ft_status code, const char *where, const char *fmt, ...) {
     if (!err) return code;
     va_list args;
@@ -692,6 +721,8 @@ FT__PRIV ft_status ft__fail(ft_error *err, ft_status code, const char *where, co
     vsnprintf(err->message, sizeof err->message, fmt, args);
     snprintf(err->where, sizeof err->where, "%s", where ? where : "");
     va_end(args);
+    ft__error_tame(err->message);
+    ft__error_tame(err->where);
     return code;
 }
 
@@ -856,9 +887,7 @@ FT__PRIV void *ft__arena_alloc(ft__arena *arena, size_t count, size_t size) {
 }
 
 FT__PRIV char *ft__arena_text(ft__arena *arena, const char *text, size_t n) {
-    size_t size;
-    if (!ft__add_size(n, 1, &size)) return NULL;
-    char *copy = (char *)ft__arena_alloc(arena, size, 1);
+    char *copy = (char *)ft__arena_alloc(arena, n < SIZE_MAX ? n + 1 : SIZE_MAX, 1);
     if (copy && n) memcpy(copy, text, n);
     return copy;
 }
@@ -868,7 +897,7 @@ FT__PRIV char *ft__arena_printf(ft__arena *arena, const char *fmt, ...) {
     va_start(args, fmt);
     int n = vsnprintf(NULL, 0, fmt, args);
     va_end(args);
-    char *text = n < 0 ? NULL : (char *)ft__arena_alloc(arena, (size_t)n + 1, 1);
+    char *text = (char *)ft__arena_alloc(arena, n < 0 ? SIZE_MAX : (size_t)n + 1, 1);
     if (!text) return NULL;
     va_start(args, fmt);
     vsnprintf(text, (size_t)n + 1, fmt, args);
@@ -915,7 +944,8 @@ FT__PRIV void ft__buf_printf(ft__buf *b, const char *fmt, ...) {
     va_start(args, fmt);
     int n = vsnprintf(NULL, 0, fmt, args);
     va_end(args);
-    if (n < 0 || !ft__buf_room(b, (size_t)n)) return;
+    if (n < 0) b->failed = true; /* longer than an int can say */
+    if (!ft__buf_room(b, (size_t)n)) return;
     va_start(args, fmt);
     vsnprintf(b->data + b->len, (size_t)n + 1, fmt, args);
     va_end(args);
@@ -1174,9 +1204,10 @@ FT__PRIV double ft__log(double x) {
     return n * 0.6931471805592082 + (2 * s * sum + n * 7.371002565167799e-13);
 }
 
+/* The first two parts of pi/2 have at most 23 bits, so that their products with n < 2^30 are exact. */
 FT__PRIV void ft__sincos(double x, double *sin_x, double *cos_x) {
     double n = ft__floor(x * 0.6366197723675814 + 0.5);
-    double r = ((x - n * 1.5707963267341256) - n * 6.077100506303966e-11) - n * 2.0222662487959506e-21;
+    double r = ((x - n * 1.570796251296997) - n * 7.549789415861596e-08) - n * 5.390302858158119e-15;
     double z = r * r, s = 1, c = 1;
     for (int i = 18; i >= 2; i -= 2) {
         s = 1 - s * z / (i * (i + 1)); /* r - r^3/3! + ..., from the small end */
@@ -1365,7 +1396,7 @@ static void ft__file_open_error(ft_error *err, const char *path) {
 /* Opens a regular file and tells its size; -1 on failure. */
 static int ft__file_open(const char *path, size_t *size, ft_error *err) {
     struct stat st;
-    int fd = open(path, O_RDONLY | O_CLOEXEC);
+    int fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK); /* do not wait for a pipe's writer */
     if (fd < 0) {
         ft__file_open_error(err, path);
         return -1;
@@ -1501,11 +1532,13 @@ static void ft__writer_sync_folder(const char *path) {
 FT__PRIV ft_status ft__writer_commit(ft__writer *w, ft_error *err) {
     ft_status status = ft__writer_flush(w, w->buffer, w->n_buffered, err);
     if (!status && fsync(w->fd) != 0) status = ft__file_error(err, w->path, "cannot sync");
-    if (!status && close(w->fd) != 0) status = ft__file_error(err, w->path, "cannot close");
     if (!status) {
-        w->fd = -1;
-        if (rename(w->temporary, w->path) != 0) status = ft__file_error(err, w->path, "cannot rename");
+        int fd = w->fd;
+        w->fd = -1; /* gone even if close fails: another thread may have the number by then */
+        if (close(fd) != 0) status = ft__file_error(err, w->path, "cannot close");
     }
+    if (!status && rename(w->temporary, w->path) != 0)
+        status = ft__file_error(err, w->path, "cannot rename");
     if (!status) {
         ft__writer_sync_folder(w->path);
         ft__free(&w->allocator, w->temporary);
@@ -1537,6 +1570,7 @@ FT__PRIV ft_status ft__write_file(const char *path, const void *bytes, size_t n,
 
 FT__PRIV ft_status ft__make_dirs(const char *path, const ft_allocator *a, ft_error *err) {
     size_t n = strlen(path);
+    int why = 0;
     struct stat st;
     char *copy = (char *)ft__alloc(a, n + 1);
     if (!copy) return ft__fail_memory(err);
@@ -1545,11 +1579,15 @@ FT__PRIV ft_status ft__make_dirs(const char *path, const ft_allocator *a, ft_err
         if (copy[i] != '/' && copy[i] != 0) continue;
         char kept = copy[i];
         copy[i] = 0;
-        (void)mkdir(copy, 0777); /* what matters is that it is there in the end */
+        /* what matters is that it is there in the end; if not, the first failure tells why */
+        if (mkdir(copy, 0777) != 0 && errno != EEXIST && !why) why = errno;
         copy[i] = kept;
     }
     ft__free(a, copy);
-    if (stat(path, &st) != 0) return ft__file_error(err, path, "cannot create the folder");
+    if (stat(path, &st) != 0) {
+        if (why) errno = why;
+        return ft__file_error(err, path, "cannot create the folder");
+    }
     if (!S_ISDIR(st.st_mode)) return ft__fail(err, FT_ERR_IO, path, "is not a folder");
     return FT_OK;
 }
@@ -1760,11 +1798,11 @@ FT__PRIV ft_status ft__check_float_mode(ft_error *err) {
     volatile float one = 1.0f, a = 1.0f + 1.0f / 4096, tiny = FLT_MIN;
     volatile float half_ulp = 1.0f / 16777216, above_half = 1.5f / 16777216;
     float product_sum = a * a - (1.0f + 1.0f / 2048); /* 0 unless fused: 2^-24 */
+    if (one + half_ulp != 1.0f || one + above_half == 1.0f)
+        return ft__fail(err, FT_ERR_FLOAT_MODE, NULL, "the program changed the rounding mode");
     if (product_sum != 0)
         return ft__fail(err, FT_ERR_FLOAT_MODE, NULL,
                         "the compiler fuses products and sums: compile with -ffp-contract=off");
-    if (one + half_ulp != 1.0f || one + above_half == 1.0f)
-        return ft__fail(err, FT_ERR_FLOAT_MODE, NULL, "the program changed the rounding mode");
     volatile float subnormal = tiny * 0.5f;
     if (subnormal == 0 || subnormal * 4.0f != tiny * 2.0f)
         return ft__fail(err, FT_ERR_FLOAT_MODE, NULL, "the program flushes subnormal numbers to zero");
@@ -4245,8 +4283,9 @@ static float ft__scalar_f16(const uint8_t *p) { return ft__f16_to_f32((uint16_t)
 static int32_t ft__scalar_dot_q8_0(const uint8_t *row, int b, const int8_t *q, float *scale) {
     const uint8_t *block = row + (size_t)b * 34;
     int32_t sum = 0;
+    const int8_t *codes = (const int8_t *)block + 2; /* gcc 12 takes a cast of each byte for unsigned */
     *scale = ft__scalar_f16(block);
-    for (int i = 0; i < FT__BLOCK; i++) sum += (int8_t)block[2 + i] * q[i];
+    for (int i = 0; i < FT__BLOCK; i++) sum += codes[i] * q[i];
     return sum;
 }
 
@@ -4806,7 +4845,7 @@ FT__PRIV void ft__matmul(ft__pool *pool, const ft__kernels *k, const ft__matrix 
     ft__matmul_job job = {k, w, bias, a, out, ld, w->n_rows};
     double products = (double)w->n_rows * w->n_cols * a->n_tokens;
     int n_parts = 1;
-    if (products > FT__MATMUL_SMALL && ft__pool_size(pool) > 1) {
+    if (products > (double)FT__MATMUL_SMALL && ft__pool_size(pool) > 1) {
         int wanted = 4 * ft__pool_size(pool); /* some slack for uneven threads */
         job.rows_per_part = ((w->n_rows + wanted - 1) / wanted + 7) / 8 * 8;
         n_parts = (w->n_rows + job.rows_per_part - 1) / job.rows_per_part;
@@ -5471,12 +5510,12 @@ static ft_status ft__tok_read_types(ft__vocab *v, ft__gguf *g, ft_error *err) {
 
 /* ---- special ids and what the spellings say */
 
+/* An id outside the vocabulary means "none". */
 static ft_status ft__tok_read_id(const ft__vocab *v, const ft__gguf *g, const char *key,
                                  int32_t otherwise, int32_t *id, ft_error *err) {
-    int64_t value = otherwise < v->n_vocab ? otherwise : -1;
-    int64_t highest = v->n_vocab ? v->n_vocab - 1 : INT32_MAX;
-    ft_status status = ft__gguf_int(g, key, 0, highest, &value, err);
-    *id = (int32_t)value;
+    int64_t value = otherwise, highest = v->n_vocab ? v->n_vocab - 1 : INT32_MAX;
+    ft_status status = ft__gguf_int(g, key, INT64_MIN, INT64_MAX, &value, err);
+    *id = value >= 0 && value <= highest ? (int32_t)value : -1;
     return status;
 }
 
@@ -6180,6 +6219,10 @@ static ft_status ft__weights_rope(ft__loader *l) {
                         "llama.rope.scaling.type: found \"%.*s\", expected none, linear or yarn",
                         (int)(type.len > 32 ? 32 : type.len), type.data);
     }
+    for (int i = 0; i < m->n_rot / 2; i++) /* angles must stay where sin and cos are computed */
+        if (!(m->rope_freq[i] >= 0 && m->rope_freq[i] <= 64))
+            return ft__fail(l->err, FT_ERR_FORMAT, m->file.path,
+                            "rope frequency %d is not between 0 and 64 radians per position", i);
     m->rope_scale = (float)scale;
     return FT_OK;
 }
@@ -6633,12 +6676,13 @@ static void ft__forward_rope_table(void *user, int t) {
     }
 }
 
-/* Turns neighbouring pairs (a, b) -> (a cos - b sin, a sin + b cos) in every head of one token. */
+/* Turns neighbouring pairs (a, b) -> (a cos - b sin, a sin + b cos) in every head of one token.  "+ b * -s"
+   is the same number; where it says "- b * s", gcc 12 fuses the two lines (vfmaddsub) against all orders. */
 static void ft__forward_rope(const ft_model *m, float *x, int n_heads, const float *cs) {
     for (int h = 0; h < n_heads; h++, x += m->info.head_dim) {
         for (int i = 0; i < m->n_rot; i += 2) {
             float a = x[i], b = x[i + 1], c = cs[i], s = cs[i + 1];
-            x[i] = a * c - b * s;
+            x[i] = a * c + b * -s;
             x[i + 1] = a * s + b * c;
         }
     }
@@ -6711,10 +6755,19 @@ static void ft__forward_dense(ft__forward *f, int layer) {
 }
 
 /* Router logits of one token, in place, to weights: softmax over all experts, the k best kept and normed,
-   0 elsewhere.  Ties go to the lower expert; sums run over experts ascending. */
+   0 elsewhere.  Ties go to the lower expert; sums run over experts ascending.  If one is not finite all
+   become NaN, which shows in the logits and is reported there. */
 static void ft__forward_route(float *p, int n, int n_used) {
     float max = p[0], sum = 0, chosen = 0;
-    for (int e = 1; e < n; e++) max = p[e] > max ? p[e] : max;
+    bool finite = true;
+    for (int e = 0; e < n; e++) {
+        finite = finite && ft__finite((double)p[e]);
+        max = p[e] > max ? p[e] : max;
+    }
+    if (!finite) {
+        for (int e = 0; e < n; e++) p[e] = ft__float_of(0x7FC00000u);
+        return;
+    }
     for (int e = 0; e < n; e++) {
         p[e] = ft__expf(p[e] - max);
         sum = sum + p[e];
@@ -6863,7 +6916,7 @@ typedef struct ft__kv {
     uint8_t **free_pages;
     size_t n_free, cap_free;
 } ft__kv;
-FT__PRIV uint8_t *ft__kv_take(ft__kv *kv); /* NULL: out of memory; content undefined */
+FT__PRIV uint8_t *ft__kv_take(ft__kv *kv); /* NULL: out of memory; content is anything finite */
 FT__PRIV void ft__kv_give(ft__kv *kv, uint8_t *page);
 FT__PRIV void ft__kv_clear(ft__kv *kv); /* frees the pages that were given back */
 
@@ -6900,7 +6953,9 @@ struct ft_session {
 
 FT__PRIV uint8_t *ft__kv_take(ft__kv *kv) {
     if (kv->n_free) return kv->free_pages[--kv->n_free];
-    return (uint8_t *)ft__alloc_aligned(&kv->allocator, kv->page_bytes, 1);
+    uint8_t *page = (uint8_t *)ft__alloc_aligned(&kv->allocator, kv->page_bytes, 1);
+    if (page) memset(page, 0, kv->page_bytes); /* a tile is computed whole, also where nothing is yet */
+    return page;
 }
 
 FT__PRIV void ft__kv_give(ft__kv *kv, uint8_t *page) {
@@ -7039,16 +7094,16 @@ ft_status ft_session_add_variant(ft_session *s, const ft_adapter_use *uses, int 
     return FT_OK;
 }
 
-/* True if the text is one number. */
-static bool ft__session_scale(const ft_session *s, const char *text, double *scale) {
+/* Whether the text is one number. */
+static ft_status ft__session_scale(const ft_session *s, const char *text, double *scale, bool *is) {
     ft__arena arena;
     ft__json *value;
     ft__arena_init(&arena, &s->allocator);
-    bool is = ft__json_parse(text, strlen(text), "scale", 1, &arena, &value, NULL) == FT_OK &&
-              value->type == FT__JSON_NUMBER;
-    if (is) *scale = value->number;
+    ft_status status = ft__json_parse(text, strlen(text), "scale", 1, &arena, &value, NULL);
+    *is = status == FT_OK && value->type == FT__JSON_NUMBER;
+    if (*is) *scale = value->number;
     ft__arena_free(&arena);
-    return is;
+    return status == FT_ERR_MEMORY ? status : FT_OK;
 }
 
 /* "refund.gguf:0.5" is the file refund.gguf at half strength; a name may hold other colons. */
@@ -7057,7 +7112,9 @@ static ft_status ft__session_load_adapter(ft_session *s, const char *spec, ft_ad
     const char *colon = strrchr(spec, ':');
     size_t n = colon ? (size_t)(colon - spec) : strlen(spec);
     double scale = 1;
-    if (colon && !ft__session_scale(s, colon + 1, &scale)) n = strlen(spec);
+    bool is_scale = false;
+    if (colon && ft__session_scale(s, colon + 1, &scale, &is_scale)) return ft__fail_memory(err);
+    if (!is_scale) n = strlen(spec);
     if (!ft__grow(&s->allocator, (void **)&s->adapters, &s->cap_adapters, s->n_adapters + 1,
                   sizeof *s->adapters))
         return ft__fail_memory(err);
@@ -7244,9 +7301,9 @@ static int ft__sampler_greedy(const float *logits, int n) {
     return best;
 }
 
-/* Integers in the order of the floats. */
+/* Integers in the order of the floats; -0 is 0. */
 static uint32_t ft__sampler_key(float logit) {
-    uint32_t bits = ft__bits_of(logit);
+    uint32_t bits = ft__bits_of(logit + 0.0f);
     return bits >> 31 ? ~bits : bits | 0x80000000u;
 }
 
@@ -7279,10 +7336,10 @@ static void ft__sampler_cut(ft__sampler *s, double wanted, bool count) {
     s->cut_id = last;
 }
 
-static int ft__sampler_draw(ft__sampler *s, float largest, const ft_sampling *how, const ft_draw *draw) {
+static int ft__sampler_draw(ft__sampler *s, int best, const ft_sampling *how, const ft_draw *draw) {
     double sum = 0, so_far = 0, unit;
-    float sharper = 1.0f / how->temperature;
-    int last = 0;
+    float sharper = 1.0f / how->temperature, largest = s->logits[best];
+    int last = best; /* if nothing is left: min_p above 1, a temperature whose reciprocal overflows */
     for (int i = 0; i < s->n; i++) {
         bool in = ft__sampler_kept(s, i) && !(s->p[i] < how->min_p);
         s->p[i] = in ? ft__expf((s->logits[i] - largest) * sharper) : 0.0f;
@@ -7308,7 +7365,7 @@ int ft_sample(const float *logits, int n_vocab, const ft_sampling *sampling, con
     if (sampling->top_k > 0 && sampling->top_k < n_vocab) ft__sampler_cut(&s, sampling->top_k, true);
     if (sampling->top_p > 0 && sampling->top_p < 1)
         ft__sampler_cut(&s, (double)sampling->top_p * ft__sampler_weight(&s, 0, false), false);
-    return ft__sampler_draw(&s, logits[best], sampling, draw);
+    return ft__sampler_draw(&s, best, sampling, draw);
 }
 /* ---- end src/run/sampler.c */
 /* ---- begin src/run/generate.c */
@@ -7394,7 +7451,7 @@ static ft_status ft__gen_take(ft__gen *g, ft__gen_place *p) {
     p->tokens = NULL;
     ft__buf_init(&p->text, &g->session->allocator);
     ft__buf_text(&p->text, "");
-    return FT_OK;
+    return p->text.failed ? ft__fail_memory(g->err) : FT_OK;
 }
 
 /* Where the first stop string begins in the text, looking only where one can have ended newly. */
@@ -7844,7 +7901,648 @@ ft_status ft_write_tokens_of_rows(const ft_model *model, const char *path, unsig
     ft__free(&model->allocator, data);
     return status;
 }
+
+/* A number at *p, not negative or with one minus; moves *p past it. */
+static bool ft__files_id(const char **p, int32_t *id) {
+    bool minus = **p == '-';
+    int64_t value = 0;
+    const char *digits = *p += minus;
+    for (; **p >= '0' && **p <= '9' && value <= INT32_MAX; ++*p) value = value * 10 + (**p - '0');
+    *id = (int32_t)(minus ? -value : value);
+    return *p > digits && value <= INT32_MAX;
+}
+
+static bool ft__files_ids(const char *p, int32_t *ids, int *n) {
+    static const char blank[] = " \t\r\n";
+    for (*n = 0, p += strspn(p, blank); *p; p += strspn(p, blank)) {
+        if (*n && *p == ',') p += 1 + strspn(p + 1, blank);
+        if (!ft__files_id(&p, &ids[(*n)++]) || (*p && !strchr(", \t\r\n", *p))) return false;
+    }
+    return *n > 0;
+}
+
+int32_t *ft_read_ids(const char *list, int *n, ft_error *err) {
+    size_t size;
+    char *file = list[0] == '@' ? ft_read_file(list + 1, &size, err) : NULL;
+    if (list[0] == '@' && !file) return NULL;
+    const char *text = file ? file : list;
+    int32_t *ids = (int32_t *)malloc((strlen(text) / 2 + 2) * sizeof *ids);
+    bool ok = ids && ft__files_ids(text, ids, n);
+    if (!ids) ft__fail_memory(err);
+    else if (!ok) ft__fail(err, FT_ERR_ARGUMENT, file ? list + 1 : "ids", "expected ids like 1,2,3; id %d is not one", *n);
+    if (!ok) free(ids);
+    free(file);
+    return ok ? ids : NULL;
+}
 /* ---- end src/run/files.c */
+/* ---- begin src/run/bench.c */
+/* How fast a model runs here, and how far that is from what the machine allows.
+
+     prompts   are bound by multiplications: the ceiling is the best integer dot product instruction
+               that the machine has, on registers alone
+     decoding  reads every weight once a step: the ceiling is a sum over a buffer that no cache holds
+
+   A shared machine changes its speed by the second.  So both ceilings are measured between the timed
+   steps, on as many threads, and a share is the median of ratios that were taken at the same time. */
+
+#include <sys/resource.h>
+#if defined(__x86_64__)
+#include <cpuid.h>
+#elif defined(__aarch64__) && defined(__linux__)
+#include <sys/auxv.h>
+#endif
+
+enum {
+    FT__BENCH_MAX_BATCHES = 16, FT__BENCH_MAX_REPEATS = 99,
+    FT__BENCH_BATCH_PROMPT = 128,          /* tokens of each sequence before a batch decodes */
+    FT__BENCH_WARM_STEPS = 4,
+    FT__BENCH_PROBES = 8,                  /* looks at the ceilings during a repetition */
+    FT__BENCH_READ_BYTES = 512 << 20,
+    FT__BENCH_READ_PART = 4 << 20,         /* bytes that one thread reads at a time */
+    FT__BENCH_MULTIPLY_TURNS = 4000000
+};
+
+/* ---- what the machine can do */
+
+/* Reads n bytes, a multiple of 256.  The prefetch reaches over the ends of pages, where the hardware's
+   own stops.  A macro, as an inline function would lose the target's vector registers. */
+typedef uint64_t ft__bench_wide __attribute__((vector_size(64), may_alias));
+#define FT__BENCH_READ(bytes, n)                                                                   \
+    do {                                                                                           \
+        const ft__bench_wide *at = (const ft__bench_wide *)(const void *)(bytes);                  \
+        const ft__bench_wide *end = at + (n) / sizeof *at;                                         \
+        ft__bench_wide a = *at, b = a, c = a, d = a;                                               \
+        for (; at < end; at += 4) {                                                                \
+            for (int line = 0; line < 4; line++) __builtin_prefetch(at + 8 + line);                \
+            a += at[0], b += at[1], c += at[2], d += at[3];                                        \
+        }                                                                                          \
+        __asm__ volatile("" : : "m"(a), "m"(b), "m"(c), "m"(d));                                   \
+    } while (0)
+
+/* One way to multiply and to read; loops in assembly are the same at every optimisation. */
+typedef struct ft__bench_unit {
+    const char *name;
+    int macs; /* products of int8 added up per turn */
+    bool (*present)(void);
+    void (*multiply)(long turns);
+    void (*read)(const uint8_t *bytes, size_t n);
+} ft__bench_unit;
+
+/* Twelve independent sums: more than latency times units of any of these machines. */
+#define FT__BENCH_TWELVE(X)                                                                        \
+    X("0") X("1") X("2") X("3") X("4") X("5") X("6") X("7") X("8") X("9") X("10") X("11")
+
+#if defined(__x86_64__)
+#define FT__BENCH_REGISTERS                                                                        \
+    "xmm0", "xmm1", "xmm2", "xmm3", "xmm4", "xmm5", "xmm6", "xmm7", "xmm8", "xmm9", "xmm10",       \
+        "xmm11", "xmm12", "xmm13", "xmm14", "xmm15", "cc"
+#define FT__BENCH_LOOP(X)                                                                          \
+    __asm__ volatile("1:\n\t" FT__BENCH_TWELVE(X) "dec %0\n\tjnz 1b\n\tvzeroupper"                 \
+                     : "+r"(turns) : : FT__BENCH_REGISTERS)
+
+static bool ft__bench_has_avx2(void) { return __builtin_cpu_supports("avx2"); }
+
+static void ft__bench_multiply_avx2(long turns) {
+#define FT__BENCH_STEP(sum)                                                                        \
+    "vpmaddubsw %%ymm14, %%ymm15, %%ymm12\n\tvpmaddwd %%ymm12, %%ymm13, %%ymm12\n\t"               \
+    "vpaddd %%ymm12, %%ymm" sum ", %%ymm" sum "\n\t"
+    FT__BENCH_LOOP(FT__BENCH_STEP);
+#undef FT__BENCH_STEP
+}
+
+__attribute__((target("avx2"))) static void ft__bench_read_avx2(const uint8_t *bytes, size_t n) {
+    FT__BENCH_READ(bytes, n);
+}
+
+static bool ft__bench_has_vnni512(void) {
+    return __builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx512vnni");
+}
+
+static void ft__bench_multiply_vnni512(long turns) {
+#define FT__BENCH_STEP(sum) "vpdpbusd %%zmm14, %%zmm15, %%zmm" sum "\n\t"
+    FT__BENCH_LOOP(FT__BENCH_STEP);
+#undef FT__BENCH_STEP
+}
+
+__attribute__((target("avx512f"))) static void ft__bench_read_avx512(const uint8_t *bytes, size_t n) {
+    FT__BENCH_READ(bytes, n);
+}
+
+#if defined(__clang__) ? __clang_major__ >= 12 : __GNUC__ >= 11
+#define FT__BENCH_VNNI256
+static bool ft__bench_has_vnni256(void) {
+    unsigned a, b, c, d;
+    return ft__bench_has_avx2() && __get_cpuid_count(7, 1, &a, &b, &c, &d) && (a >> 4 & 1);
+}
+
+static void ft__bench_multiply_vnni256(long turns) {
+#define FT__BENCH_STEP(sum) "%{vex%} vpdpbusd %%ymm14, %%ymm15, %%ymm" sum "\n\t"
+    FT__BENCH_LOOP(FT__BENCH_STEP);
+#undef FT__BENCH_STEP
+}
+#endif
+
+#elif defined(__aarch64__)
+#define FT__BENCH_LOOP(X)                                                                          \
+    __asm__ volatile("1:\n\t" FT__BENCH_TWELVE(X) "subs %0, %0, #1\n\tb.ne 1b"                     \
+                     : "+r"(turns) : : "v0", "v1", "v2", "v3", "v4", "v5", "v6", "v7", "v8", "v9", \
+                     "v10", "v11", "v12", "cc")
+
+static bool ft__bench_has_dotprod(void) {
+#if defined(__linux__)
+    return getauxval(AT_HWCAP) >> 20 & 1;
+#else
+    return true; /* every 64-bit ARM that runs macOS */
+#endif
+}
+
+static void ft__bench_multiply_dotprod(long turns) {
+    /* sdot v<sum>.4s, v30.16b, v31.16b, as a number: old assemblers want to be asked for it */
+#define FT__BENCH_STEP(sum) ".inst 0x4e9f97c0 + " sum "\n\t"
+    FT__BENCH_LOOP(FT__BENCH_STEP);
+#undef FT__BENCH_STEP
+}
+
+static bool ft__bench_has_neon(void) { return true; }
+
+static void ft__bench_multiply_neon(long turns) {
+#define FT__BENCH_STEP(sum)                                                                        \
+    "smull v12.8h, v30.8b, v31.8b\n\tsmlal2 v12.8h, v30.16b, v31.16b\n\t"                          \
+    "sadalp v" sum ".4s, v12.8h\n\t"
+    FT__BENCH_LOOP(FT__BENCH_STEP);
+#undef FT__BENCH_STEP
+}
+#endif
+
+static bool ft__bench_has_c(void) { return true; }
+
+static void ft__bench_multiply_c(long turns) {
+    unsigned a = 1, b = 2, c = 3, d = 4, factor = 5;
+    for (; turns > 0; turns--) {
+        __asm__ volatile("" : "+r"(factor));
+        a = a * factor + 1, b = b * factor + 1, c = c * factor + 1, d = d * factor + 1;
+    }
+    __asm__ volatile("" : : "r"(a), "r"(b), "r"(c), "r"(d));
+}
+
+static void ft__bench_read_c(const uint8_t *bytes, size_t n) { FT__BENCH_READ(bytes, n); }
+
+/* Best first. */
+static const ft__bench_unit ft__bench_units[] = {
+#if defined(__x86_64__)
+    {"AVX-512 VNNI", 12 * 64, ft__bench_has_vnni512, ft__bench_multiply_vnni512, ft__bench_read_avx512},
+#if defined(FT__BENCH_VNNI256)
+    {"AVX-VNNI", 12 * 32, ft__bench_has_vnni256, ft__bench_multiply_vnni256, ft__bench_read_avx2},
+#endif
+    {"AVX2", 12 * 32, ft__bench_has_avx2, ft__bench_multiply_avx2, ft__bench_read_avx2},
+#elif defined(__aarch64__)
+    {"NEON dotprod", 12 * 16, ft__bench_has_dotprod, ft__bench_multiply_dotprod, ft__bench_read_c},
+    {"NEON", 12 * 16, ft__bench_has_neon, ft__bench_multiply_neon, ft__bench_read_c},
+#endif
+    {"scalar", 4, ft__bench_has_c, ft__bench_multiply_c, ft__bench_read_c},
+};
+
+#undef FT__BENCH_READ
+#undef FT__BENCH_TWELVE
+#undef FT__BENCH_REGISTERS
+#undef FT__BENCH_LOOP
+#undef FT__BENCH_VNNI256
+
+/* ---- the state of a run */
+
+/* Repetitions of one measurement: the median of each counts. */
+typedef struct ft__bench_row {
+    int batch, n_prompt, n_steps;        /* n_steps 0: the prompt itself is timed */
+    double speed, int8_share, read_share; /* medians; tokens per second */
+} ft__bench_row;
+
+typedef struct ft__bench {
+    const char *path;
+    ft_bench_desc desc; /* with all defaults */
+    ft_allocator allocator;
+    ft__arena arena;
+    const ft__bench_unit *unit;
+    ft__pool *pool;
+    uint8_t *buffer;    /* (FT__BENCH_READ_BYTES) */
+    ft_model *model;
+    ft_session *session;
+    double layer_macs, head_macs, weight_bytes; /* per token; the embedding's row is neither */
+    int32_t *tokens;    /* random ids, enough for all prompts of a batch */
+    int32_t *next;      /* (largest batch) */
+    ft_feed *feeds;     /* (largest batch) */
+    float *logits;      /* (largest batch, n_vocab) */
+    double probe_seconds[2]; /* multiplying, reading: since the repetition began */
+    int n_probes;
+    double *int8_peaks, *read_peaks; /* one per repetition */
+    size_t n_peaks;
+    ft__bench_row rows[1 + FT__BENCH_MAX_BATCHES]; /* the prompt, then the batches */
+    int n_rows;
+    double load_seconds, peak_bytes, int8_peak, read_peak;
+} ft__bench;
+
+static int ft__bench_compare(const void *left, const void *right) {
+    double a = *(const double *)left, b = *(const double *)right;
+    return a < b ? -1 : a > b;
+}
+
+static double ft__bench_median(double *values, size_t n) {
+    qsort(values, n, sizeof *values, ft__bench_compare);
+    return n % 2 ? values[n / 2] : 0.5 * (values[n / 2 - 1] + values[n / 2]);
+}
+
+/* Seconds since `start`, never 0. */
+static double ft__bench_since(double start) {
+    double seconds = ft__seconds() - start;
+    return seconds > 1e-9 ? seconds : 1e-9;
+}
+
+/* The most memory that the process has had at any time. */
+static double ft__bench_peak_bytes(void) {
+    struct rusage usage;
+    memset(&usage, 0, sizeof usage);
+    getrusage(RUSAGE_SELF, &usage);
+#if defined(__APPLE__)
+    return (double)usage.ru_maxrss;
+#else
+    return 1024.0 * (double)usage.ru_maxrss;
+#endif
+}
+
+/* ---- the ceilings */
+
+static void ft__bench_multiply_part(void *user, int part) {
+    (void)part;
+    ((const ft__bench *)user)->unit->multiply(FT__BENCH_MULTIPLY_TURNS);
+}
+
+static void ft__bench_read_part(void *user, int part) {
+    const ft__bench *b = (const ft__bench *)user;
+    b->unit->read(b->buffer + (size_t)part * FT__BENCH_READ_PART, FT__BENCH_READ_PART);
+}
+
+/* Real pages: untouched ones would all be one page of zeros. */
+static void ft__bench_touch_part(void *user, int part) {
+    const ft__bench *b = (const ft__bench *)user;
+    memset(b->buffer + (size_t)part * FT__BENCH_READ_PART, 1 + part % 255, FT__BENCH_READ_PART);
+}
+
+static void ft__bench_wake_part(void *user, int part) { (void)user, (void)part; }
+
+/* One look at both ceilings. */
+static void ft__bench_probe(ft__bench *b) {
+    ft__pool_run(b->pool, ft__bench_wake_part, b, b->desc.threads);
+    double start = ft__seconds();
+    ft__pool_run(b->pool, ft__bench_multiply_part, b, b->desc.threads);
+    b->probe_seconds[0] += ft__bench_since(start);
+    start = ft__seconds();
+    ft__pool_run(b->pool, ft__bench_read_part, b, FT__BENCH_READ_BYTES / FT__BENCH_READ_PART);
+    b->probe_seconds[1] += ft__bench_since(start);
+    b->n_probes++;
+}
+
+static void ft__bench_probe_begin(ft__bench *b) {
+    b->probe_seconds[0] = b->probe_seconds[1] = 0;
+    b->n_probes = 0;
+    ft__bench_probe(b);
+}
+
+/* Closes a repetition's looks at the ceilings and keeps what they were. */
+static void ft__bench_probe_end(ft__bench *b, double *int8_peak, double *read_peak) {
+    ft__bench_probe(b);
+    double macs = (double)b->unit->macs * (double)FT__BENCH_MULTIPLY_TURNS * b->desc.threads;
+    *int8_peak = b->int8_peaks[b->n_peaks] = macs * b->n_probes / b->probe_seconds[0];
+    *read_peak = b->read_peaks[b->n_peaks++] =
+        (double)FT__BENCH_READ_BYTES * b->n_probes / b->probe_seconds[1];
+}
+
+/* ---- speed */
+
+static ft_feed ft__bench_feed(const ft__bench *b, int i, const int32_t *tokens, int n) {
+    ft_feed feed = b->feeds[i];
+    feed.tokens = tokens;
+    feed.n_tokens = n;
+    feed.last_logits = b->logits + (size_t)i * (size_t)b->model->info.n_vocab;
+    return feed;
+}
+
+/* Greedy: the batch's logits become its next tokens. */
+static void ft__bench_pick(ft__bench *b, int batch) {
+    const int n_vocab = b->model->info.n_vocab;
+    for (int i = 0; i < batch; i++)
+        b->next[i] = ft_sample(b->logits + (size_t)i * (size_t)n_vocab, n_vocab, NULL, NULL, NULL);
+}
+
+static ft_status ft__bench_steps(ft__bench *b, int batch, int n_steps, double *seconds, ft_error *err) {
+    ft_status status = FT_OK;
+    int between = (n_steps + FT__BENCH_PROBES - 1) / FT__BENCH_PROBES;
+    for (int i = 0; i < batch; i++) b->feeds[i] = ft__bench_feed(b, i, &b->next[i], 1);
+    *seconds = 0;
+    for (int step = 0; step < n_steps && !status; step++) {
+        double start = ft__seconds();
+        status = ft_session_decode(b->session, b->feeds, batch, err);
+        if (!status) ft__bench_pick(b, batch);
+        *seconds += ft__bench_since(start);
+        if (step % between == between - 1) ft__bench_probe(b);
+    }
+    return status;
+}
+
+/* Fresh sequences, their prompts, then n_steps tokens each; *seconds of the steps, or of the prompts where
+   there are no steps. */
+static ft_status ft__bench_once(ft__bench *b, int batch, int n_prompt, int n_steps, double *seconds,
+                                ft_error *err) {
+    ft_status status = FT_OK;
+    int n_open = 0;
+    memset(b->feeds, 0, (size_t)batch * sizeof *b->feeds);
+    while (n_open < batch && !status) {
+        status = ft_session_open(b->session, 0, &b->feeds[n_open].sequence, err);
+        if (!status) n_open++;
+    }
+    for (int i = 0; i < n_open; i++) /* no two prompts alike: nothing can be shared */
+        b->feeds[i] = ft__bench_feed(b, i, b->tokens + (size_t)i * (size_t)n_prompt, n_prompt);
+    double start = ft__seconds();
+    if (!status) status = ft_session_decode(b->session, b->feeds, batch, err);
+    *seconds = ft__bench_since(start);
+    if (!status) ft__bench_pick(b, batch);
+    if (!status && n_steps) status = ft__bench_steps(b, batch, n_steps, seconds, err);
+    for (int i = 0; i < n_open; i++) ft_session_close(b->session, b->feeds[i].sequence);
+    return status;
+}
+
+static ft_status ft__bench_measure(ft__bench *b, ft__bench_row *row, ft_error *err) {
+    double speed[FT__BENCH_MAX_REPEATS], int8_share[FT__BENCH_MAX_REPEATS], read_share[FT__BENCH_MAX_REPEATS];
+    double seconds, int8_peak, read_peak, macs = b->layer_macs + (row->n_steps ? b->head_macs : 0);
+    int warm = row->n_steps < FT__BENCH_WARM_STEPS ? row->n_steps : FT__BENCH_WARM_STEPS;
+    ft_status status = ft__bench_once(b, row->batch, row->n_prompt, warm, &seconds, err);
+    for (int r = 0; r < b->desc.repeats && !status; r++) {
+        ft__bench_probe_begin(b);
+        status = ft__bench_once(b, row->batch, row->n_prompt, row->n_steps, &seconds, err);
+        ft__bench_probe_end(b, &int8_peak, &read_peak);
+        double tokens = (double)row->batch * (row->n_steps ? row->n_steps : row->n_prompt);
+        speed[r] = tokens / seconds;
+        int8_share[r] = speed[r] * macs / int8_peak;
+        read_share[r] = speed[r] / row->batch * b->weight_bytes / read_peak;
+    }
+    if (status) return status;
+    row->speed = ft__bench_median(speed, (size_t)b->desc.repeats);
+    row->int8_share = ft__bench_median(int8_share, (size_t)b->desc.repeats);
+    row->read_share = ft__bench_median(read_share, (size_t)b->desc.repeats);
+    return FT_OK;
+}
+
+/* ---- preparation */
+
+static ft_status ft__bench_range(const char *field, int found, int lowest, int highest, ft_error *err) {
+    if (found >= lowest && found <= highest) return FT_OK;
+    return ft__fail(err, FT_ERR_ARGUMENT, field, "found %d, expected %d to %d", found, lowest, highest);
+}
+
+static ft_status ft__bench_defaults(ft__bench *b, const ft_bench_desc *given, ft_error *err) {
+    static const int batches[] = {1, 8, 32};
+    ft_bench_desc *d = &b->desc;
+    if (given) *d = *given;
+    if (!d->n_prompt) d->n_prompt = 512;
+    if (!d->n_decode) d->n_decode = 128;
+    if (!d->n_batches) d->batches = batches, d->n_batches = (int)FT__COUNT(batches);
+    if (!d->threads) d->threads = ft__cpu_count();
+    if (!d->repeats) d->repeats = 3;
+    ft_status status = ft__bench_range("n_prompt", d->n_prompt, 1, 1 << 20, err);
+    if (!status) status = ft__bench_range("n_decode", d->n_decode, 1, 1 << 20, err);
+    if (!status) status = ft__bench_range("n_batches", d->n_batches, 1, FT__BENCH_MAX_BATCHES, err);
+    if (!status) status = ft__bench_range("repeats", d->repeats, 1, FT__BENCH_MAX_REPEATS, err);
+    for (int i = 0; i < d->n_batches && !status; i++)
+        status = ft__bench_range("batch", d->batches[i], 1, 4096, err);
+    for (int i = 0; i <= d->n_batches && !status; i++) {
+        ft__bench_row *row = &b->rows[b->n_rows++];
+        row->batch = i ? d->batches[i - 1] : 1;
+        row->n_steps = i ? d->n_decode : 0;
+        row->n_prompt = d->n_prompt;
+        if (row->batch > 1 && row->n_prompt > FT__BENCH_BATCH_PROMPT) row->n_prompt = FT__BENCH_BATCH_PROMPT;
+    }
+    return status;
+}
+
+/* The threads, and the buffer.  It is there from first to last, so that its size can be taken off the
+   peak of memory again. */
+static ft_status ft__bench_machine(ft__bench *b, ft_error *err) {
+    b->unit = ft__bench_units;
+    while (!b->unit->present()) b->unit++;
+    b->pool = ft__pool_create(b->desc.threads, &b->allocator, err);
+    if (!b->pool) return err->code;
+    b->buffer = (uint8_t *)ft__alloc_aligned(&b->allocator, FT__BENCH_READ_BYTES, 1);
+    if (!b->buffer) return ft__fail_memory(err);
+    ft__pool_run(b->pool, ft__bench_touch_part, b, FT__BENCH_READ_BYTES / FT__BENCH_READ_PART);
+    return FT_OK;
+}
+
+/* Brings the file into the system's cache.  What is wrong with it, loading will say. */
+static void ft__bench_warm_file(const ft__bench *b) {
+    FILE *file = fopen(b->path, "rb");
+    while (file && fread(b->buffer, 1, FT__BENCH_READ_PART, file) == FT__BENCH_READ_PART) {}
+    if (file) fclose(file);
+}
+
+/* From the file to the first token's logits. */
+static ft_status ft__bench_load(ft__bench *b, ft_error *err) {
+    ft_model_desc model_desc;
+    ft_session_desc desc;
+    int32_t token = 0;
+    ft_feed feed;
+    memset(&model_desc, 0, sizeof model_desc);
+    memset(&desc, 0, sizeof desc);
+    memset(&feed, 0, sizeof feed);
+    model_desc.allocator = b->allocator;
+    desc.threads = b->desc.threads;
+    desc.n_ctx = b->desc.n_prompt + b->desc.n_decode;
+    ft__bench_warm_file(b);
+    double start = ft__seconds();
+    b->model = ft_model_load(b->path, &model_desc, err);
+    b->session = b->model ? ft_session_create(b->model, &desc, err) : NULL;
+    if (!b->session) return err->code;
+    feed.tokens = &token;
+    feed.n_tokens = 1;
+    feed.last_logits = (float *)ft__arena_alloc(&b->arena, (size_t)b->model->info.n_vocab, sizeof(float));
+    if (!feed.last_logits) return ft__fail_memory(err);
+    ft_status status = ft_session_open(b->session, 0, &feed.sequence, err);
+    if (!status) status = ft_session_decode(b->session, &feed, 1, err);
+    b->load_seconds = ft__bench_since(start);
+    if (!status) ft_session_close(b->session, feed.sequence);
+    return status;
+}
+
+static void ft__bench_count(ft__bench *b, const ft__matrix *w, double part, double *macs) {
+    if (!w->format) return;
+    double weights = part * w->n_rows * w->n_cols;
+    *macs += weights;
+    b->weight_bytes += weights / w->format->n_elements * w->format->n_bytes;
+}
+
+/* What one token costs: all matrices, but of the experts only those that it uses. */
+static void ft__bench_cost(ft__bench *b) {
+    const ft_model *m = b->model;
+    double used = m->info.n_experts ? (double)m->info.n_experts_used / m->info.n_experts : 0;
+    for (int layer = 0; layer < m->info.n_layers; layer++) {
+        const ft__layer *at = &m->layers[layer];
+        for (int i = 0; i < FT__LAYER_MODULES; i++) ft__bench_count(b, &at->module[i].w, 1, &b->layer_macs);
+        ft__bench_count(b, &at->router, 1, &b->layer_macs);
+        for (int i = 0; i < 3; i++) ft__bench_count(b, &at->expert[i], used, &b->layer_macs);
+    }
+    ft__bench_count(b, &m->output.w, 1, &b->head_macs);
+}
+
+static ft_status ft__bench_room(ft__bench *b, ft_error *err) {
+    const size_t n_vocab = (size_t)b->model->info.n_vocab;
+    const size_t n_peaks = (size_t)b->n_rows * (size_t)b->desc.repeats;
+    size_t n_tokens = 0, batch = 1;
+    for (int i = 0; i < b->n_rows; i++) {
+        size_t n = (size_t)b->rows[i].batch * (size_t)b->rows[i].n_prompt;
+        if (n > n_tokens) n_tokens = n;
+        if ((size_t)b->rows[i].batch > batch) batch = (size_t)b->rows[i].batch;
+    }
+    b->tokens = (int32_t *)ft__arena_alloc(&b->arena, n_tokens, sizeof *b->tokens);
+    b->next = (int32_t *)ft__arena_alloc(&b->arena, batch, sizeof *b->next);
+    b->feeds = (ft_feed *)ft__arena_alloc(&b->arena, batch, sizeof *b->feeds);
+    b->logits = (float *)ft__arena_alloc(&b->arena, batch, n_vocab * sizeof *b->logits);
+    b->int8_peaks = (double *)ft__arena_alloc(&b->arena, n_peaks, sizeof *b->int8_peaks);
+    b->read_peaks = (double *)ft__arena_alloc(&b->arena, n_peaks, sizeof *b->read_peaks);
+    if (b->arena.failed) return ft__fail_memory(err);
+    for (size_t i = 0; i < n_tokens; i++)
+        b->tokens[i] = (int32_t)(ft__random_unit(1, i, 0, 0) * (double)n_vocab);
+    return FT_OK;
+}
+
+static ft_status ft__bench_all(ft__bench *b, ft_error *err) {
+    double before = ft__bench_peak_bytes();
+    ft_status status = ft__bench_machine(b, err);
+    if (!status) status = ft__bench_load(b, err);
+    if (!status) status = ft__bench_room(b, err);
+    if (status) return status;
+    ft__bench_cost(b);
+    for (int i = 0; i < b->n_rows && !status; i++) status = ft__bench_measure(b, &b->rows[i], err);
+    if (status) return status;
+    b->int8_peak = ft__bench_median(b->int8_peaks, b->n_peaks);
+    b->read_peak = ft__bench_median(b->read_peaks, b->n_peaks);
+    b->peak_bytes = ft__bench_peak_bytes() - (double)FT__BENCH_READ_BYTES;
+    if (b->peak_bytes < before) b->peak_bytes = before;
+    return FT_OK;
+}
+
+/* ---- the result */
+
+static void ft__bench_number(ft__json_writer *w, const char *key, double value) {
+    ft__json_key(w, key);
+    ft__json_number(w, value);
+}
+
+static void ft__bench_row_json(const ft__bench_row *row, ft__json_writer *w) {
+    ft__json_begin(w, '{');
+    if (row->n_steps) ft__bench_number(w, "batch", row->batch);
+    else ft__bench_number(w, "n", row->n_prompt);
+    ft__bench_number(w, "tokens_per_s", row->speed);
+    ft__bench_number(w, "share_of_int8", row->int8_share);
+    if (row->n_steps) ft__bench_number(w, "share_of_read", row->read_share);
+    ft__json_end(w, '}');
+}
+
+static void ft__bench_json(const ft__bench *b, ft__buf *out) {
+    ft__json_writer w;
+    ft__json_writer_init(&w, out, 2);
+    ft__json_begin(&w, '{');
+    ft__json_key(&w, "prompt");
+    ft__bench_row_json(&b->rows[0], &w);
+    ft__json_key(&w, "decode");
+    ft__json_begin(&w, '[');
+    for (int i = 1; i < b->n_rows; i++) ft__bench_row_json(&b->rows[i], &w);
+    ft__json_end(&w, ']');
+    ft__bench_number(&w, "load_s", b->load_seconds);
+    ft__bench_number(&w, "peak_rss_bytes", b->peak_bytes);
+    ft__json_key(&w, "ceilings");
+    ft__json_begin(&w, '{');
+    ft__bench_number(&w, "int8_mac_per_s", b->int8_peak);
+    ft__bench_number(&w, "read_bytes_per_s", b->read_peak);
+    ft__json_end(&w, '}');
+    ft__json_key(&w, "isa");
+    ft__json_text(&w, ft__isa_name(b->model->kernels.isa));
+    ft__bench_number(&w, "threads", b->desc.threads);
+    ft__bench_number(&w, "weight_bytes_per_token", b->weight_bytes);
+    ft__bench_number(&w, "mac_per_token", b->layer_macs + b->head_macs);
+    ft__json_end(&w, '}');
+    ft__buf_byte(out, '\n');
+}
+
+/* A number to the right of its column, then what it counts. */
+static void ft__bench_column(ft__buf *out, double value, int decimals, int width, const char *unit) {
+    size_t start = out->len;
+    char digits[64] = "";
+    ft__buf_fixed(out, value, decimals);
+    if (out->failed) return;
+    snprintf(digits, sizeof digits, "%s", out->data + start);
+    out->len = start;
+    ft__buf_printf(out, "%*s%s", width, digits, unit);
+}
+
+static void ft__bench_table(const ft__bench *b, ft__buf *out) {
+    char label[32];
+    ft__buf_printf(out, "%s, %s, threads: %d\n\n", b->path, ft__isa_name(b->model->kernels.isa),
+                   b->desc.threads);
+    ft__buf_printf(out, "%-22s%12s%14s%14s\n", "", "tokens/s", "of int8 peak", "of read peak");
+    for (int i = 0; i < b->n_rows; i++) {
+        const ft__bench_row *row = &b->rows[i];
+        if (!row->n_steps) snprintf(label, sizeof label, "prompt of %d", row->n_prompt);
+        else snprintf(label, sizeof label, "decode, batch %d", row->batch);
+        ft__buf_printf(out, "%-22s", label);
+        ft__bench_column(out, row->speed, 1, 12, "");
+        ft__bench_column(out, 100 * row->int8_share, 1, 12, " %");
+        if (row->n_steps) ft__bench_column(out, 100 * row->read_share, 1, 12, " %");
+        ft__buf_byte(out, '\n');
+    }
+    ft__buf_printf(out, "\n%-22s", "load to first token");
+    ft__bench_column(out, b->load_seconds, 3, 12, " s\n");
+    ft__buf_printf(out, "%-22s", "peak memory");
+    ft__bench_column(out, b->peak_bytes / 1e6, 0, 12, " MB\n");
+    ft__buf_printf(out, "%-22s", "weights per token");
+    ft__bench_column(out, b->weight_bytes / 1e6, 0, 12, " MB, ");
+    ft__bench_column(out, (b->layer_macs + b->head_macs) / 1e6, 0, 0, " M products\n");
+    ft__buf_printf(out, "%-22s", "int8 peak");
+    ft__bench_column(out, b->int8_peak / 1e9, 1, 12, " G products/s, ");
+    ft__buf_printf(out, "%s\n%-22s", b->unit->name, "read peak");
+    ft__bench_column(out, b->read_peak / 1e9, 1, 12, " GB/s\n");
+}
+
+static ft_status ft__bench_write(const ft__bench *b, bool json, ft_write_fn write, void *user,
+                                 ft_error *err) {
+    ft__buf out;
+    ft_status status = FT_OK;
+    ft__buf_init(&out, &b->allocator);
+    if (json) ft__bench_json(b, &out);
+    else ft__bench_table(b, &out);
+    if (out.failed) status = ft__fail_memory(err);
+    else if (write(user, out.data, out.len) != 0)
+        status = ft__fail(err, FT_ERR_CANCELLED, b->path, "the output was refused");
+    ft__buf_free(&out);
+    return status;
+}
+
+ft_status ft_bench(const char *path, const ft_bench_desc *desc, bool json, ft_write_fn write, void *user,
+                   ft_error *err) {
+    ft_error mine;
+    ft__bench b;
+    memset(&b, 0, sizeof b);
+    b.path = path;
+    b.allocator = ft__allocator(desc ? &desc->allocator : NULL);
+    if (!err) err = &mine;
+    ft__arena_init(&b.arena, &b.allocator);
+    ft_status status = ft__bench_defaults(&b, desc, err);
+    if (!status) status = ft__bench_all(&b, err);
+    if (!status) status = ft__bench_write(&b, json, write, user, err);
+    ft_session_free(b.session);
+    ft_model_free(b.model);
+    ft__pool_free(b.pool);
+    ft__free_aligned(&b.allocator, b.buffer);
+    ft__arena_free(&b.arena);
+    return status;
+}
+/* ---- end src/run/bench.c */
 /* ---- begin src/eval/regex.c */
 /* Regular expressions that take time linear in the text, whatever the pattern: all states of the
    pattern are followed at once (K. Thompson, "Regular expression search algorithm", 1968), nothing
@@ -9497,6 +10195,7 @@ typedef struct ft__data_row {
     size_t prompt_len;
     const int *cohorts; /* (n_cohorts) indices, each once */
     int n_cohorts;
+    double weight; /* of the row in every mean; at 0 the row counts nowhere */
     ft_row row; /* for the evaluators; its value lives in the job's arena */
 } ft__data_row;
 
@@ -9548,7 +10247,8 @@ FT__PRIV ft_status ft__dataset_read(ft_job *job, ft_error *err);
 /* One evaluator on one cohort under one variant.  The paired part compares with variant 0. */
 typedef struct ft__numbers {
     int n_scored, n_error, n_missing, n_not_applicable;
-    double mean, pass;      /* over the scored rows; pass is a share */
+    double mean, pass;      /* over the scored rows by weight; pass is a share */
+    double weight, pair_weight; /* sums over the scored rows and over the pairs */
     int n_pairs;            /* rows scored for both */
     int n_unscored;         /* rows that have an error or no output on either side */
     double difference;      /* mean of variant - base over the pairs */
@@ -9561,6 +10261,9 @@ typedef struct ft__table {
     ft__numbers *cells;
 } ft__table;
 FT__PRIV ft__numbers *ft__table_at(const ft__table *table, int evaluator, int cohort, int variant);
+
+/* True if the evaluator had something to say about a row of this cohort. */
+FT__PRIV bool ft__table_applies(const ft__table *table, int evaluator, int cohort);
 
 typedef struct ft__gate_in {
     const char *file; /* of the rules, for errors */
@@ -9580,6 +10283,9 @@ typedef struct ft__check {
 } ft__check;
 
 #define FT__NOT_JUDGED (-1)
+/* The worse of two: not judged < ship < insufficient < block. */
+FT__PRIV int ft__verdict_worse(int a, int b);
+
 typedef struct ft__gate_out {
     ft__check *checks; /* (n_checks), rules outermost, then cohorts, then candidates */
     int n_checks;
@@ -9608,6 +10314,7 @@ typedef struct ft__row_score {
     double value, pass;
     const char *detail; /* of an error, else "" */
 } ft__row_score;
+FT__PRIV bool ft__row_unscored(const ft__row_score *s); /* an error, or missing */
 
 typedef struct ft__timing {
     int threads;
@@ -10631,6 +11338,8 @@ static ft_status ft__dataset_prompt(const ft__dataset *d, ft__data_row *row) {
     if (!prompt && mapped)
         return ft__dataset_fail(d, "\"%.100s\" (the prompt) is missing", mapped->text);
     if (!prompt) return ft__dataset_fail(d, "\"prompt\" is missing");
+    const ft__json *weight = ft__row_get(&row->row, "weight");
+    row->weight = weight ? weight->number : 1;
     row->prompt = prompt->text;
     row->prompt_len = prompt->text_len;
     return FT_OK;
@@ -10738,15 +11447,13 @@ FT__PRIV ft__numbers *ft__table_at(const ft__table *table, int evaluator, int co
     return &table->cells[at * (size_t)table->n_variants + (size_t)variant];
 }
 
-/* ship < insufficient < block; what is not judged stands below all. */
-static int ft__gate_worse(int a, int b) {
+FT__PRIV int ft__verdict_worse(int a, int b) {
     static const int rank[] = {1, 3, 2}; /* of ft_verdict */
     int rank_a = a == FT__NOT_JUDGED ? 0 : rank[a], rank_b = b == FT__NOT_JUDGED ? 0 : rank[b];
     return rank_a >= rank_b ? a : b;
 }
 
-/* True if the evaluator had something to say about a row of this cohort. */
-static bool ft__gate_applies(const ft__table *table, int evaluator, int cohort) {
+FT__PRIV bool ft__table_applies(const ft__table *table, int evaluator, int cohort) {
     for (int v = 0; v < table->n_variants; v++) {
         const ft__numbers *n = ft__table_at(table, evaluator, cohort, v);
         if (n->n_scored || n->n_error || n->n_missing) return true;
@@ -10794,7 +11501,7 @@ static void ft__gate_judge(const ft__gate_in *in, ft__arena *arena, ft__check *c
 
 static bool ft__gate_rule_matches(const ft__gate_in *in, const ft__rule *rule, int cohort) {
     return ft__glob(rule->cohort, in->cohorts[cohort]) &&
-           ft__gate_applies(&in->table, rule->evaluator, cohort);
+           ft__table_applies(&in->table, rule->evaluator, cohort);
 }
 
 /* How many checks there will be; a rule without any is an error, not a pass. */
@@ -10820,9 +11527,10 @@ static ft_status ft__gate_count(const ft__gate_in *in, size_t *n, ft_error *err)
 /* Takes the check's verdict into those of its cohort, its candidate and all. */
 static void ft__gate_collect(const ft__gate_in *in, const ft__check *check, ft__gate_out *out) {
     size_t at = (size_t)check->cohort * (size_t)in->table.n_variants + (size_t)check->variant;
-    out->cohorts[at] = ft__gate_worse(out->cohorts[at], check->verdict);
-    out->variants[check->variant] = ft__gate_worse(out->variants[check->variant], check->verdict);
-    out->verdict = (ft_verdict)ft__gate_worse(out->verdict, check->verdict);
+    out->cohorts[at] = ft__verdict_worse(out->cohorts[at], check->verdict);
+    out->variants[check->variant] =
+        ft__verdict_worse(out->variants[check->variant], check->verdict);
+    out->verdict = (ft_verdict)ft__verdict_worse(out->verdict, check->verdict);
 }
 
 FT__PRIV ft_status ft__gate(const ft__gate_in *in, ft__arena *arena, ft__gate_out *out,
@@ -10964,7 +11672,7 @@ static ft_status ft__compare_tokenize(ft__compare *c, ft__compare_model *m) {
     for (size_t i = 0; i < job->n_rows && !status; i++) {
         const ft__data_row *row = &job->rows[i];
         ft__shape_where(job->data[row->file].path, row->line, where);
-        if (!ft__grow(&job->allocator, (void **)&scratch, &cap, row->prompt_len + 3,
+        if (!ft__grow(&job->allocator, (void **)&scratch, &cap, 3 * row->prompt_len + 3,
                       sizeof *scratch)) {
             status = ft__fail_memory(c->err);
             break;
@@ -11275,12 +11983,13 @@ static ft_status ft__compare_score(ft__compare *c) {
 
 /* ---- summing up.  Means are sums here, in the order of the rows, until the end. */
 
-static void ft__compare_count(ft__numbers *n, const ft__row_score *s) {
+static void ft__compare_count(ft__numbers *n, const ft__row_score *s, double weight) {
     switch (s->state) {
     case FT_SCORED:
         n->n_scored++;
-        n->mean += s->value;
-        n->pass += s->pass;
+        n->weight += weight;
+        n->mean += weight * s->value;
+        n->pass += weight * s->pass;
         break;
     case FT_SCORE_ERROR: n->n_error++; break;
     case FT_MISSING: n->n_missing++; break;
@@ -11288,18 +11997,19 @@ static void ft__compare_count(ft__numbers *n, const ft__row_score *s) {
     }
 }
 
-static bool ft__compare_unscored(const ft__row_score *s) {
+FT__PRIV bool ft__row_unscored(const ft__row_score *s) {
     return s->state == FT_SCORE_ERROR || s->state == FT_MISSING;
 }
 
 static void ft__compare_pair(ft__numbers *n, const ft__row_score *base, const ft__row_score *s,
-                             bool higher) {
-    if (ft__compare_unscored(base) || ft__compare_unscored(s)) {
+                             double weight, bool higher) {
+    if (ft__row_unscored(base) || ft__row_unscored(s)) {
         n->n_unscored++;
     } else if (base->state == FT_SCORED && s->state == FT_SCORED) {
         double difference = s->value - base->value, gain = higher ? difference : -difference;
         n->n_pairs++;
-        n->difference += difference;
+        n->pair_weight += weight;
+        n->difference += weight * difference;
         if (gain > 0)
             n->wins++;
         else if (gain < 0)
@@ -11311,11 +12021,16 @@ static void ft__compare_pair(ft__numbers *n, const ft__row_score *base, const ft
 
 static void ft__compare_sum_row(const ft_result *r, int evaluator, size_t row, int cohort) {
     const ft__row_score *base = ft__result_score(r, evaluator, row, 0);
+    const double weight = r->job->rows[row].weight;
     for (int v = 0; v < r->job->n_variants; v++) {
         const ft__row_score *s = ft__result_score(r, evaluator, row, v);
         ft__numbers *n = ft__table_at(&r->table, evaluator, cohort, v);
-        ft__compare_count(n, s);
-        ft__compare_pair(n, base, s, r->higher_is_better[evaluator]);
+        if (weight == 0) {
+            n->n_not_applicable++;
+            continue;
+        }
+        ft__compare_count(n, s, weight);
+        ft__compare_pair(n, base, s, weight, r->higher_is_better[evaluator]);
     }
 }
 
@@ -11330,8 +12045,8 @@ static void ft__compare_sum_up(const ft_result *r) {
         for (int c = 0; c < r->table.n_cohorts; c++) {
             for (int v = 0; v < job->n_variants; v++) {
                 ft__numbers *n = ft__table_at(&r->table, e, c, v);
-                if (n->n_scored) n->mean /= n->n_scored, n->pass /= n->n_scored;
-                if (n->n_pairs) n->difference /= n->n_pairs;
+                if (n->n_scored) n->mean /= n->weight, n->pass /= n->weight;
+                if (n->n_pairs) n->difference /= n->pair_weight;
             }
         }
     }
@@ -11837,12 +12552,7 @@ static void ft__journal_numbers(ft__json_writer *w, const ft_result *r, int vari
 static void ft__journal_cohort_evaluator(ft__json_writer *w, const ft_result *r, int cohort,
                                          int e) {
     const ft_job *job = r->job;
-    int n = 0;
-    for (int v = 0; v < job->n_variants; v++) {
-        const ft__numbers *cell = ft__table_at(&r->table, e, cohort, v);
-        n += cell->n_scored + cell->n_error + cell->n_missing;
-    }
-    if (!n) return;
+    if (!ft__table_applies(&r->table, e, cohort)) return;
     ft__json_begin(w, '{');
     ft__journal_text(w, "evaluator", job->evaluators[e].name);
     ft__journal_open(w, "variants", '[');
@@ -12170,13 +12880,11 @@ static ft__report_widths ft__report_measure(const ft__report *p) {
 
 /* The worst verdict of the checks on this cell of the table. */
 static int ft__report_cell_verdict(const ft_result *r, int evaluator, int cohort, int variant) {
-    static const int rank[] = {1, 3, 2};
     int worst = FT__NOT_JUDGED;
     for (int i = 0; i < r->gate.n_checks; i++) {
         const ft__check *check = &r->gate.checks[i];
-        if (check->evaluator != evaluator || check->cohort != cohort || check->variant != variant)
-            continue;
-        if (worst == FT__NOT_JUDGED || rank[check->verdict] > rank[worst]) worst = check->verdict;
+        if (check->evaluator == evaluator && check->cohort == cohort && check->variant == variant)
+            worst = ft__verdict_worse(worst, check->verdict);
     }
     return worst;
 }
@@ -12233,14 +12941,6 @@ static void ft__report_table_head(ft__report *p, const ft__report_widths *w,
     ft__report_end(p);
 }
 
-static bool ft__report_applies(const ft_result *r, int evaluator, int cohort) {
-    for (int v = 0; v < r->job->n_variants; v++) {
-        const ft__numbers *n = ft__table_at(&r->table, evaluator, cohort, v);
-        if (n->n_scored || n->n_error || n->n_missing) return true;
-    }
-    return false;
-}
-
 static void ft__report_table(ft__report *p, int variant) {
     const ft_result *r = p->r;
     ft__report_widths w = ft__report_measure(p);
@@ -12249,7 +12949,7 @@ static void ft__report_table(ft__report *p, int variant) {
         int cohort = i ? i - 1 : r->table.n_cohorts - 1; /* all rows first */
         bool first = true;
         for (int e = 0; e < r->job->n_evaluators; e++) {
-            if (!ft__report_applies(r, e, cohort)) continue;
+            if (!ft__table_applies(&r->table, e, cohort)) continue;
             ft__report_table_line(p, &w, cohort, e, variant, first);
             first = false;
         }
@@ -12265,10 +12965,6 @@ static bool ft__report_in_cohort(const ft__data_row *row, int cohort) {
     return false;
 }
 
-static bool ft__report_unscored(const ft__row_score *s) {
-    return s->state == FT_SCORE_ERROR || s->state == FT_MISSING;
-}
-
 /* How bad a row is for the check: what could not be scored first, then the loss.  Where a gain is
    asked for, a row that stays as it was is bad enough.  False: the row is not bad. */
 static bool ft__report_badness(const ft_result *r, const ft__check *check, size_t row,
@@ -12277,7 +12973,7 @@ static bool ft__report_badness(const ft_result *r, const ft__check *check, size_
     const ft__row_score *s = ft__result_score(r, check->evaluator, row, check->variant);
     if (!ft__report_in_cohort(&r->job->rows[row], check->cohort)) return false;
     *badness = DBL_MAX;
-    if (ft__report_unscored(base) || ft__report_unscored(s)) return true;
+    if (ft__row_unscored(base) || ft__row_unscored(s)) return true;
     if (base->state != FT_SCORED || s->state != FT_SCORED) return false;
     *badness =
         r->higher_is_better[check->evaluator] ? base->value - s->value : s->value - base->value;

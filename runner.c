@@ -6,6 +6,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 enum { MAX_LIST = 64 };
@@ -18,7 +19,7 @@ typedef struct list {
 /* The options of all commands; a command takes those that its row in `commands` names. */
 typedef struct options {
     const char *file; /* the one argument that is no option */
-    const char *prompt, *input, *out, *out_dir, *tokens, *tensor, *kv;
+    const char *prompt, *input, *out, *out_dir, *tokens, *tensor, *kv, *batches;
     double threads, ctx, n, top_k, seed, temp, top_p, min_p;
     list adapters, stops, sets;
     bool json, quiet, special;
@@ -109,11 +110,9 @@ static int command_generate(const options *o) {
     r.variant = e.variant;
     r.flags = FT_TOKENIZE_PARSE_SPECIAL;
     r.max_tokens = (int)o->n;
-    r.sampling.temperature = (float)o->temp;
-    r.sampling.top_k = (int)o->top_k;
-    r.sampling.top_p = (float)o->top_p;
-    r.sampling.min_p = (float)o->min_p;
-    r.sampling.seed = (uint64_t)o->seed;
+    ft_sampling sampling = {(float)o->temp, (int)o->top_k, (float)o->top_p, (float)o->min_p,
+                            (uint64_t)o->seed};
+    r.sampling = sampling;
     r.stops = o->stops.items;
     r.n_stops = o->stops.n;
     if (!status && !r.text) status = err.code;
@@ -124,42 +123,24 @@ static int command_generate(const options *o) {
     return status ? fail(&err) : 0;
 }
 
-/* Ids separated by commas or white space; NULL if that is not what the text holds. */
-static int32_t *parse_tokens(const char *text, int *n) {
-    int32_t *tokens = (int32_t *)malloc((strlen(text) / 2 + 1) * sizeof *tokens);
-    char *end;
-    for (*n = 0; tokens && *text; text = end + strspn(end, ", \r\n\t")) {
-        long id = strtol(text, &end, 10);
-        if (end == text || id < INT32_MIN || id > INT32_MAX) break;
-        tokens[(*n)++] = (int32_t)id;
-    }
-    if (*text == 0 && *n > 0) return tokens;
-    free(tokens);
-    return NULL;
-}
-
 static int command_logits(const options *o) {
     ft_error err = {0};
     engine e = {0};
     int n;
-    size_t size;
-    bool f16 = o->kv && strcmp(o->kv, "f16") == 0, from_file = o->tokens && o->tokens[0] == '@';
+    bool f16 = o->kv && strcmp(o->kv, "f16") == 0;
     if (!o->tokens || !o->out) return wrong("logits needs", "--tokens 1,2,3 and -o FILE");
     if (o->kv && !f16 && strcmp(o->kv, "f32") != 0) return wrong("--kv is f32 or f16, not", o->kv);
-    char *file = from_file ? ft_read_file(o->tokens + 1, &size, &err) : NULL;
-    if (from_file && !file) return fail(&err);
-    int32_t *tokens = parse_tokens(file ? file : o->tokens, &n);
-    free(file);
-    if (!tokens) return wrong("--tokens expects ids like 1,2,3, found", o->tokens);
+    int32_t *ids = ft_read_ids(o->tokens, &n, &err);
+    if (!ids) return fail(&err);
     ft_status status = engine_open(&e, o, f16 ? FT_KV_F16 : FT_KV_F32, &err);
     if (!status)
-        status = ft_session_write_logits(e.session, e.variant, tokens, n, to_stdout, NULL, &err);
+        status = ft_session_write_logits(e.session, e.variant, ids, n, to_stdout, NULL, &err);
     engine_close(&e);
-    free(tokens);
+    free(ids);
     return status ? fail(&err) : 0;
 }
 
-/* ---- ft tokenize, ft info */
+/* ---- ft tokenize, ft info, ft bench */
 
 static int command_tokenize(const options *o) {
     ft_error err = {0};
@@ -184,28 +165,52 @@ static int command_info(const options *o) {
     return status ? fail(&err) : 0;
 }
 
+/* A number that is not negative; a whole one unless it may be a fraction. */
+static bool take_number(const char *text, double most, bool fraction, double *value) {
+    char *end;
+    *value = strtod(text, &end);
+    return end != text && *end == 0 && *value >= 0 && *value <= most &&
+           (fraction || (double)(uint64_t)*value == *value);
+}
+
+static int command_bench(const options *o) {
+    ft_error err = {0};
+    double p = 0;
+    int n = 0;
+    if (o->prompt && !take_number(o->prompt, INT32_MAX, false, &p))
+        return wrong("-p is a number, not", o->prompt);
+    int32_t *batches = o->batches ? ft_read_ids(o->batches, &n, &err) : NULL;
+    if (o->batches && !batches) return fail(&err);
+    ft_bench_desc desc = {{0}, (int)p, (int)o->n, batches, n, (int)o->threads, 0};
+    ft_status status = ft_bench(o->file, &desc, o->json, to_stdout, NULL, &err);
+    free(batches);
+    return status ? fail(&err) : 0;
+}
+
 /* ---- arguments */
 
 typedef struct command {
     const char *name;
     int (*run)(const options *o);
-    const char *allowed; /* its options, each with a blank after it */
+    const char *allowed; /* its options, each between blanks */
     const char *usage;
 } command;
 
 static const command commands[] = {
-    {"compare", command_compare, "--out --threads --set --quiet ",
+    {"compare", command_compare, " --out --threads --set --quiet ",
      "JOB.json [--out DIR] [--threads N] [--set path.to.key=JSON]... [--quiet]"},
     {"generate", command_generate,
-     "-a -p -f --temp --top-k --top-p --min-p --seed -n --stop --ctx --threads ",
+     " -a -p -f --temp --top-k --top-p --min-p --seed -n --stop --ctx --threads ",
      "MODEL [-a ADAPTER[:SCALE]]... (-p TEXT | -f FILE) [--temp T] [--top-k K] [--top-p P]\n"
      "             [--min-p P] [--seed S] [-n TOKENS] [--stop TEXT]... [--ctx N] [--threads N]"},
-    {"logits", command_logits, "-a --tokens --ctx --kv --threads -o ",
+    {"logits", command_logits, " -a --tokens --ctx --kv --threads -o ",
      "MODEL --tokens 1,2,3|@FILE -o FILE [-a ADAPTER[:SCALE]]... [--ctx N] [--kv f32|f16]\n"
      "             [--threads N]    raw float32, every position"},
-    {"tokenize", command_tokenize, "--special -p -f ",
+    {"tokenize", command_tokenize, " --special -p -f ",
      "MODEL [--special] (-p TEXT | -f ROWS.jsonl)"},
-    {"info", command_info, "--json --tensor -o ", "FILE [--json] [--tensor NAME -o FILE]"},
+    {"info", command_info, " --json --tensor -o ", "FILE [--json] [--tensor NAME -o FILE]"},
+    {"bench", command_bench, " -p -n -b -t --json ",
+     "MODEL [-p 512] [-n 128] [-b 1,8,32] [-t N] [--json]"},
 };
 enum { N_COMMANDS = sizeof commands / sizeof commands[0] };
 
@@ -214,61 +219,61 @@ static int usage(FILE *to) {
     for (int i = 0; i < N_COMMANDS; i++)
         fprintf(to, "ft %-9s %s\n", commands[i].name, commands[i].usage);
     fprintf(to, "\nExit codes: 0 ship or success, 1 block, 2 insufficient data, 3 wrong job, data\n"
-                "or arguments, 4 the run failed.  FT_ISA=scalar|avx2 forces a code path.\n");
-    return to == stdout ? 0 : 3;
+                "or arguments, 4 the run failed.  FT_ISA=scalar|avx2|avx512 forces a path.\n");
+    return to == stderr ? 3 : fflush(to) != 0 ? 4 : 0;
 }
 
-static bool take_number(const char *text, double *value) {
-    char *end;
-    *value = strtod(text, &end);
-    return end != text && *end == 0 && *value >= 0 && *value <= 9007199254740992.0;
-}
+typedef enum kind { TEXT, WHOLE, SEED, FRACTION, LIST, FLAG } kind;
 
-/* Takes argv[*i], and its value if it has one. */
+/* Takes argv[*i], which the command allows, and its value if it has one. */
 static bool take_option(options *o, int argc, char **argv, int *i) {
-    struct { const char *name, **text; double *number; list *many; bool *flag; } rows[] = {
-        {"-p", &o->prompt, 0, 0, 0}, {"-f", &o->input, 0, 0, 0}, {"-o", &o->out, 0, 0, 0},
-        {"--out", &o->out_dir, 0, 0, 0}, {"--tokens", &o->tokens, 0, 0, 0},
-        {"--kv", &o->kv, 0, 0, 0}, {"--tensor", &o->tensor, 0, 0, 0},
-        {"--ctx", 0, &o->ctx, 0, 0}, {"-n", 0, &o->n, 0, 0}, {"--seed", 0, &o->seed, 0, 0},
-        {"--threads", 0, &o->threads, 0, 0}, {"--top-k", 0, &o->top_k, 0, 0},
-        {"--temp", 0, &o->temp, 0, 0}, {"--top-p", 0, &o->top_p, 0, 0},
-        {"--min-p", 0, &o->min_p, 0, 0}, {"-a", 0, 0, &o->adapters, 0},
-        {"--stop", 0, 0, &o->stops, 0}, {"--set", 0, 0, &o->sets, 0},
-        {"--json", 0, 0, 0, &o->json}, {"--quiet", 0, 0, 0, &o->quiet},
-        {"--special", 0, 0, 0, &o->special}};
+    const struct { const char *name; kind kind; void *to; } rows[] = {
+        {"-p", TEXT, &o->prompt}, {"-f", TEXT, &o->input}, {"-o", TEXT, &o->out},
+        {"--out", TEXT, &o->out_dir}, {"--tokens", TEXT, &o->tokens}, {"--kv", TEXT, &o->kv},
+        {"--tensor", TEXT, &o->tensor}, {"-b", TEXT, &o->batches}, {"--ctx", WHOLE, &o->ctx},
+        {"-n", WHOLE, &o->n}, {"-t", WHOLE, &o->threads}, {"--threads", WHOLE, &o->threads},
+        {"--top-k", WHOLE, &o->top_k}, {"--seed", SEED, &o->seed}, {"--temp", FRACTION, &o->temp},
+        {"--top-p", FRACTION, &o->top_p}, {"--min-p", FRACTION, &o->min_p},
+        {"-a", LIST, &o->adapters}, {"--stop", LIST, &o->stops}, {"--set", LIST, &o->sets},
+        {"--json", FLAG, &o->json}, {"--quiet", FLAG, &o->quiet}, {"--special", FLAG, &o->special}};
     size_t k = 0;
-    while (strcmp(rows[k].name, argv[*i]) != 0) k++; /* it is one of a command's: it is there */
-    if (rows[k].flag) return *rows[k].flag = true;
+    while (strcmp(rows[k].name, argv[*i]) != 0) k++;
+    if (rows[k].kind == FLAG) return *(bool *)rows[k].to = true;
     if (++*i == argc) return false;
-    if (rows[k].number) return take_number(argv[*i], rows[k].number);
-    if (rows[k].text) *rows[k].text = argv[*i];
-    else if (rows[k].many->n < MAX_LIST) rows[k].many->items[rows[k].many->n++] = argv[*i];
-    return !rows[k].many || rows[k].many->n < MAX_LIST;
+    if (rows[k].kind == TEXT) return (*(const char **)rows[k].to = argv[*i]) != NULL;
+    if (rows[k].kind != LIST)
+        return take_number(argv[*i], rows[k].kind == SEED ? 9007199254740992.0 : INT32_MAX,
+                           rows[k].kind == FRACTION, (double *)rows[k].to);
+    list *many = (list *)rows[k].to;
+    if (many->n == MAX_LIST) return false;
+    many->items[many->n++] = argv[*i];
+    return true;
 }
 
 static int parse(const command *c, int argc, char **argv, options *o) {
     for (int i = 2; i < argc; i++) {
         char name[32], *given = argv[i];
-        snprintf(name, sizeof name, "%.30s ", given);
+        snprintf(name, sizeof name, " %.29s ", given);
         if (given[0] != '-' && o->file) return wrong("one file too many:", given);
         if (given[0] != '-') o->file = given;
         else if (!strstr(c->allowed, name)) return wrong("there is no option", given);
         else if (!take_option(o, argc, argv, &i)) return wrong("wrong value for", given);
     }
-    return o->file ? 0 : wrong("usage: ft", c->usage);
+    return o->file ? 0 : wrong(c->name, c->usage);
 }
 
 /* -o FILE: standard output goes to a file that gets its name only when all went well. */
 static int run(const command *c, const options *o) {
     char partial[4096];
+    struct stat st;
     if (!o->out) return c->run(o) | (fflush(stdout) != 0 || ferror(stdout) ? 4 : 0);
-    snprintf(partial, sizeof partial, "%s.partial", o->out);
+    bool whole = stat(o->out, &st) != 0 || S_ISREG(st.st_mode); /* a device is written into */
+    snprintf(partial, sizeof partial, "%s%s", o->out, whole ? ".partial" : "");
     if (!freopen(partial, "wb", stdout)) return wrong("cannot create", o->out) + 1;
     int code = c->run(o);
     bool written = !ferror(stdout) && fclose(stdout) == 0;
-    if (code == 0 && written && rename(partial, o->out) == 0) return 0;
-    remove(partial);
+    if (code == 0 && written && (!whole || rename(partial, o->out) == 0)) return 0;
+    if (whole) remove(partial);
     return code ? code : wrong("cannot write", o->out) + 1;
 }
 
@@ -276,7 +281,8 @@ int main(int argc, char **argv) {
     options o = {0};
     if (argc < 2) return usage(stderr);
     if (strcmp(argv[1], "--help") == 0 || strcmp(argv[1], "-h") == 0) return usage(stdout);
-    if (strcmp(argv[1], "--version") == 0) return puts("ft " FT_VERSION) < 0;
+    if (strcmp(argv[1], "--version") == 0)
+        return puts("ft " FT_VERSION) < 0 || fflush(stdout) != 0 ? 4 : 0;
     for (int i = 0; i < N_COMMANDS; i++) {
         if (strcmp(argv[1], commands[i].name) != 0) continue;
         int code = parse(&commands[i], argc, argv, &o);

@@ -141,6 +141,9 @@ typedef struct ft_allocator {
 /* A whole file with a NUL after it, by malloc: the caller frees it.  NULL on failure. */
 char *ft_read_file(const char *path, size_t *n_bytes, ft_error *err);
 
+/* "1,2,3" (or blanks between), or "@FILE" with the same inside, to n >= 1 integers, by malloc. */
+int32_t *ft_read_ids(const char *list, int *n, ft_error *err);
+
 /* Receives bytes as they are made; returns 0 to go on, anything else to stop (FT_ERR_CANCELLED). */
 typedef int (*ft_write_fn)(void *user, const char *bytes, size_t n);
 
@@ -333,6 +336,26 @@ ft_status ft_session_generate(ft_session *session, const ft_request *requests, i
                               ft_completion *out, const ft_generate_hooks *hooks, ft_error *err);
 void ft_completions_free(ft_session *session, ft_completion *completions, int n);
 
+/* ----------------------------------------------------------------------------------------- bench */
+
+/* Defaults ({0}): a prompt of 512 tokens, 128 decoded, batches of 1, 8 and 32, as many threads as
+   processors, each measured 3 times (medians count). */
+typedef struct ft_bench_desc {
+    ft_allocator allocator;
+    int n_prompt;       /* tokens of a prompt; batches above 1 begin after at most 128 */
+    int n_decode;       /* greedy steps after it */
+    const int *batches; /* (n_batches, at most 16) sequences decoded together */
+    int n_batches;
+    int threads;        /* as in ft_session_desc */
+    int repeats;        /* at most 99 */
+} ft_bench_desc;
+
+/* Loads a model and measures prompts, decoding, loading and peak memory (of the whole process), and
+   between them what this machine's integer units and memory allow on as many threads (512 MB of
+   memory, not counted).  Writes a table or (json) one JSON object. */
+ft_status ft_bench(const char *path, const ft_bench_desc *desc, bool json, ft_write_fn write,
+                   void *user, ft_error *err);
+
 /* ------------------------------------------------------------------------------------ evaluators */
 
 typedef enum ft_score_state {
@@ -469,6 +492,7 @@ ft_status ft_report_term(const ft_result *result, int width, bool color, ft_writ
 #include "run/generate.c"
 #include "run/info.c"
 #include "run/files.c"
+#include "run/bench.c"
 #include "eval/regex.c"
 #include "eval/row.c"
 #include "eval/text.c"

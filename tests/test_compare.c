@@ -413,11 +413,17 @@ TEST(compare, never_writes_over_its_inputs) {
 }
 
 TEST(compare, its_job_file_is_a_job_again) {
+    static const char probe[] = "{\"id\": \"p\", \"prompt\": \"One\", \"cohort\": \"refunds\"}\n";
+    static const char *const sets[] = {
+        "probes={\"forgot\": {\"path\": \"probe.jsonl\", \"evaluator\": \"json_valid\", "
+        "\"max_drop\": 1}}",
+        "generate.stop=[\"e\"]", "evaluators.0.cohorts=[\"orders_*\"]"};
     ft_error err;
     size_t n = 0;
     compare_files(1);
     compare_rows(NULL);
-    char *first = compare_bytes(NULL, 1, NULL, 0), *text = test_read(test_path("run/job.json"), &n);
+    test_write(test_path("probe.jsonl"), probe, strlen(probe));
+    char *first = compare_bytes(NULL, 1, sets, 3), *text = test_read(test_path("run/job.json"), &n);
     char *inputs = text ? strstr(text, ",\n \"inputs\"") : NULL;
     if (CHECK(first && inputs)) {
         strcpy(inputs, "}\n"); /* what is no part of a job */
@@ -425,6 +431,12 @@ TEST(compare, its_job_file_is_a_job_again) {
         ft_job *job = ft_job_load(test_path("again.json"), NULL, &err);
         ft_result *r = job ? ft_compare(job, NULL, &err) : NULL;
         CHECK(r && strcmp(ft_result_json(r, NULL), first) == 0);
+        if (r) { /* two cohorts for the rule, one for the probe */
+            CHECK_INT(r->gate.n_checks, 3);
+            CHECK_TEXT(ft__result_cohort(r, r->gate.checks[2].cohort), "probe.forgot");
+            CHECK_INT(ft__table_at(&r->table, 2, r->gate.checks[2].cohort, 1)->n_pairs, 1);
+            CHECK_INT(ft__table_at(&r->table, 1, r->table.n_cohorts - 1, 1)->n_pairs, N_ROWS);
+        }
         ft_result_free(r);
         ft_job_free(job);
     }
@@ -546,4 +558,48 @@ TEST(compare, survives_failed_allocations) {
         if (!CHECK_INT(memory.live, 0)) return;
     }
     test_note("%ld runs with a failing allocation", tried);
+}
+
+TEST(compare, weights_count_in_the_means) {
+    static const char rows[] = "{\"id\": \"a\", \"prompt\": \"x\", \"weight\": 3, \"expected\": \"\\u0001\"}\n"
+                               "{\"id\": \"b\", \"prompt\": \"y\"}\n"
+                               "{\"id\": \"c\", \"prompt\": \"z\", \"weight\": 0}\n";
+    static const char *const sets[] = {
+        "output=null", "evaluators=[{\"use\": \"regex\", \"name\": \"short\", \"params\": {\"pattern\": \"^\"}}]"};
+    ft_error err;
+    compare_files(0);
+    test_write(test_path("rows.jsonl"), rows, sizeof rows - 1);
+    ft_job *job = compare_load(sets, 2, NULL, &err);
+    ft_result *r = job ? ft_compare(job, NULL, &err) : NULL;
+    CHECK_OK(err.code, err);
+    if (r) {
+        const ft__numbers *n = ft__table_at(&r->table, 0, 0, 1);
+        CHECK_INT(n->n_scored, 2);
+        CHECK_INT(n->n_not_applicable, 1);
+        CHECK_NEAR(n->weight, 4, 0);
+        CHECK_NEAR(n->mean, 1, 0);
+    }
+    ft_result_free(r);
+    ft_job_free(job);
+}
+
+/* The real thing: a trained model, an adapter of noise, what `make demo` runs. */
+TEST(compare, a_real_model_is_judged) {
+    const char *build = getenv("FT_BUILD"), *model = test_shared("models/stories260K.gguf");
+    char command[2048], *out = NULL, digest[2][80];
+    if (!model) SKIP("no ../shared");
+    for (int i = 0; i < 2; i++) {
+        snprintf(command, sizeof command,
+                 "mkdir -p '%s' && %s/demo_files '%s' \"$(pwd)\"/%s && %s%s/ft compare '%s/job.json' --quiet --set generate.max_tokens=24",
+                 test_path("demo"), build, test_path("demo"), model,
+                 i ? "FT_ISA=scalar " : "", build, test_path("demo"));
+        CHECK_INT(test_run(command, &out), FT_BLOCK);
+        CHECK(strstr(out, "zeros  SHIP") != NULL && strstr(out, "noise  BLOCK") != NULL);
+        const char *at = strstr(out, "digest ");
+        digest[i][0] = 0;
+        if (at) sscanf(at, "digest %79s", digest[i]);
+        free(out);
+    }
+    CHECK(strlen(digest[0]) == 64);
+    CHECK_TEXT(digest[1], digest[0]);
 }

@@ -155,9 +155,7 @@ FT__PRIV void *ft__arena_alloc(ft__arena *arena, size_t count, size_t size) {
 }
 
 FT__PRIV char *ft__arena_text(ft__arena *arena, const char *text, size_t n) {
-    size_t size;
-    if (!ft__add_size(n, 1, &size)) return NULL;
-    char *copy = (char *)ft__arena_alloc(arena, size, 1);
+    char *copy = (char *)ft__arena_alloc(arena, n < SIZE_MAX ? n + 1 : SIZE_MAX, 1);
     if (copy && n) memcpy(copy, text, n);
     return copy;
 }
@@ -167,7 +165,7 @@ FT__PRIV char *ft__arena_printf(ft__arena *arena, const char *fmt, ...) {
     va_start(args, fmt);
     int n = vsnprintf(NULL, 0, fmt, args);
     va_end(args);
-    char *text = n < 0 ? NULL : (char *)ft__arena_alloc(arena, (size_t)n + 1, 1);
+    char *text = (char *)ft__arena_alloc(arena, n < 0 ? SIZE_MAX : (size_t)n + 1, 1);
     if (!text) return NULL;
     va_start(args, fmt);
     vsnprintf(text, (size_t)n + 1, fmt, args);

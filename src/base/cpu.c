@@ -41,11 +41,11 @@ FT__PRIV ft_status ft__check_float_mode(ft_error *err) {
     volatile float one = 1.0f, a = 1.0f + 1.0f / 4096, tiny = FLT_MIN;
     volatile float half_ulp = 1.0f / 16777216, above_half = 1.5f / 16777216;
     float product_sum = a * a - (1.0f + 1.0f / 2048); /* 0 unless fused: 2^-24 */
+    if (one + half_ulp != 1.0f || one + above_half == 1.0f)
+        return ft__fail(err, FT_ERR_FLOAT_MODE, NULL, "the program changed the rounding mode");
     if (product_sum != 0)
         return ft__fail(err, FT_ERR_FLOAT_MODE, NULL,
                         "the compiler fuses products and sums: compile with -ffp-contract=off");
-    if (one + half_ulp != 1.0f || one + above_half == 1.0f)
-        return ft__fail(err, FT_ERR_FLOAT_MODE, NULL, "the program changed the rounding mode");
     volatile float subnormal = tiny * 0.5f;
     if (subnormal == 0 || subnormal * 4.0f != tiny * 2.0f)
         return ft__fail(err, FT_ERR_FLOAT_MODE, NULL, "the program flushes subnormal numbers to zero");

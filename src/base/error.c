@@ -21,6 +21,12 @@ const char *ft_status_name(ft_status status) { return ft__error_find(status)->na
 const char *ft_status_text(ft_status status) { return ft__error_find(status)->text; }
 int ft_status_exit_code(ft_status status) { return ft__error_find(status)->exit_code; }
 
+/* Messages quote files from strangers and end on terminals: control bytes become '?'. */
+static void ft__error_tame(char *text) {
+    for (; *text; text++)
+        if ((unsigned char)*text < 32 || *text == 127) *text = '?';
+}
+
 FT__PRIV ft_status ft__fail(ft_error *err, ft_status code, const char *where, const char *fmt, ...) {
     if (!err) return code;
     va_list args;
@@ -29,6 +35,8 @@ FT__PRIV ft_status ft__fail(ft_error *err, ft_status code, const char *where, co
     vsnprintf(err->message, sizeof err->message, fmt, args);
     snprintf(err->where, sizeof err->where, "%s", where ? where : "");
     va_end(args);
+    ft__error_tame(err->message);
+    ft__error_tame(err->where);
     return code;
 }
 

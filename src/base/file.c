@@ -21,7 +21,7 @@ static void ft__file_open_error(ft_error *err, const char *path) {
 /* Opens a regular file and tells its size; -1 on failure. */
 static int ft__file_open(const char *path, size_t *size, ft_error *err) {
     struct stat st;
-    int fd = open(path, O_RDONLY | O_CLOEXEC);
+    int fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK); /* do not wait for a pipe's writer */
     if (fd < 0) {
         ft__file_open_error(err, path);
         return -1;
@@ -157,11 +157,13 @@ static void ft__writer_sync_folder(const char *path) {
 FT__PRIV ft_status ft__writer_commit(ft__writer *w, ft_error *err) {
     ft_status status = ft__writer_flush(w, w->buffer, w->n_buffered, err);
     if (!status && fsync(w->fd) != 0) status = ft__file_error(err, w->path, "cannot sync");
-    if (!status && close(w->fd) != 0) status = ft__file_error(err, w->path, "cannot close");
     if (!status) {
-        w->fd = -1;
-        if (rename(w->temporary, w->path) != 0) status = ft__file_error(err, w->path, "cannot rename");
+        int fd = w->fd;
+        w->fd = -1; /* gone even if close fails: another thread may have the number by then */
+        if (close(fd) != 0) status = ft__file_error(err, w->path, "cannot close");
     }
+    if (!status && rename(w->temporary, w->path) != 0)
+        status = ft__file_error(err, w->path, "cannot rename");
     if (!status) {
         ft__writer_sync_folder(w->path);
         ft__free(&w->allocator, w->temporary);
@@ -193,6 +195,7 @@ FT__PRIV ft_status ft__write_file(const char *path, const void *bytes, size_t n,
 
 FT__PRIV ft_status ft__make_dirs(const char *path, const ft_allocator *a, ft_error *err) {
     size_t n = strlen(path);
+    int why = 0;
     struct stat st;
     char *copy = (char *)ft__alloc(a, n + 1);
     if (!copy) return ft__fail_memory(err);
@@ -201,11 +204,15 @@ FT__PRIV ft_status ft__make_dirs(const char *path, const ft_allocator *a, ft_err
         if (copy[i] != '/' && copy[i] != 0) continue;
         char kept = copy[i];
         copy[i] = 0;
-        (void)mkdir(copy, 0777); /* what matters is that it is there in the end */
+        /* what matters is that it is there in the end; if not, the first failure tells why */
+        if (mkdir(copy, 0777) != 0 && errno != EEXIST && !why) why = errno;
         copy[i] = kept;
     }
     ft__free(a, copy);
-    if (stat(path, &st) != 0) return ft__file_error(err, path, "cannot create the folder");
+    if (stat(path, &st) != 0) {
+        if (why) errno = why;
+        return ft__file_error(err, path, "cannot create the folder");
+    }
     if (!S_ISDIR(st.st_mode)) return ft__fail(err, FT_ERR_IO, path, "is not a folder");
     return FT_OK;
 }

@@ -131,9 +131,10 @@ FT__PRIV double ft__log(double x) {
     return n * 0.6931471805592082 + (2 * s * sum + n * 7.371002565167799e-13);
 }
 
+/* The first two parts of pi/2 have at most 23 bits, so that their products with n < 2^30 are exact. */
 FT__PRIV void ft__sincos(double x, double *sin_x, double *cos_x) {
     double n = ft__floor(x * 0.6366197723675814 + 0.5);
-    double r = ((x - n * 1.5707963267341256) - n * 6.077100506303966e-11) - n * 2.0222662487959506e-21;
+    double r = ((x - n * 1.570796251296997) - n * 7.549789415861596e-08) - n * 5.390302858158119e-15;
     double z = r * r, s = 1, c = 1;
     for (int i = 18; i >= 2; i -= 2) {
         s = 1 - s * z / (i * (i + 1)); /* r - r^3/3! + ..., from the small end */

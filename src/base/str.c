@@ -37,7 +37,8 @@ FT__PRIV void ft__buf_printf(ft__buf *b, const char *fmt, ...) {
     va_start(args, fmt);
     int n = vsnprintf(NULL, 0, fmt, args);
     va_end(args);
-    if (n < 0 || !ft__buf_room(b, (size_t)n)) return;
+    if (n < 0) b->failed = true; /* longer than an int can say */
+    if (!ft__buf_room(b, (size_t)n)) return;
     va_start(args, fmt);
     vsnprintf(b->data + b->len, (size_t)n + 1, fmt, args);
     va_end(args);

@@ -132,12 +132,13 @@ static void ft__forward_rope_table(void *user, int t) {
     }
 }
 
-/* Turns neighbouring pairs (a, b) -> (a cos - b sin, a sin + b cos) in every head of one token. */
+/* Turns neighbouring pairs (a, b) -> (a cos - b sin, a sin + b cos) in every head of one token.  "+ b * -s"
+   is the same number; where it says "- b * s", gcc 12 fuses the two lines (vfmaddsub) against all orders. */
 static void ft__forward_rope(const ft_model *m, float *x, int n_heads, const float *cs) {
     for (int h = 0; h < n_heads; h++, x += m->info.head_dim) {
         for (int i = 0; i < m->n_rot; i += 2) {
             float a = x[i], b = x[i + 1], c = cs[i], s = cs[i + 1];
-            x[i] = a * c - b * s;
+            x[i] = a * c + b * -s;
             x[i + 1] = a * s + b * c;
         }
     }
@@ -210,10 +211,19 @@ static void ft__forward_dense(ft__forward *f, int layer) {
 }
 
 /* Router logits of one token, in place, to weights: softmax over all experts, the k best kept and normed,
-   0 elsewhere.  Ties go to the lower expert; sums run over experts ascending. */
+   0 elsewhere.  Ties go to the lower expert; sums run over experts ascending.  If one is not finite all
+   become NaN, which shows in the logits and is reported there. */
 static void ft__forward_route(float *p, int n, int n_used) {
     float max = p[0], sum = 0, chosen = 0;
-    for (int e = 1; e < n; e++) max = p[e] > max ? p[e] : max;
+    bool finite = true;
+    for (int e = 0; e < n; e++) {
+        finite = finite && ft__finite((double)p[e]);
+        max = p[e] > max ? p[e] : max;
+    }
+    if (!finite) {
+        for (int e = 0; e < n; e++) p[e] = ft__float_of(0x7FC00000u);
+        return;
+    }
     for (int e = 0; e < n; e++) {
         p[e] = ft__expf(p[e] - max);
         sum = sum + p[e];

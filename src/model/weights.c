@@ -221,6 +221,10 @@ static ft_status ft__weights_rope(ft__loader *l) {
                         "llama.rope.scaling.type: found \"%.*s\", expected none, linear or yarn",
                         (int)(type.len > 32 ? 32 : type.len), type.data);
     }
+    for (int i = 0; i < m->n_rot / 2; i++) /* angles must stay where sin and cos are computed */
+        if (!(m->rope_freq[i] >= 0 && m->rope_freq[i] <= 64))
+            return ft__fail(l->err, FT_ERR_FORMAT, m->file.path,
+                            "rope frequency %d is not between 0 and 64 radians per position", i);
     m->rope_scale = (float)scale;
     return FT_OK;
 }

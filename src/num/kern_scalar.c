@@ -91,8 +91,9 @@ static float ft__scalar_f16(const uint8_t *p) { return ft__f16_to_f32((uint16_t)
 static int32_t ft__scalar_dot_q8_0(const uint8_t *row, int b, const int8_t *q, float *scale) {
     const uint8_t *block = row + (size_t)b * 34;
     int32_t sum = 0;
+    const int8_t *codes = (const int8_t *)block + 2; /* gcc 12 takes a cast of each byte for unsigned */
     *scale = ft__scalar_f16(block);
-    for (int i = 0; i < FT__BLOCK; i++) sum += (int8_t)block[2 + i] * q[i];
+    for (int i = 0; i < FT__BLOCK; i++) sum += codes[i] * q[i];
     return sum;
 }
 

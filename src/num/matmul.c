@@ -32,7 +32,7 @@ FT__PRIV void ft__matmul(ft__pool *pool, const ft__kernels *k, const ft__matrix 
     ft__matmul_job job = {k, w, bias, a, out, ld, w->n_rows};
     double products = (double)w->n_rows * w->n_cols * a->n_tokens;
     int n_parts = 1;
-    if (products > FT__MATMUL_SMALL && ft__pool_size(pool) > 1) {
+    if (products > (double)FT__MATMUL_SMALL && ft__pool_size(pool) > 1) {
         int wanted = 4 * ft__pool_size(pool); /* some slack for uneven threads */
         job.rows_per_part = ((w->n_rows + wanted - 1) / wanted + 7) / 8 * 8;
         n_parts = (w->n_rows + job.rows_per_part - 1) / job.rows_per_part;

@@ -102,7 +102,7 @@ static ft_status ft__compare_tokenize(ft__compare *c, ft__compare_model *m) {
     for (size_t i = 0; i < job->n_rows && !status; i++) {
         const ft__data_row *row = &job->rows[i];
         ft__shape_where(job->data[row->file].path, row->line, where);
-        if (!ft__grow(&job->allocator, (void **)&scratch, &cap, row->prompt_len + 3,
+        if (!ft__grow(&job->allocator, (void **)&scratch, &cap, 3 * row->prompt_len + 3,
                       sizeof *scratch)) {
             status = ft__fail_memory(c->err);
             break;
@@ -413,12 +413,13 @@ static ft_status ft__compare_score(ft__compare *c) {
 
 /* ---- summing up.  Means are sums here, in the order of the rows, until the end. */
 
-static void ft__compare_count(ft__numbers *n, const ft__row_score *s) {
+static void ft__compare_count(ft__numbers *n, const ft__row_score *s, double weight) {
     switch (s->state) {
     case FT_SCORED:
         n->n_scored++;
-        n->mean += s->value;
-        n->pass += s->pass;
+        n->weight += weight;
+        n->mean += weight * s->value;
+        n->pass += weight * s->pass;
         break;
     case FT_SCORE_ERROR: n->n_error++; break;
     case FT_MISSING: n->n_missing++; break;
@@ -426,18 +427,19 @@ static void ft__compare_count(ft__numbers *n, const ft__row_score *s) {
     }
 }
 
-static bool ft__compare_unscored(const ft__row_score *s) {
+FT__PRIV bool ft__row_unscored(const ft__row_score *s) {
     return s->state == FT_SCORE_ERROR || s->state == FT_MISSING;
 }
 
 static void ft__compare_pair(ft__numbers *n, const ft__row_score *base, const ft__row_score *s,
-                             bool higher) {
-    if (ft__compare_unscored(base) || ft__compare_unscored(s)) {
+                             double weight, bool higher) {
+    if (ft__row_unscored(base) || ft__row_unscored(s)) {
         n->n_unscored++;
     } else if (base->state == FT_SCORED && s->state == FT_SCORED) {
         double difference = s->value - base->value, gain = higher ? difference : -difference;
         n->n_pairs++;
-        n->difference += difference;
+        n->pair_weight += weight;
+        n->difference += weight * difference;
         if (gain > 0)
             n->wins++;
         else if (gain < 0)
@@ -449,11 +451,16 @@ static void ft__compare_pair(ft__numbers *n, const ft__row_score *base, const ft
 
 static void ft__compare_sum_row(const ft_result *r, int evaluator, size_t row, int cohort) {
     const ft__row_score *base = ft__result_score(r, evaluator, row, 0);
+    const double weight = r->job->rows[row].weight;
     for (int v = 0; v < r->job->n_variants; v++) {
         const ft__row_score *s = ft__result_score(r, evaluator, row, v);
         ft__numbers *n = ft__table_at(&r->table, evaluator, cohort, v);
-        ft__compare_count(n, s);
-        ft__compare_pair(n, base, s, r->higher_is_better[evaluator]);
+        if (weight == 0) {
+            n->n_not_applicable++;
+            continue;
+        }
+        ft__compare_count(n, s, weight);
+        ft__compare_pair(n, base, s, weight, r->higher_is_better[evaluator]);
     }
 }
 
@@ -468,8 +475,8 @@ static void ft__compare_sum_up(const ft_result *r) {
         for (int c = 0; c < r->table.n_cohorts; c++) {
             for (int v = 0; v < job->n_variants; v++) {
                 ft__numbers *n = ft__table_at(&r->table, e, c, v);
-                if (n->n_scored) n->mean /= n->n_scored, n->pass /= n->n_scored;
-                if (n->n_pairs) n->difference /= n->n_pairs;
+                if (n->n_scored) n->mean /= n->weight, n->pass /= n->weight;
+                if (n->n_pairs) n->difference /= n->pair_weight;
             }
         }
     }

@@ -179,6 +179,8 @@ static ft_status ft__dataset_prompt(const ft__dataset *d, ft__data_row *row) {
     if (!prompt && mapped)
         return ft__dataset_fail(d, "\"%.100s\" (the prompt) is missing", mapped->text);
     if (!prompt) return ft__dataset_fail(d, "\"prompt\" is missing");
+    const ft__json *weight = ft__row_get(&row->row, "weight");
+    row->weight = weight ? weight->number : 1;
     row->prompt = prompt->text;
     row->prompt_len = prompt->text_len;
     return FT_OK;

@@ -20,15 +20,13 @@ FT__PRIV ft__numbers *ft__table_at(const ft__table *table, int evaluator, int co
     return &table->cells[at * (size_t)table->n_variants + (size_t)variant];
 }
 
-/* ship < insufficient < block; what is not judged stands below all. */
-static int ft__gate_worse(int a, int b) {
+FT__PRIV int ft__verdict_worse(int a, int b) {
     static const int rank[] = {1, 3, 2}; /* of ft_verdict */
     int rank_a = a == FT__NOT_JUDGED ? 0 : rank[a], rank_b = b == FT__NOT_JUDGED ? 0 : rank[b];
     return rank_a >= rank_b ? a : b;
 }
 
-/* True if the evaluator had something to say about a row of this cohort. */
-static bool ft__gate_applies(const ft__table *table, int evaluator, int cohort) {
+FT__PRIV bool ft__table_applies(const ft__table *table, int evaluator, int cohort) {
     for (int v = 0; v < table->n_variants; v++) {
         const ft__numbers *n = ft__table_at(table, evaluator, cohort, v);
         if (n->n_scored || n->n_error || n->n_missing) return true;
@@ -76,7 +74,7 @@ static void ft__gate_judge(const ft__gate_in *in, ft__arena *arena, ft__check *c
 
 static bool ft__gate_rule_matches(const ft__gate_in *in, const ft__rule *rule, int cohort) {
     return ft__glob(rule->cohort, in->cohorts[cohort]) &&
-           ft__gate_applies(&in->table, rule->evaluator, cohort);
+           ft__table_applies(&in->table, rule->evaluator, cohort);
 }
 
 /* How many checks there will be; a rule without any is an error, not a pass. */
@@ -102,9 +100,10 @@ static ft_status ft__gate_count(const ft__gate_in *in, size_t *n, ft_error *err)
 /* Takes the check's verdict into those of its cohort, its candidate and all. */
 static void ft__gate_collect(const ft__gate_in *in, const ft__check *check, ft__gate_out *out) {
     size_t at = (size_t)check->cohort * (size_t)in->table.n_variants + (size_t)check->variant;
-    out->cohorts[at] = ft__gate_worse(out->cohorts[at], check->verdict);
-    out->variants[check->variant] = ft__gate_worse(out->variants[check->variant], check->verdict);
-    out->verdict = (ft_verdict)ft__gate_worse(out->verdict, check->verdict);
+    out->cohorts[at] = ft__verdict_worse(out->cohorts[at], check->verdict);
+    out->variants[check->variant] =
+        ft__verdict_worse(out->variants[check->variant], check->verdict);
+    out->verdict = (ft_verdict)ft__verdict_worse(out->verdict, check->verdict);
 }
 
 FT__PRIV ft_status ft__gate(const ft__gate_in *in, ft__arena *arena, ft__gate_out *out,

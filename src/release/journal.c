@@ -400,12 +400,7 @@ static void ft__journal_numbers(ft__json_writer *w, const ft_result *r, int vari
 static void ft__journal_cohort_evaluator(ft__json_writer *w, const ft_result *r, int cohort,
                                          int e) {
     const ft_job *job = r->job;
-    int n = 0;
-    for (int v = 0; v < job->n_variants; v++) {
-        const ft__numbers *cell = ft__table_at(&r->table, e, cohort, v);
-        n += cell->n_scored + cell->n_error + cell->n_missing;
-    }
-    if (!n) return;
+    if (!ft__table_applies(&r->table, e, cohort)) return;
     ft__json_begin(w, '{');
     ft__journal_text(w, "evaluator", job->evaluators[e].name);
     ft__journal_open(w, "variants", '[');

@@ -110,6 +110,7 @@ typedef struct ft__data_row {
     size_t prompt_len;
     const int *cohorts; /* (n_cohorts) indices, each once */
     int n_cohorts;
+    double weight; /* of the row in every mean; at 0 the row counts nowhere */
     ft_row row; /* for the evaluators; its value lives in the job's arena */
 } ft__data_row;
 
@@ -161,7 +162,8 @@ FT__PRIV ft_status ft__dataset_read(ft_job *job, ft_error *err);
 /* One evaluator on one cohort under one variant.  The paired part compares with variant 0. */
 typedef struct ft__numbers {
     int n_scored, n_error, n_missing, n_not_applicable;
-    double mean, pass;      /* over the scored rows; pass is a share */
+    double mean, pass;      /* over the scored rows by weight; pass is a share */
+    double weight, pair_weight; /* sums over the scored rows and over the pairs */
     int n_pairs;            /* rows scored for both */
     int n_unscored;         /* rows that have an error or no output on either side */
     double difference;      /* mean of variant - base over the pairs */
@@ -174,6 +176,9 @@ typedef struct ft__table {
     ft__numbers *cells;
 } ft__table;
 FT__PRIV ft__numbers *ft__table_at(const ft__table *table, int evaluator, int cohort, int variant);
+
+/* True if the evaluator had something to say about a row of this cohort. */
+FT__PRIV bool ft__table_applies(const ft__table *table, int evaluator, int cohort);
 
 typedef struct ft__gate_in {
     const char *file; /* of the rules, for errors */
@@ -193,6 +198,9 @@ typedef struct ft__check {
 } ft__check;
 
 #define FT__NOT_JUDGED (-1)
+/* The worse of two: not judged < ship < insufficient < block. */
+FT__PRIV int ft__verdict_worse(int a, int b);
+
 typedef struct ft__gate_out {
     ft__check *checks; /* (n_checks), rules outermost, then cohorts, then candidates */
     int n_checks;
@@ -221,6 +229,7 @@ typedef struct ft__row_score {
     double value, pass;
     const char *detail; /* of an error, else "" */
 } ft__row_score;
+FT__PRIV bool ft__row_unscored(const ft__row_score *s); /* an error, or missing */
 
 typedef struct ft__timing {
     int threads;

@@ -207,13 +207,11 @@ static ft__report_widths ft__report_measure(const ft__report *p) {
 
 /* The worst verdict of the checks on this cell of the table. */
 static int ft__report_cell_verdict(const ft_result *r, int evaluator, int cohort, int variant) {
-    static const int rank[] = {1, 3, 2};
     int worst = FT__NOT_JUDGED;
     for (int i = 0; i < r->gate.n_checks; i++) {
         const ft__check *check = &r->gate.checks[i];
-        if (check->evaluator != evaluator || check->cohort != cohort || check->variant != variant)
-            continue;
-        if (worst == FT__NOT_JUDGED || rank[check->verdict] > rank[worst]) worst = check->verdict;
+        if (check->evaluator == evaluator && check->cohort == cohort && check->variant == variant)
+            worst = ft__verdict_worse(worst, check->verdict);
     }
     return worst;
 }
@@ -270,14 +268,6 @@ static void ft__report_table_head(ft__report *p, const ft__report_widths *w,
     ft__report_end(p);
 }
 
-static bool ft__report_applies(const ft_result *r, int evaluator, int cohort) {
-    for (int v = 0; v < r->job->n_variants; v++) {
-        const ft__numbers *n = ft__table_at(&r->table, evaluator, cohort, v);
-        if (n->n_scored || n->n_error || n->n_missing) return true;
-    }
-    return false;
-}
-
 static void ft__report_table(ft__report *p, int variant) {
     const ft_result *r = p->r;
     ft__report_widths w = ft__report_measure(p);
@@ -286,7 +276,7 @@ static void ft__report_table(ft__report *p, int variant) {
         int cohort = i ? i - 1 : r->table.n_cohorts - 1; /* all rows first */
         bool first = true;
         for (int e = 0; e < r->job->n_evaluators; e++) {
-            if (!ft__report_applies(r, e, cohort)) continue;
+            if (!ft__table_applies(&r->table, e, cohort)) continue;
             ft__report_table_line(p, &w, cohort, e, variant, first);
             first = false;
         }
@@ -302,10 +292,6 @@ static bool ft__report_in_cohort(const ft__data_row *row, int cohort) {
     return false;
 }
 
-static bool ft__report_unscored(const ft__row_score *s) {
-    return s->state == FT_SCORE_ERROR || s->state == FT_MISSING;
-}
-
 /* How bad a row is for the check: what could not be scored first, then the loss.  Where a gain is
    asked for, a row that stays as it was is bad enough.  False: the row is not bad. */
 static bool ft__report_badness(const ft_result *r, const ft__check *check, size_t row,
@@ -314,7 +300,7 @@ static bool ft__report_badness(const ft_result *r, const ft__check *check, size_
     const ft__row_score *s = ft__result_score(r, check->evaluator, row, check->variant);
     if (!ft__report_in_cohort(&r->job->rows[row], check->cohort)) return false;
     *badness = DBL_MAX;
-    if (ft__report_unscored(base) || ft__report_unscored(s)) return true;
+    if (ft__row_unscored(base) || ft__row_unscored(s)) return true;
     if (base->state != FT_SCORED || s->state != FT_SCORED) return false;
     *badness =
         r->higher_is_better[check->evaluator] ? base->value - s->value : s->value - base->value;

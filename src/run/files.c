@@ -68,3 +68,36 @@ ft_status ft_write_tokens_of_rows(const ft_model *model, const char *path, unsig
     ft__free(&model->allocator, data);
     return status;
 }
+
+/* A number at *p, not negative or with one minus; moves *p past it. */
+static bool ft__files_id(const char **p, int32_t *id) {
+    bool minus = **p == '-';
+    int64_t value = 0;
+    const char *digits = *p += minus;
+    for (; **p >= '0' && **p <= '9' && value <= INT32_MAX; ++*p) value = value * 10 + (**p - '0');
+    *id = (int32_t)(minus ? -value : value);
+    return *p > digits && value <= INT32_MAX;
+}
+
+static bool ft__files_ids(const char *p, int32_t *ids, int *n) {
+    static const char blank[] = " \t\r\n";
+    for (*n = 0, p += strspn(p, blank); *p; p += strspn(p, blank)) {
+        if (*n && *p == ',') p += 1 + strspn(p + 1, blank);
+        if (!ft__files_id(&p, &ids[(*n)++]) || (*p && !strchr(", \t\r\n", *p))) return false;
+    }
+    return *n > 0;
+}
+
+int32_t *ft_read_ids(const char *list, int *n, ft_error *err) {
+    size_t size;
+    char *file = list[0] == '@' ? ft_read_file(list + 1, &size, err) : NULL;
+    if (list[0] == '@' && !file) return NULL;
+    const char *text = file ? file : list;
+    int32_t *ids = (int32_t *)malloc((strlen(text) / 2 + 2) * sizeof *ids);
+    bool ok = ids && ft__files_ids(text, ids, n);
+    if (!ids) ft__fail_memory(err);
+    else if (!ok) ft__fail(err, FT_ERR_ARGUMENT, file ? list + 1 : "ids", "expected ids like 1,2,3; id %d is not one", *n);
+    if (!ok) free(ids);
+    free(file);
+    return ok ? ids : NULL;
+}

@@ -81,7 +81,7 @@ static ft_status ft__gen_take(ft__gen *g, ft__gen_place *p) {
     p->tokens = NULL;
     ft__buf_init(&p->text, &g->session->allocator);
     ft__buf_text(&p->text, "");
-    return FT_OK;
+    return p->text.failed ? ft__fail_memory(g->err) : FT_OK;
 }
 
 /* Where the first stop string begins in the text, looking only where one can have ended newly. */

@@ -3,7 +3,9 @@
 
 FT__PRIV uint8_t *ft__kv_take(ft__kv *kv) {
     if (kv->n_free) return kv->free_pages[--kv->n_free];
-    return (uint8_t *)ft__alloc_aligned(&kv->allocator, kv->page_bytes, 1);
+    uint8_t *page = (uint8_t *)ft__alloc_aligned(&kv->allocator, kv->page_bytes, 1);
+    if (page) memset(page, 0, kv->page_bytes); /* a tile is computed whole, also where nothing is yet */
+    return page;
 }
 
 FT__PRIV void ft__kv_give(ft__kv *kv, uint8_t *page) {

@@ -11,7 +11,7 @@ typedef struct ft__kv {
     uint8_t **free_pages;
     size_t n_free, cap_free;
 } ft__kv;
-FT__PRIV uint8_t *ft__kv_take(ft__kv *kv); /* NULL: out of memory; content undefined */
+FT__PRIV uint8_t *ft__kv_take(ft__kv *kv); /* NULL: out of memory; content is anything finite */
 FT__PRIV void ft__kv_give(ft__kv *kv, uint8_t *page);
 FT__PRIV void ft__kv_clear(ft__kv *kv); /* frees the pages that were given back */
 

@@ -19,9 +19,9 @@ static int ft__sampler_greedy(const float *logits, int n) {
     return best;
 }
 
-/* Integers in the order of the floats. */
+/* Integers in the order of the floats; -0 is 0. */
 static uint32_t ft__sampler_key(float logit) {
-    uint32_t bits = ft__bits_of(logit);
+    uint32_t bits = ft__bits_of(logit + 0.0f);
     return bits >> 31 ? ~bits : bits | 0x80000000u;
 }
 
@@ -54,10 +54,10 @@ static void ft__sampler_cut(ft__sampler *s, double wanted, bool count) {
     s->cut_id = last;
 }
 
-static int ft__sampler_draw(ft__sampler *s, float largest, const ft_sampling *how, const ft_draw *draw) {
+static int ft__sampler_draw(ft__sampler *s, int best, const ft_sampling *how, const ft_draw *draw) {
     double sum = 0, so_far = 0, unit;
-    float sharper = 1.0f / how->temperature;
-    int last = 0;
+    float sharper = 1.0f / how->temperature, largest = s->logits[best];
+    int last = best; /* if nothing is left: min_p above 1, a temperature whose reciprocal overflows */
     for (int i = 0; i < s->n; i++) {
         bool in = ft__sampler_kept(s, i) && !(s->p[i] < how->min_p);
         s->p[i] = in ? ft__expf((s->logits[i] - largest) * sharper) : 0.0f;
@@ -83,5 +83,5 @@ int ft_sample(const float *logits, int n_vocab, const ft_sampling *sampling, con
     if (sampling->top_k > 0 && sampling->top_k < n_vocab) ft__sampler_cut(&s, sampling->top_k, true);
     if (sampling->top_p > 0 && sampling->top_p < 1)
         ft__sampler_cut(&s, (double)sampling->top_p * ft__sampler_weight(&s, 0, false), false);
-    return ft__sampler_draw(&s, logits[best], sampling, draw);
+    return ft__sampler_draw(&s, best, sampling, draw);
 }

@@ -120,16 +120,16 @@ ft_status ft_session_add_variant(ft_session *s, const ft_adapter_use *uses, int 
     return FT_OK;
 }
 
-/* True if the text is one number. */
-static bool ft__session_scale(const ft_session *s, const char *text, double *scale) {
+/* Whether the text is one number. */
+static ft_status ft__session_scale(const ft_session *s, const char *text, double *scale, bool *is) {
     ft__arena arena;
     ft__json *value;
     ft__arena_init(&arena, &s->allocator);
-    bool is = ft__json_parse(text, strlen(text), "scale", 1, &arena, &value, NULL) == FT_OK &&
-              value->type == FT__JSON_NUMBER;
-    if (is) *scale = value->number;
+    ft_status status = ft__json_parse(text, strlen(text), "scale", 1, &arena, &value, NULL);
+    *is = status == FT_OK && value->type == FT__JSON_NUMBER;
+    if (*is) *scale = value->number;
     ft__arena_free(&arena);
-    return is;
+    return status == FT_ERR_MEMORY ? status : FT_OK;
 }
 
 /* "refund.gguf:0.5" is the file refund.gguf at half strength; a name may hold other colons. */
@@ -138,7 +138,9 @@ static ft_status ft__session_load_adapter(ft_session *s, const char *spec, ft_ad
     const char *colon = strrchr(spec, ':');
     size_t n = colon ? (size_t)(colon - spec) : strlen(spec);
     double scale = 1;
-    if (colon && !ft__session_scale(s, colon + 1, &scale)) n = strlen(spec);
+    bool is_scale = false;
+    if (colon && ft__session_scale(s, colon + 1, &scale, &is_scale)) return ft__fail_memory(err);
+    if (!is_scale) n = strlen(spec);
     if (!ft__grow(&s->allocator, (void **)&s->adapters, &s->cap_adapters, s->n_adapters + 1,
                   sizeof *s->adapters))
         return ft__fail_memory(err);

@@ -172,12 +172,12 @@ static ft_status ft__tok_read_types(ft__vocab *v, ft__gguf *g, ft_error *err) {
 
 /* ---- special ids and what the spellings say */
 
+/* An id outside the vocabulary means "none". */
 static ft_status ft__tok_read_id(const ft__vocab *v, const ft__gguf *g, const char *key,
                                  int32_t otherwise, int32_t *id, ft_error *err) {
-    int64_t value = otherwise < v->n_vocab ? otherwise : -1;
-    int64_t highest = v->n_vocab ? v->n_vocab - 1 : INT32_MAX;
-    ft_status status = ft__gguf_int(g, key, 0, highest, &value, err);
-    *id = (int32_t)value;
+    int64_t value = otherwise, highest = v->n_vocab ? v->n_vocab - 1 : INT32_MAX;
+    ft_status status = ft__gguf_int(g, key, INT64_MIN, INT64_MAX, &value, err);
+    *id = value >= 0 && value <= highest ? (int32_t)value : -1;
     return status;
 }
 

@@ -1,0 +1,172 @@
+/* Every fuzz target of tests/fuzz for half a second on mutated seeds, in a process of its own: a
+   crash, a hang, a leak (with sanitizers) or a broken promise fails the test and leaves the input
+   in /tmp. */
+#include "fuzz/fuzz.h"
+#include "fuzz/mutate.h"
+#include "test.h"
+#include "tiny.h"
+
+#include <fcntl.h>
+#include <sys/mman.h>
+#include <sys/wait.h>
+
+#define LLVMFuzzerTestOneInput fuzz_target_json
+#include "fuzz/json.c"
+#undef LLVMFuzzerTestOneInput
+#define LLVMFuzzerTestOneInput fuzz_target_jsonl
+#include "fuzz/jsonl.c"
+#undef LLVMFuzzerTestOneInput
+#define LLVMFuzzerTestOneInput fuzz_target_regex
+#include "fuzz/regex.c"
+#undef LLVMFuzzerTestOneInput
+#define LLVMFuzzerTestOneInput fuzz_target_gguf
+#include "fuzz/gguf.c"
+#undef LLVMFuzzerTestOneInput
+#define LLVMFuzzerTestOneInput fuzz_target_job
+#include "fuzz/job.c"
+#undef LLVMFuzzerTestOneInput
+
+typedef int fuzz_fn(const uint8_t *data, size_t size);
+
+/* In memory that parent and child share, so that the input is still there after a crash. */
+typedef struct fuzz_state {
+    uint64_t i;
+    size_t size;
+    uint8_t data[FUZZ_MAX];
+} fuzz_state;
+
+static fuzz_state *fuzz_shared(void) {
+    int fd = open(test_path("fuzz.state"), O_RDWR | O_CREAT, 0600);
+    fuzz_expect(fd >= 0 && ftruncate(fd, sizeof(fuzz_state)) == 0, "a shared file can be made");
+    void *memory = mmap(NULL, sizeof(fuzz_state), PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
+    close(fd);
+    fuzz_expect(memory != MAP_FAILED, "a file can be mapped");
+    return (fuzz_state *)memory;
+}
+
+/* Seeds as they are, then mutations until the time is over; exact-size copies let ASan see the end.
+ */
+static void fuzz_child(fuzz_fn *target, const fuzz_seed *seeds, size_t n_seeds, fuzz_state *s) {
+    double end = ft__seconds() + 0.5;
+    alarm(60);
+    for (s->i = 0; s->i < n_seeds || ft__seconds() < end; s->i++) {
+        if (s->i < n_seeds)
+            memcpy(s->data, seeds[s->i].data, s->size = seeds[s->i].n);
+        else
+            s->size = fuzz_mutate(s->data, seeds, n_seeds, 1, s->i);
+        uint8_t *copy = (uint8_t *)malloc(s->size + !s->size);
+        memcpy(copy, s->data, s->size);
+        target(copy, s->size);
+        free(copy);
+    }
+    exit(0);
+}
+
+static void fuzz(const char *name, fuzz_fn *target, const fuzz_seed *seeds, size_t n_seeds) {
+    fuzz_state *s = fuzz_shared();
+    char kept[96];
+    int status = -1;
+    fflush(stdout);
+    pid_t child = fork();
+    if (child == 0) fuzz_child(target, seeds, n_seeds, s);
+    CHECK(child > 0 && waitpid(child, &status, 0) == child);
+    bool fine = WIFEXITED(status) && WEXITSTATUS(status) == 0;
+    if (fine) {
+        test_note("%llu inputs", (unsigned long long)s->i);
+    } else {
+        snprintf(kept, sizeof kept, "/tmp/ft-fuzz-%s-%llu", name, (unsigned long long)s->i);
+        test_write(kept, s->data, s->size);
+        test_note("input %llu ends the process with status %d; it is kept in %s",
+                  (unsigned long long)s->i, status, kept);
+    }
+    CHECK(fine);
+    CHECK(!fine || s->i > n_seeds); /* it did run mutations */
+    munmap(s, sizeof *s);
+}
+
+#define FUZZ_TEXT(text)                                                                            \
+    { text, sizeof(text) - 1 }
+
+TEST(fuzz, json) {
+    static const fuzz_seed seeds[] = {
+        FUZZ_TEXT(
+            "{\"a\": [1, -2.5e-3, true, false, null, \"x\\u00e9\\ud83e\\udd99\\n\"], \"b\": {}}"),
+        FUZZ_TEXT("[[[[[[[[[[1.7976931348623157e308, 5e-324, 0.1, 123456789012345678901]]]]]]]]]]"),
+        FUZZ_TEXT("\"\xC3\xA9\xF0\x9F\xA6\x99\\\\ \\/ \\b\\f\\n\\r\\t\\u0000\""),
+    };
+    fuzz("json", fuzz_target_json, seeds, FT__COUNT(seeds));
+}
+
+TEST(fuzz, jsonl_and_rows) {
+    static const fuzz_seed seeds[] = {
+        FUZZ_TEXT(
+            "{\"prompt\": \"a\", \"expected\": \"The cat\"}\r\n\n{\"expected\": [1, \"b\"]}\n"),
+        FUZZ_TEXT("\xEF\xBB\xBF{\"expected\": 3.5, \"references\": [\"x\", \"an x\"], \"id\": "
+                  "\"r\"}\n1\n"),
+        FUZZ_TEXT("{\"messages\": [{\"role\": \"user\", \"content\": \"hi\"}], \"expected\": "
+                  "{\"a\": 1}}"),
+    };
+    fuzz("jsonl", fuzz_target_jsonl, seeds, FT__COUNT(seeds));
+}
+
+TEST(fuzz, regex) {
+    static const fuzz_seed seeds[] = {
+        FUZZ_TEXT("\x01^(a|b)*?c{2,5}[^x-z\\d]\\b.+$\naaabbcccq zz"),
+        FUZZ_TEXT("\x02(?:\\w+\\s){1,3}[\\u00e9-\\u00ff]\\.\nthe cat sat \xC3\xA9."),
+        FUZZ_TEXT("\x08(((a*)*)*)*b\naaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaac"),
+    };
+    fuzz("regex", fuzz_target_regex, seeds, FT__COUNT(seeds));
+}
+
+TEST(fuzz, job) {
+    static const fuzz_seed seeds[] = {
+        FUZZ_TEXT(
+            "{\"name\": \"n\", \"base\": {\"model\": \"b.gguf\"}, \"candidates\": [{\"name\": "
+            "\"c\", "
+            "\"adapter\": \"a.gguf\", \"scale\": 1}], \"data\": [{\"path\": \"rows.jsonl\", "
+            "\"fields\": "
+            "{\"prompt\": \"q\"}}], \"cohort_by\": \"tags.lang\", \"prompt\": {\"template\": "
+            "\"none\"}, "
+            "\"generate\": {\"max_tokens\": 8, \"stop\": [\"\\n\"]}, \"evaluators\": [{\"use\": "
+            "\"length\", \"name\": \"len\", \"cohorts\": [\"d*\"]}], \"gate\": {\"alpha\": 0.1, "
+            "\"rules\": "
+            "[{\"evaluator\": \"len\", \"cohort\": \"*\", \"max_drop\": 0.02}]}, \"output\": "
+            "\"run\"}"
+            "\xFF{\"q\": \"one\", \"tags\": {\"lang\": \"de\"}}\n{\"q\": \"two\", \"tags\": "
+            "{\"lang\": "
+            "[\"en\", \"fr\"]}, \"weight\": 2}\n\xFFgate.rules.0.max_drop=0.5"),
+        FUZZ_TEXT(
+            "{\"base\": {\"model\": \"b\"}, \"candidates\": [{\"name\": \"c\", \"model\": \"d\"}], "
+            "\"data\": [{\"path\": \"rows.jsonl\"}], \"prompt\": {\"template\": \"none\"}, "
+            "\"evaluators\": [{\"use\": \"regex\", \"params\": {\"pattern\": \"a+\"}}], "
+            "\"probes\": "
+            "{\"p\": {\"path\": \"rows.jsonl\", \"evaluator\": \"contains\", \"max_drop\": 0.01}}}"
+            "\xFF{\"prompt\": \"x\", \"cohort\": [\"a\", \"b\"], \"expected\": 1, \"id\": "
+            "\"r\"}\n"),
+    };
+    fuzz("job", fuzz_target_job, seeds, FT__COUNT(seeds));
+}
+
+TEST(fuzz, gguf) {
+    static const char *const names[] = {"fuzz-f32.gguf", "fuzz-q8.gguf", "fuzz-moe.gguf",
+                                        "fuzz-lora.gguf"};
+    fuzz_seed seeds[FT__COUNT(names)];
+    tiny_model m;
+    tiny_adapter a;
+    memset(&m, 0, sizeof m);
+    memset(&a, 0, sizeof a);
+    m.n_layers = 1, m.n_embd = 32, m.n_ff = 32, m.n_heads = 2, m.n_kv_heads = 1, m.tied = true;
+    tiny_write_model(test_path(names[0]), &m);
+    tiny_write_adapter(test_path(names[3]), &m, &a);
+    m.type = FT__FORMAT_Q8_0;
+    m.rope_freqs = m.attn_bias = m.ffn_bias = true;
+    tiny_write_model(test_path(names[1]), &m);
+    m.ffn_bias = false, m.n_experts = 3, m.type = FT__FORMAT_Q4_0;
+    tiny_write_model(test_path(names[2]), &m);
+    for (size_t i = 0; i < FT__COUNT(names); i++) {
+        seeds[i].data = test_read(test_path(names[i]), &seeds[i].n);
+        CHECK(seeds[i].data && seeds[i].n < FUZZ_MAX);
+    }
+    fuzz("gguf", fuzz_target_gguf, seeds, FT__COUNT(names));
+    for (size_t i = 0; i < FT__COUNT(names); i++) free((void *)(uintptr_t)seeds[i].data);
+}

@@ -1,0 +1,231 @@
+/* The promise of ft in digests: the logits of fixed models and tokens, whatever the instruction set, the
+   number of threads, the batch, the cut of the prompt and the company in the batch.  The digests are
+   stored: a change that moves them is a breaking change (tests/golden/logits.txt says how to renew them). */
+#include "test.h"
+#include "tiny.h"
+
+static const char golden_path[] = "tests/golden/logits.txt";
+static const char golden_head[] =
+    "# SHA-256 of all logits (tests/test_golden.c).  A line that moves breaks the promise to users: say so in "
+    "CHANGELOG.md.  To renew: delete this file, then  FT_GOLDEN_WRITE=1 make test ONLY=golden\n";
+
+/* ---- the file of digests */
+
+/* The stored digest of a name, or false. */
+static bool stored(const char *name, char hex[65]) {
+    char *text = test_read(golden_path, NULL), *line = text;
+    size_t n = strlen(name);
+    bool found = false;
+    for (; line && *line && !found; line = strchr(line, '\n') ? strchr(line, '\n') + 1 : NULL) {
+        found = strncmp(line, name, n) == 0 && line[n] == ' ' && strlen(line) > n + 64;
+        if (found) memcpy(hex, line + n + 1, 64), hex[64] = 0;
+    }
+    free(text);
+    return found;
+}
+
+static void store(const char *name, const char *hex) {
+    FILE *f = fopen(golden_path, "a");
+    if (!CHECK(f != NULL)) return;
+    if (ftell(f) == 0) fputs(golden_head, f);
+    fprintf(f, "%s %s\n", name, hex);
+    fclose(f);
+}
+
+/* Compares with the stored digest, or writes the first one. */
+static void check_digest(const char *name, const char *hex) {
+    char expected[65] = "none: see the first line of tests/golden/logits.txt";
+    bool found = stored(name, expected);
+    if (!found && getenv("FT_GOLDEN_WRITE")) store(name, hex);
+    else if (!CHECK_TEXT(hex, expected)) test_note("%s", name);
+}
+
+/* ---- one digest */
+
+enum { N = 200, LONG = 1200 };
+
+#if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
+enum { STEP = 5 }; /* of all combinations: the sanitizers are slow */
+#else
+enum { STEP = 1 };
+#endif
+
+/* How a sequence is computed; nothing of it may show in the logits. */
+typedef struct way {
+    const char *isa;
+    int threads, max_batch;
+    bool among; /* others */
+    int cut;    /* tokens a call; 0: all at once; -1: pieces of all sizes */
+} way;
+
+typedef struct golden {
+    const char *name;
+    tiny_model model;
+    bool adapted;
+} golden;
+
+static int32_t tokens[LONG];
+
+static void fill_tokens(void) {
+    uint32_t x = 12345;
+    for (int i = 0; i < LONG; i++) {
+        x = x * 1664525u + 1013904223u;
+        tokens[i] = i ? (int32_t)((x >> 8) % (uint32_t)tiny_vocab_size()) : 1;
+    }
+}
+
+static int piece_of(const way *w, int at) {
+    static const int sizes[] = {7, 64, 1, 33, 2, 90};
+    if (w->cut == 0) return LONG;
+    return w->cut > 0 ? w->cut : sizes[(at * 7 + at / 64) % (int)FT__COUNT(sizes)];
+}
+
+/* Feeds a piece of the sequence, with others before and after it in the batch. */
+static bool feed_piece(ft_session *s, const way *w, int sequence, const int *others, int at, int n,
+                       float *logits) {
+    ft_error err;
+    ft_feed feeds[5];
+    int n_feeds = 0;
+    for (int i = 0; i < 5; i++) {
+        ft_feed feed = {i == 2 ? sequence : others[i], tokens + at, n, NULL, NULL};
+        if (i == 2) feed.all_logits = logits + (size_t)at * (size_t)tiny_vocab_size();
+        else feed.tokens = tokens + (i * 31 + at) % (N / 2), feed.n_tokens = 1 + (at + i * 5) % 9;
+        if (i == 2 || w->among) feeds[n_feeds++] = feed;
+    }
+    return CHECK_OK(ft_session_decode(s, feeds, n_feeds, &err), err);
+}
+
+static void digest(const ft_model *m, const ft_adapter_use *uses, int n_uses, ft_kv_type kv, int n,
+                   const way *w, char hex[65]) {
+    ft_error err;
+    ft_session_desc desc = {w->threads, 2048, kv, w->max_batch, 0};
+    ft_session *s = ft_session_create(m, &desc, &err);
+    float *logits = (float *)calloc((size_t)n * (size_t)tiny_vocab_size(), sizeof *logits);
+    int variant = 0, half = 0, sequence, others[5];
+    snprintf(hex, 65, "failed");
+    if (!CHECK_OK(s ? FT_OK : err.code, err)) return;
+    if (n_uses) CHECK_OK(ft_session_add_variant(s, uses, n_uses, &variant, &err), err);
+    if (n_uses) CHECK_OK(ft_session_add_variant(s, uses, 1, &half, &err), err);
+    CHECK_OK(ft_session_open(s, variant, &sequence, &err), err);
+    for (int i = 0; i < 5 && w->among; i++) /* the base's, the same variant's, another's */
+        CHECK_OK(ft_session_open(s, i % 3 == 0 ? 0 : i % 3 == 1 ? variant : half, &others[i], &err), err);
+    for (int at = 0, piece; at < n; at += piece) {
+        piece = piece_of(w, at);
+        if (piece > n - at) piece = n - at;
+        if (!feed_piece(s, w, sequence, others, at, piece, logits)) break;
+    }
+    ft__sha256_hex(logits, (size_t)n * (size_t)tiny_vocab_size() * sizeof *logits, hex);
+    free(logits);
+    ft_session_free(s);
+}
+
+/* All ways for one model: each has the stored digest. */
+static void check_golden(const golden *g, const way *ways, size_t n_ways, int n) {
+    static const tiny_adapter one = {8, 12, 3, 0.6f, 0, FT__FORMAT_F32, false};
+    static const tiny_adapter two = {5, 0, 4, 0.4f, TINY_Q | TINY_K | TINY_UP, FT__FORMAT_F16, false};
+    const char *model_path = test_path("model.gguf"), *isa = NULL;
+    const tiny_adapter *options[2] = {&one, &two};
+    ft_adapter *adapters[2] = {NULL, NULL};
+    ft_model *m = NULL;
+    char name[64], hex[65];
+    ft_error err;
+    tiny_write_model(model_path, &g->model);
+    fill_tokens();
+    for (size_t i = 0; i < n_ways; i++) {
+        if (!isa || strcmp(isa, ways[i].isa) != 0) {
+            for (int a = 0; a < 2; a++) ft_adapter_free(adapters[a]), adapters[a] = NULL;
+            ft_model_free(m);
+            setenv("FT_ISA", isa = ways[i].isa, 1);
+            m = ft_model_load(model_path, NULL, &err);
+            unsetenv("FT_ISA");
+            if (!m && err.code == FT_ERR_UNSUPPORTED && strcmp(isa, "scalar") != 0) continue;
+            if (!CHECK_OK(m ? FT_OK : err.code, err)) return;
+            for (int a = 0; a < 2 && g->adapted; a++) {
+                tiny_write_adapter(test_path("adapter.gguf"), &g->model, options[a]);
+                adapters[a] = ft_adapter_load(m, test_path("adapter.gguf"), &err);
+                CHECK_OK(adapters[a] ? FT_OK : err.code, err);
+            }
+        }
+        if (!m) continue;
+        for (int kv = 0; kv < 2; kv++) {
+            ft_adapter_use uses[2] = {{adapters[0], 1}, {adapters[1], -0.5f}};
+            digest(m, uses, g->adapted ? 2 : 0, (ft_kv_type)kv, n, &ways[i], hex);
+            snprintf(name, sizeof name, "%s/%s", g->name, kv == FT_KV_F16 ? "kv-f16" : "kv-f32");
+            check_digest(name, hex);
+        }
+    }
+    for (int a = 0; a < 2; a++) ft_adapter_free(adapters[a]);
+    ft_model_free(m);
+}
+
+/* ---- the models; every one of them has other tensors, types or shapes */
+
+static const way few_ways[] = {
+    {"scalar", 1, 512, false, 0}, {"scalar", 3, 32, true, -1}, {"avx2", 1, 512, false, 0},
+    {"avx2", 1, 1, false, -1},    {"avx2", 2, 3, true, 50},    {"avx2", 3, 32, false, 1},
+    {"avx2", 8, 512, true, -1},   {"avx2", 8, 32, false, 17}};
+
+static void check_few(const golden *models, size_t n) {
+    for (size_t i = 0; i < n; i++) check_golden(&models[i], few_ways, FT__COUNT(few_ways), N);
+}
+
+/* layers, embd, heads, kv, head_dim, ff, ctx, seed, type, tied, rope_freqs, attn_bias, ffn_bias, experts, used */
+TEST(golden, formats) {
+    static const golden models[] = {
+        {"f32", {0, 0, 0, 0, 0, 0, 0, 1, FT__FORMAT_F32, false, false, false, false, 0, 0}, false},
+        {"f16", {0, 0, 0, 0, 0, 0, 0, 1, FT__FORMAT_F16, false, false, false, false, 0, 0}, false},
+        {"bf16", {0, 0, 0, 0, 0, 0, 0, 1, FT__FORMAT_BF16, false, false, false, false, 0, 0}, false},
+        {"q8_0", {0, 0, 0, 0, 0, 0, 0, 1, FT__FORMAT_Q8_0, false, false, false, false, 0, 0}, false},
+        {"q4_0", {0, 0, 0, 0, 0, 0, 0, 1, FT__FORMAT_Q4_0, false, false, false, false, 0, 0}, false},
+    };
+    check_few(models, FT__COUNT(models));
+}
+
+TEST(golden, adapters) {
+    static const golden models[] = {
+        {"f32-adapted", {0, 0, 0, 0, 0, 0, 0, 1, FT__FORMAT_F32, false, false, false, false, 0, 0}, true},
+        {"f16-adapted", {0, 0, 0, 0, 0, 0, 0, 1, FT__FORMAT_F16, true, false, false, false, 0, 0}, true},
+        {"q8_0-adapted", {0, 0, 0, 0, 0, 0, 0, 1, FT__FORMAT_Q8_0, false, false, true, true, 0, 0}, true},
+        {"q4_0-adapted", {0, 0, 0, 0, 0, 0, 0, 1, FT__FORMAT_Q4_0, false, true, false, false, 0, 0}, true},
+    };
+    check_few(models, FT__COUNT(models));
+}
+
+TEST(golden, shapes) {
+    static const golden models[] = {
+        {"f32-tied-freqs-biases", {0, 0, 0, 0, 0, 0, 0, 2, FT__FORMAT_F32, true, true, true, true, 0, 0}, false},
+        {"q8_0-experts", {0, 0, 0, 0, 0, 64, 0, 3, FT__FORMAT_Q8_0, false, false, false, false, 6, 2}, false},
+        {"bf16-experts-tied", {1, 0, 0, 0, 0, 64, 0, 4, FT__FORMAT_BF16, true, false, true, false, 4, 3}, false},
+        {"q4_0-heads-of-20", {1, 96, 8, 4, 20, 160, 0, 5, FT__FORMAT_Q4_0, true, true, false, false, 0, 0}, false},
+        {"f32-heads-of-6", {1, 64, 3, 1, 6, 96, 0, 6, FT__FORMAT_F32, false, false, true, false, 0, 0}, false},
+        {"q8_0-wide", {1, 544, 8, 2, 0, 1056, 0, 7, FT__FORMAT_Q8_0, true, false, false, false, 0, 0}, false},
+    };
+    check_few(models, FT__COUNT(models));
+}
+
+/* Positions beyond 1024: the second span of attention. */
+TEST(golden, long_sequence) {
+    static const way ways[] = {{"scalar", 2, 512, false, 0}, {"avx2", 3, 512, true, -1}, {"avx2", 2, 100, false, 333}};
+    static const golden model = {
+        "long", {1, 32, 2, 1, 0, 32, 2048, 8, FT__FORMAT_F16, true, false, false, false, 0, 0}, false};
+    check_golden(&model, ways, FT__COUNT(ways), LONG);
+}
+
+/* Every combination, for the model that takes part in most of the code. */
+TEST(golden, every_way) {
+    static const golden model = {
+        "q8_0-adapted", {0, 0, 0, 0, 0, 0, 0, 1, FT__FORMAT_Q8_0, false, false, true, true, 0, 0}, true};
+    static const char *const isas[] = {"scalar", "avx2"};
+    static const int threads[] = {1, 2, 3, 8}, batches[] = {1, 3, 32, 512};
+    way ways[64];
+    size_t n = 0;
+    for (int i = 0; i < 2; i++)
+        for (int t = 0; t < 4; t++)
+            for (int b = 0; b < 4; b++)
+                for (int among = 0; among < 2; among++) {
+                    way w = {isas[i], threads[t], batches[b], among == 1, (t + b + among) % 2 ? -1 : 0};
+                    ways[n++] = w;
+                }
+    for (size_t i = 1; i * STEP < n; i++) ways[i] = ways[i * STEP];
+    check_golden(&model, ways, (n + STEP - 1) / STEP, N);
+}
