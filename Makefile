@@ -1,4 +1,4 @@
-# make · make demo · make test · make bench · make install · make ft.h
+# make · make demo · make test · make bench · make bench-peers · make install · make ft.h
 # SAN=1 builds with address and undefined-behaviour sanitizers, SAN=thread with ThreadSanitizer.
 
 CC ?= cc
@@ -22,7 +22,7 @@ OBJECTS := $(ROOMS:src/%.c=$(BUILD)/%.o)
 TESTS := $(wildcard tests/*.c)
 TEST_OBJECTS := $(TESTS:tests/%.c=$(BUILD)/tests/%.o)
 
-.PHONY: all demo test bench install clean
+.PHONY: all demo test bench bench-peers install clean
 .DELETE_ON_ERROR:
 
 all: $(BUILD)/ft
@@ -61,6 +61,31 @@ demo: $(BUILD)/ft $(BUILD)/demo_files
 	@mkdir -p $(BUILD)/demo
 	$(BUILD)/demo_files $(BUILD)/demo $(MODEL)
 	$(BUILD)/ft compare $(BUILD)/demo/job.json || [ $$? -le 2 ]
+
+# Speed, on random weights in the shape of TinyLlama-1.1B; a format that this version lacks (exit code 3) is
+# named and left out.  make bench THREADS=8 BENCH=Q8_0
+THREADS ?= 2
+BENCH ?= Q4_0 Q8_0 Q4_K_M
+BENCH_MODELS = $(BENCH:%=build/bench/%.gguf)
+NODE_LLAMA = node-llama-cpp@3.22.1
+$(BUILD)/make_model: tests/bench/make_model.c $(filter $(BUILD)/base/% $(BUILD)/io/% %/quant.o,$(OBJECTS))
+	$(CC) $(ALL_CFLAGS) -o $@ $(filter %.c %.o,$^) -lpthread
+
+build/bench/%.gguf: tests/bench/make_model.c | $(BUILD)/make_model
+	@mkdir -p $(@D)
+	$(BUILD)/make_model $@ $*
+
+bench: $(BUILD)/ft $(BENCH_MODELS)
+	@for m in $(BENCH_MODELS); do $(BUILD)/ft bench $$m -t $(THREADS) || [ $$? = 3 ] || exit 1; echo; done
+
+# The same against llama.cpp, in turn; its npm package stays in build/peers.
+build/peers/node_modules/node-llama-cpp/package.json:
+	@mkdir -p build/peers
+	cd build/peers && echo '{"private": true}' >package.json && npm install --no-audit --no-fund $(NODE_LLAMA)
+
+bench-peers: $(BUILD)/ft $(BENCH_MODELS) build/peers/node_modules/node-llama-cpp/package.json
+	@for m in $(BENCH_MODELS); do \
+	    node tests/bench/peers.mjs $(BUILD)/ft build/peers $$m $(THREADS) || [ $$? = 3 ] || exit 1; echo; done
 
 install: $(BUILD)/ft ft.h
 	mkdir -p $(DESTDIR)$(PREFIX)/bin $(DESTDIR)$(PREFIX)/include

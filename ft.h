@@ -64,15 +64,15 @@
                            chunks combined ascending
        ties                lowest index first
        random numbers      Philox4x32-10 keyed by (seed, row, variant, position)
-     The environment variable FT_ISA (scalar, avx2) forces a code path for tests. */
+     The environment variable FT_ISA (scalar, avx2, avx512) forces a code path for tests. */
 #ifndef FT_H
 #define FT_H
 
-#if defined(FT_IMPLEMENTATION) && !defined(__APPLE__)
-#if defined(__STRICT_ANSI__) && defined(_FEATURES_H) && !defined(__USE_XOPEN2K8)
+#if defined(FT_IMPLEMENTATION)
+#if defined(__STRICT_ANSI__) && defined(_FEATURES_H) && !defined(__USE_MISC)
 #error "ft: include ft.h before the system headers where FT_IMPLEMENTATION is defined, or use -std=gnu99"
-#elif !defined(_POSIX_C_SOURCE) && !defined(_GNU_SOURCE)
-#define _POSIX_C_SOURCE 200809L
+#elif !defined(_DEFAULT_SOURCE) && !defined(_GNU_SOURCE)
+#define _DEFAULT_SOURCE 1
 #endif
 #endif
 
@@ -153,10 +153,12 @@ typedef struct ft_model ft_model;
 typedef struct ft_adapter ft_adapter;
 typedef struct ft_session ft_session;
 
-/* Defaults ({0}): malloc; weights and vocabulary. */
+/* Defaults ({0}): malloc; weights and vocabulary; quantised weights packed for this machine's kernels. */
 typedef struct ft_model_desc {
     ft_allocator allocator;
     bool vocab_only; /* read metadata and tokenizer alone; the file may hold no tensors */
+    bool no_pack;    /* use weights where the file has them: no copy in memory, slower, the same bits */
+    int threads;     /* that pack; 0 = as many as processors */
 } ft_model_desc;
 
 /* Loads a GGUF file.  The file is mapped, not copied, and must not change while the model lives.
@@ -339,7 +341,7 @@ void ft_completions_free(ft_session *session, ft_completion *completions, int n)
 /* ----------------------------------------------------------------------------------------- bench */
 
 /* Defaults ({0}): a prompt of 512 tokens, 128 decoded, batches of 1, 8 and 32, as many threads as
-   processors, each measured 3 times (medians count). */
+   processors, each measured 3 times (medians count), fewer where that takes over a minute. */
 typedef struct ft_bench_desc {
     ft_allocator allocator;
     int n_prompt;       /* tokens of a prompt; batches above 1 begin after at most 128 */
@@ -470,9 +472,8 @@ ft_status ft_report_term(const ft_result *result, int width, bool color, ft_writ
 #define FT__BASE_H
 
 /* Rooms compiled as separate objects see POSIX; in the amalgamated header ft.h has seen to it. */
-#if !defined(FT_IMPLEMENTATION) && !defined(_POSIX_C_SOURCE) && !defined(_GNU_SOURCE) && \
-    !defined(__APPLE__)
-#define _POSIX_C_SOURCE 200809L
+#if !defined(FT_IMPLEMENTATION) && !defined(_DEFAULT_SOURCE) && !defined(_GNU_SOURCE)
+#define _DEFAULT_SOURCE 1
 #endif
 
 
@@ -637,6 +638,8 @@ typedef struct ft__mapping {
 } ft__mapping;
 FT__PRIV ft_status ft__map_file(const char *path, ft__mapping *m, ft_error *err);
 FT__PRIV void ft__unmap(ft__mapping *m);
+/* These bytes of a mapping will hardly be read again: their pages need not stay in this process. */
+FT__PRIV void ft__map_forget(const uint8_t *data, size_t size);
 /* The whole file and a NUL after it; the caller frees *data with ft__free. */
 FT__PRIV ft_status ft__read_file(const char *path, const ft_allocator *a, char **data, size_t *size,
                                  ft_error *err);
@@ -674,7 +677,7 @@ FT__PRIV int ft__pool_size(const ft__pool *pool);
 FT__PRIV void ft__pool_run(ft__pool *pool, void (*fn)(void *user, int part), void *user, int n_parts);
 
 /* ---- cpu: base/cpu.c */
-typedef enum ft__isa { FT__ISA_SCALAR, FT__ISA_AVX2, FT__ISA_COUNT } ft__isa;
+typedef enum ft__isa { FT__ISA_SCALAR, FT__ISA_AVX2, FT__ISA_AVX512, FT__ISA_COUNT } ft__isa;
 FT__PRIV const char *ft__isa_name(ft__isa isa);
 /* The best path for this machine, or the one that FT_ISA names; an unknown or impossible name is an
    error rather than a silent change of speed. */
@@ -1439,6 +1442,16 @@ FT__PRIV void ft__unmap(ft__mapping *m) {
     m->size = 0;
 }
 
+FT__PRIV void ft__map_forget(const uint8_t *data, size_t size) {
+#ifdef MADV_DONTNEED
+    const uintptr_t page = 4096; /* a larger one makes the call fail, which does no harm */
+    uintptr_t first = ((uintptr_t)data + page - 1) / page * page, end = ((uintptr_t)data + size) / page * page;
+    if (first < end) (void)madvise((void *)first, end - first, MADV_DONTNEED);
+#else
+    (void)data, (void)size;
+#endif
+}
+
 static ft_status ft__file_fill(int fd, const char *path, char *data, size_t size, ft_error *err) {
     for (size_t done = 0; done < size;) {
         ssize_t n = read(fd, data + done, size - done);
@@ -1764,7 +1777,7 @@ FT__PRIV void ft__pool_run(ft__pool *pool, void (*fn)(void *user, int part), voi
 #endif
 
 FT__PRIV const char *ft__isa_name(ft__isa isa) {
-    static const char *const names[FT__ISA_COUNT] = {"scalar", "avx2"};
+    static const char *const names[FT__ISA_COUNT] = {"scalar", "avx2", "avx512"};
     return names[isa];
 }
 
@@ -1772,7 +1785,12 @@ static bool ft__isa_present(ft__isa isa) {
 #if defined(__x86_64__) || defined(__i386__)
     unsigned a, b, c, d;
     bool f16c = __get_cpuid(1, &a, &b, &c, &d) && (c >> 29 & 1);
-    if (isa == FT__ISA_AVX2) return __builtin_cpu_supports("avx2") && f16c; /* asks the system too */
+    bool avx2 = __builtin_cpu_supports("avx2") && f16c; /* asks the system too */
+    if (isa == FT__ISA_AVX2) return avx2;
+    if (isa == FT__ISA_AVX512)
+        return avx2 && __builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx512bw") &&
+               __builtin_cpu_supports("avx512vl") && __builtin_cpu_supports("avx512dq") &&
+               __builtin_cpu_supports("avx512vnni") && sizeof(void *) == 8;
 #endif
     return isa == FT__ISA_SCALAR;
 }
@@ -1786,7 +1804,7 @@ FT__PRIV ft_status ft__isa_choose(ft__isa *isa, ft_error *err) {
         if (forced && forced[0])
             return ft__fail(err, FT_ERR_UNSUPPORTED, "FT_ISA", "this machine has no %s", forced);
     }
-    return ft__fail(err, FT_ERR_ARGUMENT, "FT_ISA", "found \"%s\", expected scalar or avx2", forced);
+    return ft__fail(err, FT_ERR_ARGUMENT, "FT_ISA", "found \"%s\", expected scalar, avx2 or avx512", forced);
 }
 
 FT__PRIV int ft__cpu_count(void) {
@@ -3916,7 +3934,7 @@ FT__PRIV void ft__gguf_write_abort(ft__gguf_writer *w) {
 /* Tensor type ids of the container, for the formats that ft reads the values of. */
 enum {
     FT__FORMAT_F32 = 0, FT__FORMAT_F16 = 1, FT__FORMAT_Q4_0 = 2, FT__FORMAT_Q8_0 = 8,
-    FT__FORMAT_Q6_K = 14, FT__FORMAT_BF16 = 30
+    FT__FORMAT_Q4_K = 12, FT__FORMAT_Q6_K = 14, FT__FORMAT_BF16 = 30
 };
 
 /* n counts elements and is a multiple of n_elements; blocks need no alignment. */
@@ -3939,35 +3957,52 @@ enum {
     FT__PARTIALS = 64,     /* partial sums of a float reduction */
     FT__TILE = 64,         /* keys per attention tile, and per page of the cache */
     FT__SPAN = 1024,       /* positions per separately normalised stretch of attention */
-    FT__FORMATS = 64       /* ids of the format table are below this */
+    FT__FORMATS = 64,      /* ids of the format table are below this */
+    FT__LANES = 16,        /* rows that packed weights interleave */
+    FT__TILE_TOKENS = 6,   /* tokens whose activations packed weights meet together */
+    FT__TILE_TOKEN_BYTES = 52 /* of a token in a block of such a tile */
 };
 
-/* Activations of a batch, row-major.  Quantised weights take the int8 form, float weights the floats. */
+/* Activations of a batch, row-major.  Float weights take the floats.  Quantised weights take the int8
+   form: as rows where they lie as in the file, as tiles where they are packed.
+
+   A tile holds n_t = 6 tokens (the last one what is left), block after block; per block
+       int32 q[8][n_t]        quads of int8 inputs
+       float scale[n_t]
+       float sum[n_t]         of the int8 inputs
+       int32 start[3][n_t]    -8 times the sum over all 32, the first 16, the last 16 */
 typedef struct ft__acts {
     int n_tokens, n_cols;
-    const float *x;     /* (n_tokens, n_cols) */
-    const int8_t *q;    /* (n_tokens, n_cols), or NULL where no weight needs it */
-    const float *scale; /* (n_tokens, n_cols / 32) */
+    const float *x;       /* (n_tokens, n_cols) */
+    const int8_t *q;      /* (n_tokens, n_cols), or NULL where no weight needs it */
+    const float *scale;   /* (n_tokens, n_cols / 32) */
+    const uint8_t *tiles; /* or NULL */
 } ft__acts;
 
 /* Rows of weights times all tokens: out[t * ld + r], r < n_rows. */
 typedef void ft__rows_fn(const uint8_t *w, size_t row_bytes, int n_rows, const ft__acts *a,
                          float *out, size_t ld);
+/* The same for groups of 16 packed rows: writes 16 * n_groups outputs per token. */
+typedef void ft__packed_fn(const uint8_t *w, size_t group_bytes, int n_groups, const ft__acts *a,
+                           float *out, size_t ld);
 
 typedef struct ft__kernels {
     ft__isa isa;
-    ft__rows_fn *rows[FT__FORMATS]; /* by format id; NULL: weights of that format cannot run */
+    ft__rows_fn *rows[FT__FORMATS];     /* by format id; NULL: weights of that format cannot run */
+    ft__packed_fn *packed[FT__FORMATS]; /* NULL: they stay as the file has them */
     /* x (n), n a multiple of 32, to int8 and a scale per block */
     void (*quantize)(const float *x, int n, int8_t *q, float *scale);
     float (*sum_squares)(const float *x, int n);
-    /* s[j] = scale * sum over d of q[d] k[d][j]; k is (head_dim, 64), F32 or F16 */
-    void (*scores_f32)(const float *q, const void *k, int head_dim, float scale, float s[64]);
-    void (*scores_f16)(const float *q, const void *k, int head_dim, float scale, float s[64]);
+    /* out[t * ld + r] += factor * sum over k of low[t][k] b[k][r]; b (rank, n_out), low (n_tokens, rank) */
+    void (*low_rank)(const float *b, int rank, int n_out, const float *low, int n_tokens, float factor,
+                     float *out, size_t ld);
+    /* s[h][j] = scale * sum over d of q[h][d] k[d][j]; q (n_q, head_dim), k (head_dim, 64), s (n_q, 64) */
+    void (*scores)(const float *q, int n_q, const float *k, int head_dim, float scale, float *s);
     /* s[j] = exp(s[j] - max) for lo <= j < hi, else 0; returns their sum */
     float (*softmax)(float s[64], int lo, int hi, float max);
-    /* o[d] = o[d] + p[j] v[j][d] for lo <= j < hi ascending; v is (64, head_dim) */
-    void (*values_f32)(float *o, const float *p, const void *v, int lo, int hi, int head_dim);
-    void (*values_f16)(float *o, const float *p, const void *v, int lo, int hi, int head_dim);
+    /* o[h][d] = o[h][d] + p[h][j] v[j][d] for lo <= j < hi ascending; o (n_q, head_dim), v (64, head_dim) */
+    void (*values)(float *o, int n_q, const float *p, const float *v, int lo, int hi, int head_dim);
+    void (*widen)(const uint16_t *half, float *out, int n); /* F16 to F32 */
     void (*silu_mul)(float *gate, const float *up, int n); /* gate = silu(gate) * up */
 } ft__kernels;
 /* Fills the table for this machine, or for the path that FT_ISA names. */
@@ -3975,13 +4010,15 @@ FT__PRIV ft_status ft__kernels_choose(ft__kernels *k, ft_error *err);
 /* Each puts its own functions into the table and leaves the rest as it is. */
 FT__PRIV void ft__kernels_scalar(ft__kernels *k);
 FT__PRIV void ft__kernels_avx2(ft__kernels *k);
+FT__PRIV void ft__kernels_avx512(ft__kernels *k);
 
 /* ---- matmul: num/matmul.c */
 
-/* A matrix of weights as the file has it: rows of outputs, columns of inputs. */
+/* A matrix of weights: rows of outputs, columns of inputs. */
 typedef struct ft__matrix {
     const ft__format *format; /* NULL: absent */
-    const uint8_t *data;
+    const uint8_t *data;      /* as the file has it */
+    const uint8_t *packed;    /* as pack.c lays it out, or NULL */
     int n_rows, n_cols;
     size_t row_bytes;
 } ft__matrix;
@@ -3989,11 +4026,28 @@ typedef struct ft__matrix {
 /* out[t * ld + r] = row r . token t (+ bias[r] if given), shared out over the pool by rows. */
 FT__PRIV void ft__matmul(ft__pool *pool, const ft__kernels *k, const ft__matrix *w,
                          const float *bias, const ft__acts *a, float *out, size_t ld);
+/* kernels.low_rank with the tokens shared out over the pool; out is (n_tokens, n_out). */
+FT__PRIV void ft__low_rank(ft__pool *pool, const ft__kernels *k, const float *b, int rank, int n_out,
+                           const float *low, int n_tokens, float factor, float *out);
 /* out = x / sqrt(mean(x^2) + eps) * weight, each (n); weight may be NULL. */
 FT__PRIV void ft__rms_norm(const ft__kernels *k, const float *x, const float *weight, float eps,
                            int n, float *out);
 
+/* The int8 form of tokens first .. first + n - 1 (a tile of packed weights' activations) from row-major
+   q and scale. */
+FT__PRIV void ft__acts_tile(const int8_t *q, const float *scale, int n_cols, int first, int n,
+                            uint8_t *tiles);
+
+/* ---- pack: num/pack.c */
+
+/* Bytes of 16 rows in the packed layout; 0 if the format has none. */
+FT__PRIV size_t ft__pack_group_bytes(const ft__matrix *w);
+/* Packs all rows into out: (n_rows / 16, rounded up) groups, 64-byte aligned. */
+FT__PRIV void ft__pack(ft__pool *pool, const ft__matrix *w, uint8_t *out);
+
 /* ---- attention: num/attention.c */
+
+enum { FT__ATTENTION_TOKENS = 16 }; /* tokens that meet a tile together */
 
 /* A layer's shape, the same for all its tokens. */
 typedef struct ft__attention {
@@ -4005,13 +4059,16 @@ typedef struct ft__attention {
 
 /* Bytes of one head's keys and values in a page: keys (head_dim, 64), then values (64, head_dim). */
 FT__PRIV size_t ft__attention_head_bytes(const ft__attention *a);
+/* Floats that one thread needs for ft__attend. */
+FT__PRIV size_t ft__attention_scratch(const ft__attention *a);
 /* Puts one token's key and value (n_kv_heads, head_dim) at its position; false if F16 cannot hold one. */
 FT__PRIV bool ft__attention_store(const ft__attention *a, uint8_t *const *pages, int position,
                                   const float *k, const float *v);
-/* Output of the query heads that share KV head `kv_head`: q and out are (n_heads, head_dim) of the token
-   at `position`, which sees positions 0..position. */
-FT__PRIV void ft__attend(const ft__kernels *k, const ft__attention *a, uint8_t *const *pages,
-                         int position, int kv_head, const float *q, float *out);
+/* Output of the query heads that share KV head `kv_head`, for n (<= 16) tokens of one sequence at
+   positions first .. first + n - 1; q and out are (n, n_heads, head_dim).  A token sees all positions up to
+   its own. */
+FT__PRIV void ft__attend(const ft__kernels *k, const ft__attention *a, uint8_t *const *pages, int first,
+                         int n, int kv_head, const float *q, float *out, float *scratch);
 
 #endif /* FT__NUM_H */
 /* ---- end src/num/num.h */
@@ -4123,6 +4180,25 @@ static void ft__quant_encode_q4_0(const float *in, size_t n, void *blocks) {
     }
 }
 
+/* Q4_K: 256 elements; f16 scale and minimum, 8 six-bit scales and minimums in 12 bytes, 128 bytes of
+   nibbles: group 2g of 32 in the low ones of 32 bytes, group 2g + 1 in the high ones. */
+static void ft__quant_decode_q4_k(const void *blocks, size_t n, float *out) {
+    const uint8_t *p = (const uint8_t *)blocks;
+    for (size_t i = 0; i < n; i += 256, p += 144) {
+        const uint8_t *s = p + 4;
+        float d = ft__f16_to_f32(ft__quant_u16(p)), d_min = ft__f16_to_f32(ft__quant_u16(p + 2));
+        for (int g = 0; g < 8; g++) {
+            int sc = g < 4 ? s[g] & 63 : (s[g + 4] & 15) | (s[g - 4] >> 6) << 4;
+            int mn = g < 4 ? s[g + 4] & 63 : s[g + 4] >> 4 | (s[g] >> 6) << 4;
+            float scale = d * (float)sc, min = d_min * (float)mn;
+            for (int l = 0; l < 32; l++) {
+                int code = p[16 + 32 * (g / 2) + l] >> (g % 2 ? 4 : 0) & 15;
+                out[i + (size_t)(32 * g + l)] = scale * (float)code - min;
+            }
+        }
+    }
+}
+
 /* Q6_K: 256 elements; 128 bytes of low nibbles, 64 bytes of upper two bits, 16 int8 scales, f16 scale.
    In each half of 128, bytes 0..31 hold elements 0..31 (low) and 64..95 (high), bytes 32..63 the others;
    the upper bits of all four lie in one byte. */
@@ -4150,7 +4226,7 @@ static const ft__format ft__quant_formats[] = {
     {FT__FORMAT_Q8_0, "Q8_0", 32, 34, ft__quant_decode_q8_0, ft__quant_encode_q8_0},
     {10, "Q2_K", 256, 84, NULL, NULL},
     {11, "Q3_K", 256, 110, NULL, NULL},
-    {12, "Q4_K", 256, 144, NULL, NULL},
+    {FT__FORMAT_Q4_K, "Q4_K", 256, 144, ft__quant_decode_q4_k, NULL},
     {13, "Q5_K", 256, 176, NULL, NULL},
     {FT__FORMAT_Q6_K, "Q6_K", 256, 210, ft__quant_decode_q6_k, NULL},
     {16, "IQ2_XXS", 256, 66, NULL, NULL},
@@ -4275,12 +4351,14 @@ static void ft__rows_bf16_scalar(const uint8_t *w, size_t row_bytes, int n_rows,
     ft__scalar_rows_float(w, row_bytes, n_rows, a, out, ld, FT__FORMAT_BF16);
 }
 
-/* Exact integer dot of 32 weights, block b of a row, with 32 activations; *scale is the weights' own. */
-typedef int32_t ft__scalar_dot_fn(const uint8_t *row, int b, const int8_t *q, float *scale);
+/* Exact integer dot of 32 weights, block b of a row, with 32 activations; *scale is the weights' own, and
+   *min their minimum's where the format has one. */
+typedef int32_t ft__scalar_dot_fn(const uint8_t *row, int b, const int8_t *q, float *scale, float *min);
 
 static float ft__scalar_f16(const uint8_t *p) { return ft__f16_to_f32((uint16_t)(p[0] | p[1] << 8)); }
 
-static int32_t ft__scalar_dot_q8_0(const uint8_t *row, int b, const int8_t *q, float *scale) {
+static int32_t ft__scalar_dot_q8_0(const uint8_t *row, int b, const int8_t *q, float *scale, float *min) {
+    (void)min;
     const uint8_t *block = row + (size_t)b * 34;
     int32_t sum = 0;
     const int8_t *codes = (const int8_t *)block + 2; /* gcc 12 takes a cast of each byte for unsigned */
@@ -4289,7 +4367,8 @@ static int32_t ft__scalar_dot_q8_0(const uint8_t *row, int b, const int8_t *q, f
     return sum;
 }
 
-static int32_t ft__scalar_dot_q4_0(const uint8_t *row, int b, const int8_t *q, float *scale) {
+static int32_t ft__scalar_dot_q4_0(const uint8_t *row, int b, const int8_t *q, float *scale, float *min) {
+    (void)min;
     const uint8_t *block = row + (size_t)b * 18;
     int32_t sum = 0;
     *scale = ft__scalar_f16(block);
@@ -4299,7 +4378,8 @@ static int32_t ft__scalar_dot_q4_0(const uint8_t *row, int b, const int8_t *q, f
 }
 
 /* Eight blocks of 32 share a superblock; each 16 weights have an integer scale, which is exact too. */
-static int32_t ft__scalar_dot_q6_k(const uint8_t *row, int b, const int8_t *q, float *scale) {
+static int32_t ft__scalar_dot_q6_k(const uint8_t *row, int b, const int8_t *q, float *scale, float *min) {
+    (void)min;
     const uint8_t *block = row + (size_t)(b / 8) * 210;
     int sub = b % 8, quarter = sub % 4;
     const uint8_t *low = block + 64 * (sub / 4) + 32 * (quarter % 2);
@@ -4314,18 +4394,39 @@ static int32_t ft__scalar_dot_q6_k(const uint8_t *row, int b, const int8_t *q, f
     return scales[0] * sum[0] + scales[1] * sum[1];
 }
 
+/* Q4_K adds minimums: the product is (ws xs) isum - (wm xs) sum(q). */
+static int32_t ft__scalar_dot_q4_k(const uint8_t *row, int b, const int8_t *q, float *scale, float *min) {
+    const uint8_t *block = row + (size_t)(b / 8) * 144, *s = block + 4;
+    const int i = b % 8;
+    const uint8_t *codes = block + 16 + 32 * (i / 2);
+    int sc = i < 4 ? s[i] & 63 : (s[i + 4] & 15) | (s[i - 4] >> 6) << 4;
+    int mn = i < 4 ? s[i + 4] & 63 : s[i + 4] >> 4 | (s[i] >> 6) << 4;
+    int32_t sum = 0;
+    for (int j = 0; j < FT__BLOCK; j++) sum += (i % 2 ? codes[j] >> 4 : codes[j] & 15) * q[j];
+    *scale = ft__scalar_f16(block) * (float)sc;
+    *min = ft__scalar_f16(block + 2) * (float)mn;
+    return sum;
+}
+
+static int32_t ft__scalar_sum(const int8_t *q) {
+    int32_t sum = 0;
+    for (int i = 0; i < FT__BLOCK; i++) sum += q[i];
+    return sum;
+}
+
 /* The loop of all block formats. */
 static void ft__scalar_rows_blocks(const uint8_t *w, size_t row_bytes, int n_rows, const ft__acts *a,
-                                   float *out, size_t ld, ft__scalar_dot_fn *dot) {
+                                   float *out, size_t ld, ft__scalar_dot_fn *dot, bool with_min) {
     const int n_blocks = a->n_cols / FT__BLOCK, chunk = FT__CHUNK / FT__BLOCK;
     for (int r = 0; r < n_rows; r++, w += row_bytes) {
         for (int t = 0; t < a->n_tokens; t++) {
             const int8_t *q = a->q + (size_t)t * (size_t)a->n_cols;
             const float *xs = a->scale + (size_t)t * (size_t)n_blocks;
-            float total = 0, acc = 0, ws;
+            float total = 0, acc = 0, ws, wm = 0;
             for (int b = 0; b < n_blocks; b++) {
-                int32_t isum = dot(w, b, q + b * FT__BLOCK, &ws);
+                int32_t isum = dot(w, b, q + b * FT__BLOCK, &ws, &wm);
                 acc = acc + (ws * xs[b]) * (float)isum;
+                if (with_min) acc = acc - (wm * xs[b]) * (float)ft__scalar_sum(q + b * FT__BLOCK);
                 if (b % chunk == chunk - 1 || b == n_blocks - 1) {
                     total = total + acc;
                     acc = 0;
@@ -4338,36 +4439,46 @@ static void ft__scalar_rows_blocks(const uint8_t *w, size_t row_bytes, int n_row
 
 static void ft__rows_q8_0_scalar(const uint8_t *w, size_t row_bytes, int n_rows, const ft__acts *a,
                                  float *out, size_t ld) {
-    ft__scalar_rows_blocks(w, row_bytes, n_rows, a, out, ld, ft__scalar_dot_q8_0);
+    ft__scalar_rows_blocks(w, row_bytes, n_rows, a, out, ld, ft__scalar_dot_q8_0, false);
 }
 
 static void ft__rows_q4_0_scalar(const uint8_t *w, size_t row_bytes, int n_rows, const ft__acts *a,
                                  float *out, size_t ld) {
-    ft__scalar_rows_blocks(w, row_bytes, n_rows, a, out, ld, ft__scalar_dot_q4_0);
+    ft__scalar_rows_blocks(w, row_bytes, n_rows, a, out, ld, ft__scalar_dot_q4_0, false);
+}
+
+static void ft__rows_q4_k_scalar(const uint8_t *w, size_t row_bytes, int n_rows, const ft__acts *a,
+                                 float *out, size_t ld) {
+    ft__scalar_rows_blocks(w, row_bytes, n_rows, a, out, ld, ft__scalar_dot_q4_k, true);
 }
 
 static void ft__rows_q6_k_scalar(const uint8_t *w, size_t row_bytes, int n_rows, const ft__acts *a,
                                  float *out, size_t ld) {
-    ft__scalar_rows_blocks(w, row_bytes, n_rows, a, out, ld, ft__scalar_dot_q6_k);
+    ft__scalar_rows_blocks(w, row_bytes, n_rows, a, out, ld, ft__scalar_dot_q6_k, false);
 }
 
-static void ft__scores_f32_scalar(const float *q, const void *keys, int head_dim, float scale,
-                                  float s[64]) {
-    const float *k = (const float *)keys;
-    for (int j = 0; j < FT__TILE; j++) {
-        float sum = 0;
-        for (int d = 0; d < head_dim; d++) sum = sum + q[d] * k[d * FT__TILE + j];
-        s[j] = sum * scale;
+/* The tree over the rank for every output by itself. */
+static void ft__low_rank_scalar(const float *b, int rank, int n_out, const float *low, int n_tokens,
+                                float factor, float *out, size_t ld) {
+    for (int t = 0; t < n_tokens; t++) {
+        for (int r = 0; r < n_out; r++) {
+            float p[FT__PARTIALS] = {0}, *to = &out[(size_t)t * ld + (size_t)r];
+            for (int k = 0; k < rank; k++) {
+                float product = b[(size_t)k * (size_t)n_out + (size_t)r] * low[t * rank + k];
+                p[k % FT__PARTIALS] = p[k % FT__PARTIALS] + product;
+            }
+            *to = *to + factor * ft__scalar_tree(p);
+        }
     }
 }
 
-static void ft__scores_f16_scalar(const float *q, const void *keys, int head_dim, float scale,
-                                  float s[64]) {
-    const uint16_t *k = (const uint16_t *)keys;
-    for (int j = 0; j < FT__TILE; j++) {
-        float sum = 0;
-        for (int d = 0; d < head_dim; d++) sum = sum + q[d] * ft__f16_to_f32(k[d * FT__TILE + j]);
-        s[j] = sum * scale;
+static void ft__scores_scalar(const float *q, int n_q, const float *k, int head_dim, float scale, float *s) {
+    for (int h = 0; h < n_q; h++, q += head_dim, s += FT__TILE) {
+        for (int j = 0; j < FT__TILE; j++) {
+            float sum = 0;
+            for (int d = 0; d < head_dim; d++) sum = sum + q[d] * k[d * FT__TILE + j];
+            s[j] = sum * scale;
+        }
     }
 }
 
@@ -4377,18 +4488,15 @@ static float ft__softmax_scalar(float s[64], int lo, int hi, float max) {
     return ft__scalar_tree(p);
 }
 
-static void ft__values_f32_scalar(float *o, const float *p, const void *values, int lo, int hi,
-                                  int head_dim) {
-    const float *v = (const float *)values;
-    for (int j = lo; j < hi; j++)
-        for (int d = 0; d < head_dim; d++) o[d] = o[d] + p[j] * v[j * head_dim + d];
+static void ft__values_scalar(float *o, int n_q, const float *p, const float *v, int lo, int hi,
+                              int head_dim) {
+    for (int h = 0; h < n_q; h++, o += head_dim, p += FT__TILE)
+        for (int j = lo; j < hi; j++)
+            for (int d = 0; d < head_dim; d++) o[d] = o[d] + p[j] * v[j * head_dim + d];
 }
 
-static void ft__values_f16_scalar(float *o, const float *p, const void *values, int lo, int hi,
-                                  int head_dim) {
-    const uint16_t *v = (const uint16_t *)values;
-    for (int j = lo; j < hi; j++)
-        for (int d = 0; d < head_dim; d++) o[d] = o[d] + p[j] * ft__f16_to_f32(v[j * head_dim + d]);
+static void ft__widen_scalar(const uint16_t *half, float *out, int n) {
+    for (int i = 0; i < n; i++) out[i] = ft__f16_to_f32(half[i]);
 }
 
 /* silu(g) = g / (1 + exp(-g)); the exponent stops at 80, so that the reciprocal stays normal. */
@@ -4406,14 +4514,15 @@ FT__PRIV void ft__kernels_scalar(ft__kernels *k) {
     k->rows[FT__FORMAT_BF16] = ft__rows_bf16_scalar;
     k->rows[FT__FORMAT_Q8_0] = ft__rows_q8_0_scalar;
     k->rows[FT__FORMAT_Q4_0] = ft__rows_q4_0_scalar;
+    k->rows[FT__FORMAT_Q4_K] = ft__rows_q4_k_scalar;
     k->rows[FT__FORMAT_Q6_K] = ft__rows_q6_k_scalar;
     k->quantize = ft__quantize_scalar;
     k->sum_squares = ft__sum_squares_scalar;
-    k->scores_f32 = ft__scores_f32_scalar;
-    k->scores_f16 = ft__scores_f16_scalar;
+    k->low_rank = ft__low_rank_scalar;
+    k->scores = ft__scores_scalar;
     k->softmax = ft__softmax_scalar;
-    k->values_f32 = ft__values_f32_scalar;
-    k->values_f16 = ft__values_f16_scalar;
+    k->values = ft__values_scalar;
+    k->widen = ft__widen_scalar;
     k->silu_mul = ft__silu_mul_scalar;
 }
 /* ---- end src/num/kern_scalar.c */
@@ -4574,12 +4683,16 @@ FT__AVX2 static void ft__rows_bf16_avx2(const uint8_t *w, size_t row_bytes, int 
 }
 
 /* Block b of a row: 32 signed codes, what their pairwise sums are multiplied by (an integer scale per 16
-   codes, or 1), and the bits of the F16 scale. */
-FT__AVX2_INLINE __m256i ft__avx2_block(const uint8_t *row, int b, __m256i *factor, uint16_t *half,
-                                       int format) {
+   codes, or 1), the weights' scale, and the minimum where the format has one. */
+FT__AVX2_INLINE __m256i ft__avx2_block(const uint8_t *row, int b, __m256i *factor, float *scale,
+                                       float *min, int format) {
+    const int sub = b % 8, quarter = sub % 4;
     const uint8_t *block = row + (size_t)b * (format == FT__FORMAT_Q8_0 ? 34 : 18);
+    if (format == FT__FORMAT_Q4_K) block = row + (size_t)(b / 8) * 144;
     if (format == FT__FORMAT_Q6_K) block = row + (size_t)(b / 8) * 210;
-    memcpy(half, block + (format == FT__FORMAT_Q6_K ? 208 : 0), 2);
+    uint16_t half;
+    memcpy(&half, block + (format == FT__FORMAT_Q6_K ? 208 : 0), 2);
+    *scale = _cvtsh_ss(half);
     *factor = _mm256_set1_epi16(1);
     if (format == FT__FORMAT_Q8_0) return _mm256_loadu_si256((const __m256i *)(const void *)(block + 2));
     if (format == FT__FORMAT_Q4_0) {
@@ -4589,7 +4702,17 @@ FT__AVX2_INLINE __m256i ft__avx2_block(const uint8_t *row, int b, __m256i *facto
         nibbles = _mm256_and_si256(nibbles, _mm256_set1_epi8(15));
         return _mm256_sub_epi8(nibbles, _mm256_set1_epi8(8));
     }
-    int sub = b % 8, quarter = sub % 4;
+    if (format == FT__FORMAT_Q4_K) {
+        const uint8_t *s = block + 4;
+        int sc = sub < 4 ? s[sub] & 63 : (s[sub + 4] & 15) | (s[sub - 4] >> 6) << 4;
+        int mn = sub < 4 ? s[sub + 4] & 63 : s[sub + 4] >> 4 | (s[sub] >> 6) << 4;
+        memcpy(&half, block + 2, 2);
+        *scale = *scale * (float)sc;
+        *min = _cvtsh_ss(half) * (float)mn;
+        __m256i both = _mm256_loadu_si256((const __m256i *)(const void *)(block + 16 + 32 * (sub / 2)));
+        both = _mm256_srl_epi16(both, _mm_cvtsi32_si128(sub % 2 ? 4 : 0));
+        return _mm256_and_si256(both, _mm256_set1_epi8(15));
+    }
     const uint8_t *ql = block + 64 * (sub / 4) + 32 * (quarter % 2), *qh = block + 128 + 32 * (sub / 4);
     const int8_t *scales = (const int8_t *)block + 192 + 2 * sub;
     __m256i low = _mm256_loadu_si256((const __m256i *)(const void *)ql);
@@ -4610,6 +4733,16 @@ FT__AVX2_INLINE __m256i ft__avx2_sums(const __m256i v[8]) {
     return _mm256_add_epi32(_mm256_permute2x128_si256(a, b, 0x20), _mm256_permute2x128_si256(a, b, 0x31));
 }
 
+/* The sum of 32 int8. */
+FT__AVX2_INLINE float ft__avx2_sum(__m256i x) {
+    __m256i pairs = _mm256_maddubs_epi16(_mm256_set1_epi8(1), x);
+    __m256i quads = _mm256_madd_epi16(pairs, _mm256_set1_epi16(1));
+    __m128i s = _mm_add_epi32(_mm256_castsi256_si128(quads), _mm256_extracti128_si256(quads, 1));
+    s = _mm_add_epi32(s, _mm_shuffle_epi32(s, 0x4E));
+    s = _mm_add_epi32(s, _mm_shuffle_epi32(s, 0xB1));
+    return (float)_mm_cvtsi128_si32(s);
+}
+
 /* Eight rows and up to four tokens at a time.  The products are |code| * (sign(code) * q): 128 * 127 * 2
    fits the 16-bit sums, which therefore never saturate. */
 FT__AVX2_INLINE void ft__avx2_blocks(const uint8_t *const rows[8], const ft__acts *a, int t0, int n_t,
@@ -4619,12 +4752,12 @@ FT__AVX2_INLINE void ft__avx2_blocks(const uint8_t *const rows[8], const ft__act
     for (int t = 0; t < 4; t++) acc[t] = total[t] = _mm256_setzero_ps();
     for (int b = 0; b < n_blocks; b++) {
         __m256i code[8], size[8], factor[8];
-        uint16_t half[8];
+        float scale[8], min[8];
         for (int r = 0; r < 8; r++) {
-            code[r] = ft__avx2_block(rows[r], b, &factor[r], &half[r], format);
+            code[r] = ft__avx2_block(rows[r], b, &factor[r], &scale[r], &min[r], format);
             size[r] = _mm256_abs_epi8(code[r]);
         }
-        __m256 ws = _mm256_cvtph_ps(_mm_loadu_si128((const __m128i *)(const void *)half));
+        __m256 ws = _mm256_loadu_ps(scale);
         for (int t = 0; t < n_t; t++) {
             const int8_t *q = a->q + (size_t)(t0 + t) * (size_t)a->n_cols + b * FT__BLOCK;
             __m256i x = _mm256_loadu_si256((const __m256i *)(const void *)q), dot[8];
@@ -4635,6 +4768,10 @@ FT__AVX2_INLINE void ft__avx2_blocks(const uint8_t *const rows[8], const ft__act
             __m256 xs = _mm256_set1_ps(a->scale[(size_t)(t0 + t) * (size_t)n_blocks + (size_t)b]);
             __m256 isum = _mm256_cvtepi32_ps(ft__avx2_sums(dot));
             acc[t] = _mm256_add_ps(acc[t], _mm256_mul_ps(_mm256_mul_ps(ws, xs), isum));
+            if (format == FT__FORMAT_Q4_K) {
+                __m256 wm = _mm256_mul_ps(_mm256_loadu_ps(min), xs);
+                acc[t] = _mm256_sub_ps(acc[t], _mm256_mul_ps(wm, _mm256_set1_ps(ft__avx2_sum(x))));
+            }
             if (b % chunk == chunk - 1 || b == n_blocks - 1) {
                 total[t] = _mm256_add_ps(total[t], acc[t]);
                 acc[t] = _mm256_setzero_ps();
@@ -4670,35 +4807,196 @@ FT__AVX2 static void ft__rows_q4_0_avx2(const uint8_t *w, size_t row_bytes, int 
     ft__avx2_rows_blocks(w, row_bytes, n_rows, a, out, ld, FT__FORMAT_Q4_0);
 }
 
+FT__AVX2 static void ft__rows_q4_k_avx2(const uint8_t *w, size_t row_bytes, int n_rows,
+                                        const ft__acts *a, float *out, size_t ld) {
+    ft__avx2_rows_blocks(w, row_bytes, n_rows, a, out, ld, FT__FORMAT_Q4_K);
+}
+
 FT__AVX2 static void ft__rows_q6_k_avx2(const uint8_t *w, size_t row_bytes, int n_rows,
                                         const ft__acts *a, float *out, size_t ld) {
     ft__avx2_rows_blocks(w, row_bytes, n_rows, a, out, ld, FT__FORMAT_Q6_K);
 }
 
-/* Keys across lanes: 64 keys are eight registers, each an independent chain over d. */
-FT__AVX2_INLINE void ft__avx2_scores(const float *q, const void *keys, int head_dim, float scale,
-                                     float s[64], int format) {
-    const uint8_t *k = (const uint8_t *)keys;
-    __m256 sum[8];
-    for (int g = 0; g < 8; g++) sum[g] = _mm256_setzero_ps();
-    for (int d = 0; d < head_dim; d++) {
-        __m256 qd = _mm256_set1_ps(q[d]);
-        for (int g = 0; g < 8; g++) {
-            __m256 kd = ft__avx2_weights(k, d * FT__TILE + 8 * g, format);
-            sum[g] = _mm256_add_ps(sum[g], _mm256_mul_ps(qd, kd));
+/* ---- packed weights: half a group, eight rows, at a time */
+
+/* Quad k of eight rows: unsigned codes, but signed ones for Q8_0. */
+FT__AVX2_INLINE __m256i ft__avx2_quad(const uint8_t *codes, int k, int format) {
+    const __m256i *at = (const __m256i *)(const void *)(codes + 64 * (format == FT__FORMAT_Q8_0 ? k : k % 4));
+    __m256i both = _mm256_loadu_si256(at);
+    if (format == FT__FORMAT_Q8_0) return _mm256_xor_si256(both, _mm256_set1_epi8((char)0x80));
+    if (k >= 4) both = _mm256_srli_epi16(both, 4);
+    __m256i low = _mm256_and_si256(both, _mm256_set1_epi8(15));
+    if (format != FT__FORMAT_Q6_K) return low;
+    __m256i bits = _mm256_loadu_si256((const __m256i *)(const void *)(codes + 256 + 64 * (k / 4)));
+    bits = k % 4 < 2 ? _mm256_slli_epi16(bits, 4 - 2 * (k % 4)) : _mm256_srli_epi16(bits, 2 * (k % 4) - 4);
+    return _mm256_or_si256(low, _mm256_and_si256(bits, _mm256_set1_epi8(0x30)));
+}
+
+FT__AVX2_INLINE __m256 ft__avx2_halves(const uint8_t *p) {
+    return _mm256_cvtph_ps(_mm_loadu_si128((const __m128i *)(const void *)p));
+}
+
+FT__AVX2_INLINE __m256i ft__avx2_bytes(const uint8_t *p, bool is_signed) {
+    __m128i bytes = _mm_loadl_epi64((const __m128i *)(const void *)p);
+    return is_signed ? _mm256_cvtepi8_epi32(bytes) : _mm256_cvtepu8_epi32(bytes);
+}
+
+/* As ft__avx512_scales: s points at the scales of the group's half. */
+FT__AVX2_INLINE __m256 ft__avx2_scales(const uint8_t *s, int b, int half, __m256 *wm, __m256i *s0,
+                                       __m256i *s1, int format) {
+    const int lane = 8 * half;
+    if (format == FT__FORMAT_Q8_0 || format == FT__FORMAT_Q4_0)
+        return ft__avx2_halves(s + 32 * (size_t)b + 2 * lane);
+    if (format == FT__FORMAT_Q4_K) {
+        s += 320 * (size_t)(b / 8);
+        __m256 scale = _mm256_cvtepi32_ps(ft__avx2_bytes(s + 64 + 16 * (b % 8) + lane, false));
+        __m256 min = _mm256_cvtepi32_ps(ft__avx2_bytes(s + 192 + 16 * (b % 8) + lane, false));
+        *wm = _mm256_mul_ps(ft__avx2_halves(s + 32 + 2 * lane), min);
+        return _mm256_mul_ps(ft__avx2_halves(s + 2 * lane), scale);
+    }
+    s += 288 * (size_t)(b / 8);
+    *s0 = ft__avx2_bytes(s + 32 + 32 * (b % 8) + lane, true);
+    *s1 = ft__avx2_bytes(s + 48 + 32 * (b % 8) + lane, true);
+    return ft__avx2_halves(s + 2 * lane);
+}
+
+/* Four products per lane, exact: Q8_0 as |code| * (sign(code) * q), the others' codes are at most 63. */
+FT__AVX2_INLINE __m256i ft__avx2_dot4(__m256i quad, __m256i x, int format) {
+    if (format == FT__FORMAT_Q8_0) {
+        x = _mm256_sign_epi8(x, quad);
+        quad = _mm256_abs_epi8(quad);
+    }
+    return _mm256_madd_epi16(_mm256_maddubs_epi16(quad, x), _mm256_set1_epi16(1));
+}
+
+/* Tokens t0 .. t0 + n_n - 1 of a tile of n_t, over one chunk. */
+FT__AVX2_INLINE void ft__avx2_tile(const uint8_t *codes, const uint8_t *scales, int half, int n_blocks,
+                                   const uint8_t *tile, int n_t, int t0, bool first, float *out, size_t ld,
+                                   int n_n, int format) {
+    const bool q6 = format == FT__FORMAT_Q6_K;
+    const size_t code_bytes = format == FT__FORMAT_Q8_0 ? 512 : q6 ? 384 : 256;
+    __m256 acc[3];
+    for (int t = 0; t < n_n; t++) acc[t] = _mm256_setzero_ps();
+    for (int b = 0; b < n_blocks; b++, tile += n_t * FT__TILE_TOKEN_BYTES, codes += code_bytes) {
+        const int32_t *q = (const int32_t *)(const void *)tile + t0;
+        const float *xs = (const float *)(const void *)(q + 8 * n_t), *sum = xs + n_t;
+        const int32_t *start = q + 10 * n_t, *start_low = start + n_t, *start_high = start_low + n_t;
+        __m256i dot[3], high[3], s0 = _mm256_setzero_si256(), s1 = s0;
+        __m256 wm = _mm256_setzero_ps();
+        for (int t = 0; t < n_n; t++) {
+            dot[t] = high[t] = _mm256_setzero_si256();
+            if (format == FT__FORMAT_Q4_0) dot[t] = _mm256_set1_epi32(start[t]);
+            if (q6) dot[t] = _mm256_set1_epi32(start_low[t] * 4), high[t] = _mm256_set1_epi32(start_high[t] * 4);
+        }
+        for (int k = 0; k < 8; k++) {
+            __m256i quad = ft__avx2_quad(codes + 32 * half, k, format);
+            for (int t = 0; t < n_n; t++) {
+                __m256i four = ft__avx2_dot4(quad, _mm256_set1_epi32(q[k * n_t + t]), format);
+                if (q6 && k >= 4) high[t] = _mm256_add_epi32(high[t], four);
+                else dot[t] = _mm256_add_epi32(dot[t], four);
+            }
+        }
+        __m256 ws = ft__avx2_scales(scales, b, half, &wm, &s0, &s1, format);
+        for (int t = 0; t < n_n; t++) {
+            __m256 x = _mm256_set1_ps(xs[t]);
+            __m256i isum = dot[t];
+            if (q6) isum = _mm256_add_epi32(_mm256_mullo_epi32(isum, s0), _mm256_mullo_epi32(high[t], s1));
+            acc[t] = _mm256_add_ps(acc[t], _mm256_mul_ps(_mm256_mul_ps(ws, x), _mm256_cvtepi32_ps(isum)));
+            if (format != FT__FORMAT_Q4_K) continue;
+            acc[t] = _mm256_sub_ps(acc[t], _mm256_mul_ps(_mm256_mul_ps(wm, x), _mm256_set1_ps(sum[t])));
         }
     }
-    for (int g = 0; g < 8; g++) _mm256_storeu_ps(s + 8 * g, _mm256_mul_ps(sum[g], _mm256_set1_ps(scale)));
+    for (int t = 0; t < n_n; t++) {
+        float *to = out + (size_t)t * ld;
+        if (!first) acc[t] = _mm256_add_ps(_mm256_loadu_ps(to), acc[t]);
+        _mm256_storeu_ps(to, acc[t]);
+    }
 }
 
-FT__AVX2 static void ft__scores_f32_avx2(const float *q, const void *k, int head_dim, float scale,
-                                         float s[64]) {
-    ft__avx2_scores(q, k, head_dim, scale, s, FT__FORMAT_F32);
+FT__AVX2_INLINE void ft__avx2_packed(const uint8_t *w, size_t group_bytes, int n_groups, const ft__acts *a,
+                                     float *out, size_t ld, int format) {
+    const int n_blocks = a->n_cols / FT__BLOCK, per_chunk = FT__CHUNK / FT__BLOCK;
+    const size_t code_bytes = format == FT__FORMAT_Q8_0 ? 512 : format == FT__FORMAT_Q6_K ? 384 : 256;
+    const size_t unit_bytes = format == FT__FORMAT_Q4_K ? 40 : format == FT__FORMAT_Q6_K ? 36 : 32;
+    for (int half = 0; half < 2 * n_groups; half++) {
+        const uint8_t *group = w + (size_t)(half / 2) * group_bytes, *scales = group + (size_t)n_blocks * code_bytes;
+        for (int b = 0; b < n_blocks; b += per_chunk) {
+            const uint8_t *codes = group + (size_t)b * code_bytes, *s = scales + (size_t)b * unit_bytes;
+            const int n = n_blocks - b < per_chunk ? n_blocks - b : per_chunk;
+            for (int t = 0; t < a->n_tokens; t += FT__TILE_TOKENS) {
+                const int n_t = a->n_tokens - t < FT__TILE_TOKENS ? a->n_tokens - t : (int)FT__TILE_TOKENS;
+                const uint8_t *tile =
+                    a->tiles + ((size_t)t * (size_t)n_blocks + (size_t)n_t * (size_t)b) * FT__TILE_TOKEN_BYTES;
+                float *to = out + (size_t)t * ld + 8 * half;
+                int i = 0;
+                for (; i + 3 <= n_t; i += 3)
+                    ft__avx2_tile(codes, s, half % 2, n, tile, n_t, i, b == 0, to + (size_t)i * ld, ld, 3, format);
+                for (; i < n_t; i++)
+                    ft__avx2_tile(codes, s, half % 2, n, tile, n_t, i, b == 0, to + (size_t)i * ld, ld, 1, format);
+            }
+        }
+    }
 }
 
-FT__AVX2 static void ft__scores_f16_avx2(const float *q, const void *k, int head_dim, float scale,
-                                         float s[64]) {
-    ft__avx2_scores(q, k, head_dim, scale, s, FT__FORMAT_F16);
+FT__AVX2 static void ft__packed_q8_0_avx2(const uint8_t *w, size_t group_bytes, int n_groups,
+                                          const ft__acts *a, float *out, size_t ld) {
+    ft__avx2_packed(w, group_bytes, n_groups, a, out, ld, FT__FORMAT_Q8_0);
+}
+
+FT__AVX2 static void ft__packed_q4_0_avx2(const uint8_t *w, size_t group_bytes, int n_groups,
+                                          const ft__acts *a, float *out, size_t ld) {
+    ft__avx2_packed(w, group_bytes, n_groups, a, out, ld, FT__FORMAT_Q4_0);
+}
+
+FT__AVX2 static void ft__packed_q4_k_avx2(const uint8_t *w, size_t group_bytes, int n_groups,
+                                          const ft__acts *a, float *out, size_t ld) {
+    ft__avx2_packed(w, group_bytes, n_groups, a, out, ld, FT__FORMAT_Q4_K);
+}
+
+FT__AVX2 static void ft__packed_q6_k_avx2(const uint8_t *w, size_t group_bytes, int n_groups,
+                                          const ft__acts *a, float *out, size_t ld) {
+    ft__avx2_packed(w, group_bytes, n_groups, a, out, ld, FT__FORMAT_Q6_K);
+}
+
+/* Eight outputs side by side, the tree over the rank from register to register. */
+FT__AVX2 static void ft__low_rank_avx2(const float *b, int rank, int n_out, const float *low, int n_tokens,
+                                       float factor, float *out, size_t ld) {
+    const int n_p = rank < FT__PARTIALS ? rank : (int)FT__PARTIALS;
+    for (int r = 0; r < n_out; r += 8) {
+        const int n = n_out - r < 8 ? n_out - r : 8;
+        const __m256i mask = _mm256_cmpgt_epi32(_mm256_set1_epi32(n), _mm256_setr_epi32(0, 1, 2, 3, 4, 5, 6, 7));
+        for (int t = 0; t < n_tokens; t++) {
+            const float *x = low + (size_t)t * (size_t)rank;
+            float *to = out + (size_t)t * ld + r;
+            __m256 p[FT__PARTIALS];
+            for (int k = 0; k < rank; k++) {
+                __m256 w = _mm256_maskload_ps(b + (size_t)k * (size_t)n_out + r, mask);
+                __m256 product = _mm256_mul_ps(w, _mm256_set1_ps(x[k]));
+                p[k % FT__PARTIALS] = k < FT__PARTIALS ? product : _mm256_add_ps(p[k % FT__PARTIALS], product);
+            }
+            for (int half = FT__PARTIALS / 2; half > 0; half /= 2)
+                for (int i = 0; i < half && i + half < n_p; i++) p[i] = _mm256_add_ps(p[i], p[i + half]);
+            __m256 sum = _mm256_mul_ps(_mm256_set1_ps(factor), p[0]);
+            _mm256_maskstore_ps(to, mask, _mm256_add_ps(_mm256_maskload_ps(to, mask), sum));
+        }
+    }
+}
+
+/* Keys across lanes: 64 keys are eight registers, each an independent chain over d. */
+FT__AVX2 static void ft__scores_avx2(const float *q, int n_q, const float *keys, int head_dim, float scale,
+                                     float *s) {
+    for (int h = 0; h < n_q; h++, q += head_dim, s += FT__TILE) {
+        const float *k = keys;
+        __m256 sum[8];
+        for (int g = 0; g < 8; g++) sum[g] = _mm256_setzero_ps();
+        for (int d = 0; d < head_dim; d++, k += FT__TILE) {
+            __m256 qd = _mm256_set1_ps(q[d]);
+            for (int g = 0; g < 8; g++)
+                sum[g] = _mm256_add_ps(sum[g], _mm256_mul_ps(qd, _mm256_loadu_ps(k + 8 * g)));
+        }
+        for (int g = 0; g < 8; g++)
+            _mm256_storeu_ps(s + 8 * g, _mm256_mul_ps(sum[g], _mm256_set1_ps(scale)));
+    }
 }
 
 FT__AVX2 static float ft__softmax_avx2(float s[64], int lo, int hi, float max) {
@@ -4716,42 +5014,32 @@ FT__AVX2 static float ft__softmax_avx2(float s[64], int lo, int hi, float max) {
 }
 
 /* Dimensions across lanes, 32 and then 8 of them at a time held in registers over all keys. */
-FT__AVX2_INLINE void ft__avx2_values(float *o, const float *p, const void *values, int lo, int hi,
-                                     int head_dim, int format) {
-    const uint8_t *v = (const uint8_t *)values;
-    int d = 0;
-    for (int step; (step = head_dim - d >= 32 ? 4 : 1), d + 8 * step <= head_dim; d += 8 * step) {
-        __m256 sum[4];
-        for (int g = 0; g < step; g++) sum[g] = _mm256_loadu_ps(o + d + 8 * g);
-        for (int j = lo; j < hi; j++) {
-            __m256 weight = _mm256_set1_ps(p[j]);
-            for (int g = 0; g < step; g++) {
-                __m256 x = ft__avx2_weights(v, j * head_dim + d + 8 * g, format);
-                sum[g] = _mm256_add_ps(sum[g], _mm256_mul_ps(weight, x));
+FT__AVX2 static void ft__values_avx2(float *o, int n_q, const float *p, const float *v, int lo, int hi,
+                                     int head_dim) {
+    for (int h = 0; h < n_q; h++, o += head_dim, p += FT__TILE) {
+        int d = 0;
+        for (int step; (step = head_dim - d >= 32 ? 4 : 1), d + 8 * step <= head_dim; d += 8 * step) {
+            __m256 sum[4];
+            for (int g = 0; g < step; g++) sum[g] = _mm256_loadu_ps(o + d + 8 * g);
+            for (int j = lo; j < hi; j++) {
+                __m256 weight = _mm256_set1_ps(p[j]);
+                for (int g = 0; g < step; g++) {
+                    __m256 x = _mm256_loadu_ps(v + j * head_dim + d + 8 * g);
+                    sum[g] = _mm256_add_ps(sum[g], _mm256_mul_ps(weight, x));
+                }
             }
+            for (int g = 0; g < step; g++) _mm256_storeu_ps(o + d + 8 * g, sum[g]);
         }
-        for (int g = 0; g < step; g++) _mm256_storeu_ps(o + d + 8 * g, sum[g]);
-    }
-    for (; d < head_dim; d++) {
-        for (int j = lo; j < hi; j++) {
-            float f;
-            uint16_t half;
-            size_t at = (size_t)(j * head_dim + d);
-            if (format == FT__FORMAT_F32) memcpy(&f, v + 4 * at, 4);
-            else memcpy(&half, v + 2 * at, 2), f = ft__f16_to_f32(half);
-            o[d] = o[d] + p[j] * f;
-        }
+        for (; d < head_dim; d++)
+            for (int j = lo; j < hi; j++) o[d] = o[d] + p[j] * v[j * head_dim + d];
     }
 }
 
-FT__AVX2 static void ft__values_f32_avx2(float *o, const float *p, const void *v, int lo, int hi,
-                                         int head_dim) {
-    ft__avx2_values(o, p, v, lo, hi, head_dim, FT__FORMAT_F32);
-}
-
-FT__AVX2 static void ft__values_f16_avx2(float *o, const float *p, const void *v, int lo, int hi,
-                                         int head_dim) {
-    ft__avx2_values(o, p, v, lo, hi, head_dim, FT__FORMAT_F16);
+FT__AVX2 static void ft__widen_avx2(const uint16_t *half, float *out, int n) {
+    int i = 0;
+    for (; i + 8 <= n; i += 8)
+        _mm256_storeu_ps(out + i, _mm256_cvtph_ps(_mm_loadu_si128((const __m128i *)(const void *)(half + i))));
+    for (; i < n; i++) out[i] = ft__f16_to_f32(half[i]);
 }
 
 FT__AVX2_INLINE __m256 ft__avx2_silu_mul(__m256 gate, __m256 up) {
@@ -4782,14 +5070,19 @@ FT__PRIV void ft__kernels_avx2(ft__kernels *k) {
     k->rows[FT__FORMAT_BF16] = ft__rows_bf16_avx2;
     k->rows[FT__FORMAT_Q8_0] = ft__rows_q8_0_avx2;
     k->rows[FT__FORMAT_Q4_0] = ft__rows_q4_0_avx2;
+    k->rows[FT__FORMAT_Q4_K] = ft__rows_q4_k_avx2;
     k->rows[FT__FORMAT_Q6_K] = ft__rows_q6_k_avx2;
     k->quantize = ft__quantize_avx2;
     k->sum_squares = ft__sum_squares_avx2;
-    k->scores_f32 = ft__scores_f32_avx2;
-    k->scores_f16 = ft__scores_f16_avx2;
+    k->packed[FT__FORMAT_Q8_0] = ft__packed_q8_0_avx2;
+    k->packed[FT__FORMAT_Q4_0] = ft__packed_q4_0_avx2;
+    k->packed[FT__FORMAT_Q4_K] = ft__packed_q4_k_avx2;
+    k->packed[FT__FORMAT_Q6_K] = ft__packed_q6_k_avx2;
+    k->low_rank = ft__low_rank_avx2;
+    k->scores = ft__scores_avx2;
     k->softmax = ft__softmax_avx2;
-    k->values_f32 = ft__values_f32_avx2;
-    k->values_f16 = ft__values_f16_avx2;
+    k->values = ft__values_avx2;
+    k->widen = ft__widen_avx2;
     k->silu_mul = ft__silu_mul_avx2;
 }
 
@@ -4799,6 +5092,452 @@ FT__PRIV void ft__kernels_avx2(ft__kernels *k) {
 FT__PRIV void ft__kernels_avx2(ft__kernels *k) { (void)k; }
 #endif
 /* ---- end src/num/kern_avx2.c */
+/* ---- begin src/num/kern_avx512.c */
+/* The kernels' twins for AVX-512 with VNNI.  Sixteen rows, keys, dimensions or partial sums lie across a
+   register; the packed layout (pack.c) was made for this.  Integer dots are one instruction for four
+   products, exact and without saturation.
+
+   Inline assembly for that one instruction: gcc 12 copies the accumulator around the intrinsic.  The
+   `unroll` pragmas turn small arrays of registers into registers. */
+
+#if defined(__x86_64__)
+#include <immintrin.h>
+
+#define FT__AVX512_ISA "avx512f,avx512bw,avx512vl,avx512dq,avx512vnni,avx2,f16c"
+#define FT__AVX512 __attribute__((target(FT__AVX512_ISA)))
+#define FT__AVX512_INLINE static inline __attribute__((target(FT__AVX512_ISA), always_inline))
+#define FT__AVX512_DOT(acc, w, x) __asm__("vpdpbusd %2, %1, %0" : "+v"(acc) : "v"(w), "v"(x))
+
+/* ---- packed weights */
+
+/* Quad k of a block of one group: the same four inputs of 16 rows, unsigned. */
+FT__AVX512_INLINE __m512i ft__avx512_quad(const uint8_t *codes, int k, int format) {
+    if (format == FT__FORMAT_Q8_0) return _mm512_loadu_si512(codes + 64 * k);
+    __m512i both = _mm512_loadu_si512(codes + 64 * (k % 4));
+    __m512i low = _mm512_and_si512(k < 4 ? both : _mm512_srli_epi16(both, 4), _mm512_set1_epi8(15));
+    if (format != FT__FORMAT_Q6_K) return low;
+    __m512i bits = _mm512_loadu_si512(codes + 256 + 64 * (k / 4));
+    bits = k % 4 < 2 ? _mm512_slli_epi16(bits, 4 - 2 * (k % 4)) : _mm512_srli_epi16(bits, 2 * (k % 4) - 4);
+    return _mm512_ternarylogic_epi64(low, bits, _mm512_set1_epi8(0x30), 0xF8); /* a | (b & c) */
+}
+
+FT__AVX512_INLINE __m512 ft__avx512_halves(const uint8_t *p) {
+    return _mm512_cvtph_ps(_mm256_loadu_si256((const __m256i *)(const void *)p));
+}
+
+FT__AVX512_INLINE __m512i ft__avx512_bytes(const uint8_t *p, bool is_signed) {
+    __m128i bytes = _mm_loadu_si128((const __m128i *)(const void *)p);
+    return is_signed ? _mm512_cvtepi8_epi32(bytes) : _mm512_cvtepu8_epi32(bytes);
+}
+
+/* Scales of block b of 16 rows: ws, for Q4_K also those of the minimums, for Q6_K the integer scales of
+   the two halves. */
+FT__AVX512_INLINE __m512 ft__avx512_scales(const uint8_t *s, int b, __m512 *wm, __m512i *s0, __m512i *s1,
+                                           int format) {
+    if (format == FT__FORMAT_Q8_0 || format == FT__FORMAT_Q4_0) return ft__avx512_halves(s + 32 * (size_t)b);
+    if (format == FT__FORMAT_Q4_K) {
+        s += 320 * (size_t)(b / 8);
+        __m512 scale = _mm512_cvtepi32_ps(ft__avx512_bytes(s + 64 + 16 * (b % 8), false));
+        __m512 min = _mm512_cvtepi32_ps(ft__avx512_bytes(s + 192 + 16 * (b % 8), false));
+        *wm = _mm512_mul_ps(ft__avx512_halves(s + 32), min);
+        return _mm512_mul_ps(ft__avx512_halves(s), scale);
+    }
+    s += 288 * (size_t)(b / 8);
+    *s0 = ft__avx512_bytes(s + 32 + 32 * (b % 8), true);
+    *s1 = ft__avx512_bytes(s + 48 + 32 * (b % 8), true);
+    return ft__avx512_halves(s);
+}
+
+/* What an integer sum starts from: the bias times the sum of the activations, negative.  The tile has it
+   for a bias of 8. */
+FT__AVX512_INLINE __m512i ft__avx512_start(int32_t minus_8_sums, int format) {
+    __m512i start = _mm512_set1_epi32(minus_8_sums);
+    if (format == FT__FORMAT_Q8_0) return _mm512_slli_epi32(start, 4);
+    if (format == FT__FORMAT_Q6_K) return _mm512_slli_epi32(start, 2);
+    return format == FT__FORMAT_Q4_0 ? start : _mm512_setzero_si512();
+}
+
+/* `n_g` groups of 16 rows times a tile of `n_t` tokens over one chunk: out = (first ? 0 : out) + sum.
+   n_g, n_t and format are constants when this is compiled. */
+FT__AVX512_INLINE void ft__avx512_tile(const uint8_t *codes, const uint8_t *scales, size_t group_bytes,
+                                       int n_blocks, const uint8_t *tile, bool first, float *out,
+                                       size_t ld, int n_g, int n_t, int format) {
+    const bool q6 = format == FT__FORMAT_Q6_K;
+    const size_t code_bytes = format == FT__FORMAT_Q8_0 ? 512 : q6 ? 384 : 256;
+    __m512 acc[2][6];
+#pragma GCC unroll 2
+    for (int g = 0; g < n_g; g++)
+#pragma GCC unroll 6
+        for (int t = 0; t < n_t; t++) acc[g][t] = _mm512_setzero_ps();
+    for (int b = 0; b < n_blocks; b++, tile += n_t * FT__TILE_TOKEN_BYTES, codes += code_bytes) {
+        const int32_t *q = (const int32_t *)(const void *)tile;
+        const float *xs = (const float *)(const void *)(q + 8 * n_t), *sum = xs + n_t;
+        const int32_t *start = q + 10 * n_t, *start_low = start + n_t, *start_high = start_low + n_t;
+        __m512i dot[2][6], high[2][6], quad[2];
+#pragma GCC unroll 2
+        for (int g = 0; g < n_g; g++) {
+#pragma GCC unroll 6
+            for (int t = 0; t < n_t; t++) {
+                dot[g][t] = ft__avx512_start(q6 ? start_low[t] : start[t], format);
+                if (q6) high[g][t] = ft__avx512_start(start_high[t], format);
+            }
+        }
+#pragma GCC unroll 8
+        for (int i = 0; i < 8; i++) {
+            const int k = format == FT__FORMAT_Q8_0 ? i : i / 2 + 4 * (i % 2); /* nibbles: both of a byte */
+#pragma GCC unroll 2
+            for (int g = 0; g < n_g; g++)
+                quad[g] = ft__avx512_quad(codes + (size_t)g * group_bytes, k, format);
+#pragma GCC unroll 6
+            for (int t = 0; t < n_t; t++) {
+                __m512i x = _mm512_set1_epi32(q[k * n_t + t]);
+#pragma GCC unroll 2
+                for (int g = 0; g < n_g; g++) {
+                    if (q6 && k >= 4) FT__AVX512_DOT(high[g][t], quad[g], x);
+                    else FT__AVX512_DOT(dot[g][t], quad[g], x);
+                }
+            }
+        }
+#pragma GCC unroll 2
+        for (int g = 0; g < n_g; g++) {
+            __m512 wm = _mm512_setzero_ps();
+            __m512i s0 = _mm512_setzero_si512(), s1 = s0;
+            __m512 ws = ft__avx512_scales(scales + (size_t)g * group_bytes, b, &wm, &s0, &s1, format);
+#pragma GCC unroll 6
+            for (int t = 0; t < n_t; t++) {
+                __m512 x = _mm512_set1_ps(xs[t]);
+                __m512i isum = dot[g][t];
+                if (q6) isum = _mm512_add_epi32(_mm512_mullo_epi32(isum, s0), _mm512_mullo_epi32(high[g][t], s1));
+                __m512 term = _mm512_mul_ps(_mm512_mul_ps(ws, x), _mm512_cvtepi32_ps(isum));
+                acc[g][t] = _mm512_add_ps(acc[g][t], term);
+                if (format != FT__FORMAT_Q4_K) continue;
+                term = _mm512_mul_ps(_mm512_mul_ps(wm, x), _mm512_set1_ps(sum[t]));
+                acc[g][t] = _mm512_sub_ps(acc[g][t], term);
+            }
+        }
+    }
+#pragma GCC unroll 2
+    for (int g = 0; g < n_g; g++) {
+#pragma GCC unroll 6
+        for (int t = 0; t < n_t; t++) {
+            float *to = out + (size_t)t * ld + 16 * g;
+            if (!first) acc[g][t] = _mm512_add_ps(_mm512_loadu_ps(to), acc[g][t]);
+            _mm512_storeu_ps(to, acc[g][t]);
+        }
+    }
+}
+
+/* One or two groups times all tokens, chunk by chunk: the weights of a chunk stay in the first cache while
+   the tokens' tiles pass by. */
+FT__AVX512_INLINE void ft__avx512_groups(const uint8_t *w, size_t group_bytes, const ft__acts *a,
+                                         float *out, size_t ld, int n_g, int format) {
+    const int n_blocks = a->n_cols / FT__BLOCK, per_chunk = FT__CHUNK / FT__BLOCK;
+    const size_t code_bytes = format == FT__FORMAT_Q8_0 ? 512 : format == FT__FORMAT_Q6_K ? 384 : 256;
+    const size_t unit_bytes = format == FT__FORMAT_Q4_K ? 40 : format == FT__FORMAT_Q6_K ? 36 : 32;
+    const uint8_t *scales = w + (size_t)n_blocks * code_bytes;
+    for (int b = 0; b < n_blocks; b += per_chunk) {
+        const uint8_t *codes = w + (size_t)b * code_bytes, *s = scales + (size_t)b * unit_bytes;
+        const int n = n_blocks - b < per_chunk ? n_blocks - b : per_chunk;
+        for (int t = 0; t < a->n_tokens; t += FT__TILE_TOKENS) {
+            const int n_t = a->n_tokens - t < FT__TILE_TOKENS ? a->n_tokens - t : (int)FT__TILE_TOKENS;
+            const uint8_t *tile = a->tiles + ((size_t)t * (size_t)n_blocks + (size_t)n_t * (size_t)b) * FT__TILE_TOKEN_BYTES;
+            float *to = out + (size_t)t * ld;
+            switch (n_t) {
+            case 1: ft__avx512_tile(codes, s, group_bytes, n, tile, b == 0, to, ld, n_g, 1, format); break;
+            case 2: ft__avx512_tile(codes, s, group_bytes, n, tile, b == 0, to, ld, n_g, 2, format); break;
+            case 3: ft__avx512_tile(codes, s, group_bytes, n, tile, b == 0, to, ld, n_g, 3, format); break;
+            case 4: ft__avx512_tile(codes, s, group_bytes, n, tile, b == 0, to, ld, n_g, 4, format); break;
+            case 5: ft__avx512_tile(codes, s, group_bytes, n, tile, b == 0, to, ld, n_g, 5, format); break;
+            default: ft__avx512_tile(codes, s, group_bytes, n, tile, b == 0, to, ld, n_g, 6, format); break;
+            }
+        }
+    }
+}
+
+FT__AVX512_INLINE void ft__avx512_packed(const uint8_t *w, size_t group_bytes, int n_groups,
+                                         const ft__acts *a, float *out, size_t ld, int format) {
+    int g = 0;
+    for (; g + 2 <= n_groups; g += 2)
+        ft__avx512_groups(w + (size_t)g * group_bytes, group_bytes, a, out + 16 * g, ld, 2, format);
+    if (g < n_groups)
+        ft__avx512_groups(w + (size_t)g * group_bytes, group_bytes, a, out + 16 * g, ld, 1, format);
+}
+
+FT__AVX512 static void ft__packed_q8_0_avx512(const uint8_t *w, size_t group_bytes, int n_groups,
+                                              const ft__acts *a, float *out, size_t ld) {
+    ft__avx512_packed(w, group_bytes, n_groups, a, out, ld, FT__FORMAT_Q8_0);
+}
+
+FT__AVX512 static void ft__packed_q4_0_avx512(const uint8_t *w, size_t group_bytes, int n_groups,
+                                              const ft__acts *a, float *out, size_t ld) {
+    ft__avx512_packed(w, group_bytes, n_groups, a, out, ld, FT__FORMAT_Q4_0);
+}
+
+FT__AVX512 static void ft__packed_q4_k_avx512(const uint8_t *w, size_t group_bytes, int n_groups,
+                                              const ft__acts *a, float *out, size_t ld) {
+    ft__avx512_packed(w, group_bytes, n_groups, a, out, ld, FT__FORMAT_Q4_K);
+}
+
+FT__AVX512 static void ft__packed_q6_k_avx512(const uint8_t *w, size_t group_bytes, int n_groups,
+                                              const ft__acts *a, float *out, size_t ld) {
+    ft__avx512_packed(w, group_bytes, n_groups, a, out, ld, FT__FORMAT_Q6_K);
+}
+
+/* ---- float weights: 64 partial sums in four registers */
+
+FT__AVX512_INLINE __m512 ft__avx512_weights(const uint8_t *row, int i, int format) {
+    if (format == FT__FORMAT_F32) return _mm512_loadu_ps(row + 4 * (size_t)i);
+    __m256i half = _mm256_loadu_si256((const __m256i *)(const void *)(row + 2 * (size_t)i));
+    if (format == FT__FORMAT_F16) return _mm512_cvtph_ps(half);
+    return _mm512_castsi512_ps(_mm512_slli_epi32(_mm512_cvtepu16_epi32(half), 16));
+}
+
+/* The same for the last elements of a row: lanes beyond the end are zeros, which add nothing. */
+FT__AVX512_INLINE __m512 ft__avx512_weights_end(const uint8_t *row, int i, int n, int format) {
+    const __mmask16 mask = (__mmask16)((1u << (n - i < 16 ? n - i : 16)) - 1);
+    if (format == FT__FORMAT_F32) return _mm512_maskz_loadu_ps(mask, row + 4 * (size_t)i);
+    __m256i half = _mm256_maskz_loadu_epi16(mask, row + 2 * (size_t)i);
+    if (format == FT__FORMAT_F16) return _mm512_cvtph_ps(half);
+    return _mm512_castsi512_ps(_mm512_slli_epi32(_mm512_cvtepu16_epi32(half), 16));
+}
+
+/* 32, 16, then within the register 8, 4, 2, 1. */
+FT__AVX512_INLINE float ft__avx512_tree(const __m512 p[4]) {
+    __m512 s = _mm512_add_ps(_mm512_add_ps(p[0], p[2]), _mm512_add_ps(p[1], p[3]));
+    __m256 e = _mm256_add_ps(_mm512_castps512_ps256(s), _mm512_extractf32x8_ps(s, 1));
+    __m128 q = _mm_add_ps(_mm256_castps256_ps128(e), _mm256_extractf128_ps(e, 1));
+    q = _mm_add_ps(q, _mm_movehl_ps(q, q));
+    q = _mm_add_ss(q, _mm_shuffle_ps(q, q, 1));
+    return _mm_cvtss_f32(q);
+}
+
+/* One row times n_t tokens. */
+FT__AVX512_INLINE void ft__avx512_dots(const uint8_t *row, const float *x, int n, float *out, size_t ld,
+                                       int n_t, int format) {
+    __m512 p[4][4];
+#pragma GCC unroll 4
+    for (int t = 0; t < n_t; t++)
+#pragma GCC unroll 4
+        for (int g = 0; g < 4; g++) p[t][g] = _mm512_setzero_ps();
+    int i = 0;
+    for (; i + FT__PARTIALS <= n; i += FT__PARTIALS) {
+#pragma GCC unroll 4
+        for (int g = 0; g < 4; g++) {
+            __m512 w = ft__avx512_weights(row, i + 16 * g, format);
+#pragma GCC unroll 4
+            for (int t = 0; t < n_t; t++) {
+                __m512 product = _mm512_mul_ps(w, _mm512_loadu_ps(x + (size_t)t * (size_t)n + i + 16 * g));
+                p[t][g] = _mm512_add_ps(p[t][g], product);
+            }
+        }
+    }
+#pragma GCC unroll 4
+    for (int g = 0; g < 4; g++) {
+        if (i + 16 * g >= n) continue;
+        __m512 w = ft__avx512_weights_end(row, i + 16 * g, n, format);
+#pragma GCC unroll 4
+        for (int t = 0; t < n_t; t++) {
+            const uint8_t *xt = (const uint8_t *)(x + (size_t)t * (size_t)n);
+            __m512 product = _mm512_mul_ps(w, ft__avx512_weights_end(xt, i + 16 * g, n, FT__FORMAT_F32));
+            p[t][g] = _mm512_add_ps(p[t][g], product);
+        }
+    }
+#pragma GCC unroll 4
+    for (int t = 0; t < n_t; t++) out[(size_t)t * ld] = ft__avx512_tree(p[t]);
+}
+
+FT__AVX512_INLINE void ft__avx512_rows(const uint8_t *w, size_t row_bytes, int n_rows, const ft__acts *a,
+                                       float *out, size_t ld, int format) {
+    const int n = a->n_cols;
+    for (int r = 0; r < n_rows; r++, w += row_bytes) {
+        int t = 0;
+        for (; t + 4 <= a->n_tokens; t += 4)
+            ft__avx512_dots(w, a->x + (size_t)t * (size_t)n, n, out + (size_t)t * ld + r, ld, 4, format);
+        for (; t < a->n_tokens; t++)
+            ft__avx512_dots(w, a->x + (size_t)t * (size_t)n, n, out + (size_t)t * ld + r, ld, 1, format);
+    }
+}
+
+FT__AVX512 static void ft__rows_f32_avx512(const uint8_t *w, size_t row_bytes, int n_rows,
+                                           const ft__acts *a, float *out, size_t ld) {
+    ft__avx512_rows(w, row_bytes, n_rows, a, out, ld, FT__FORMAT_F32);
+}
+
+FT__AVX512 static void ft__rows_f16_avx512(const uint8_t *w, size_t row_bytes, int n_rows,
+                                           const ft__acts *a, float *out, size_t ld) {
+    ft__avx512_rows(w, row_bytes, n_rows, a, out, ld, FT__FORMAT_F16);
+}
+
+FT__AVX512 static void ft__rows_bf16_avx512(const uint8_t *w, size_t row_bytes, int n_rows,
+                                            const ft__acts *a, float *out, size_t ld) {
+    ft__avx512_rows(w, row_bytes, n_rows, a, out, ld, FT__FORMAT_BF16);
+}
+
+/* ---- low-rank deltas: 16 outputs side by side, the tree over the rank from register to register */
+
+FT__AVX512 static void ft__low_rank_avx512(const float *b, int rank, int n_out, const float *low,
+                                           int n_tokens, float factor, float *out, size_t ld) {
+    const int n_p = rank < FT__PARTIALS ? rank : (int)FT__PARTIALS;
+    for (int r = 0; r < n_out; r += 16) {
+        const __mmask16 mask = (__mmask16)((1u << (n_out - r < 16 ? n_out - r : 16)) - 1);
+        for (int t = 0; t < n_tokens; t++) {
+            const float *x = low + (size_t)t * (size_t)rank;
+            float *to = out + (size_t)t * ld + r;
+            __m512 p[FT__PARTIALS];
+            for (int k = 0; k < rank; k++) {
+                __m512 w = _mm512_maskz_loadu_ps(mask, b + (size_t)k * (size_t)n_out + r);
+                __m512 product = _mm512_mul_ps(w, _mm512_set1_ps(x[k]));
+                p[k % FT__PARTIALS] = k < FT__PARTIALS ? product : _mm512_add_ps(p[k % FT__PARTIALS], product);
+            }
+            for (int half = FT__PARTIALS / 2; half > 0; half /= 2)
+                for (int i = 0; i < half && i + half < n_p; i++) p[i] = _mm512_add_ps(p[i], p[i + half]);
+            __m512 sum = _mm512_add_ps(_mm512_maskz_loadu_ps(mask, to), _mm512_mul_ps(_mm512_set1_ps(factor), p[0]));
+            _mm512_mask_storeu_ps(to, mask, sum);
+        }
+    }
+}
+
+/* ---- attention */
+
+FT__AVX512_INLINE __m512 ft__avx512_exp(__m512 x) {
+    const __mmask16 keep = _mm512_cmp_ps_mask(x, _mm512_set1_ps(-87.0f), _CMP_GE_OQ);
+    const __m512 magic = _mm512_set1_ps(12582912.0f);
+    x = _mm512_min_ps(x, _mm512_set1_ps(88.0f));
+    x = _mm512_max_ps(x, _mm512_set1_ps(-87.0f));
+    __m512 shifted = _mm512_add_ps(_mm512_mul_ps(x, _mm512_set1_ps(1.44269504f)), magic);
+    __m512 n = _mm512_sub_ps(shifted, magic);
+    __m512 r = _mm512_sub_ps(x, _mm512_mul_ps(n, _mm512_set1_ps(0.693359375f)));
+    r = _mm512_sub_ps(r, _mm512_mul_ps(n, _mm512_set1_ps(-2.12194440e-4f)));
+    __m512 p = _mm512_set1_ps(0.0013942160876467824f);
+    p = _mm512_add_ps(_mm512_mul_ps(p, r), _mm512_set1_ps(0.008363775908946991f));
+    p = _mm512_add_ps(_mm512_mul_ps(p, r), _mm512_set1_ps(0.041666362434625626f));
+    p = _mm512_add_ps(_mm512_mul_ps(p, r), _mm512_set1_ps(0.16666573286056519f));
+    p = _mm512_add_ps(_mm512_mul_ps(p, r), _mm512_set1_ps(0.5f));
+    p = _mm512_mul_ps(p, _mm512_mul_ps(r, r));
+    p = _mm512_add_ps(p, r);
+    p = _mm512_add_ps(p, _mm512_set1_ps(1.0f));
+    __m512i power = _mm512_sub_epi32(_mm512_castps_si512(shifted), _mm512_set1_epi32(0x4B400000 - 127));
+    return _mm512_maskz_mul_ps(keep, p, _mm512_castsi512_ps(_mm512_slli_epi32(power, 23)));
+}
+
+/* n_q queries against 64 keys: every product's key vector is loaded once for all of them. */
+FT__AVX512_INLINE void ft__avx512_scores(const float *q, const float *k, int head_dim, float scale,
+                                         float *s, int n_q) {
+    __m512 sum[4][4];
+#pragma GCC unroll 4
+    for (int h = 0; h < n_q; h++)
+#pragma GCC unroll 4
+        for (int g = 0; g < 4; g++) sum[h][g] = _mm512_setzero_ps();
+    for (int d = 0; d < head_dim; d++, k += FT__TILE) {
+        __m512 key[4];
+#pragma GCC unroll 4
+        for (int g = 0; g < 4; g++) key[g] = _mm512_loadu_ps(k + 16 * g);
+#pragma GCC unroll 4
+        for (int h = 0; h < n_q; h++) {
+            __m512 x = _mm512_set1_ps(q[h * head_dim + d]);
+#pragma GCC unroll 4
+            for (int g = 0; g < 4; g++) sum[h][g] = _mm512_add_ps(sum[h][g], _mm512_mul_ps(x, key[g]));
+        }
+    }
+#pragma GCC unroll 4
+    for (int h = 0; h < n_q; h++)
+#pragma GCC unroll 4
+        for (int g = 0; g < 4; g++)
+            _mm512_storeu_ps(s + h * FT__TILE + 16 * g, _mm512_mul_ps(sum[h][g], _mm512_set1_ps(scale)));
+}
+
+FT__AVX512 static void ft__scores_avx512(const float *q, int n_q, const float *k, int head_dim, float scale,
+                                         float *s) {
+    int h = 0;
+    for (; h + 4 <= n_q; h += 4) ft__avx512_scores(q + h * head_dim, k, head_dim, scale, s + h * FT__TILE, 4);
+    for (; h < n_q; h++) ft__avx512_scores(q + h * head_dim, k, head_dim, scale, s + h * FT__TILE, 1);
+}
+
+FT__AVX512 static float ft__softmax_avx512(float s[64], int lo, int hi, float max) {
+    const uint64_t below_hi = hi >= 64 ? ~(uint64_t)0 : ((uint64_t)1 << hi) - 1;
+    const uint64_t seen = below_hi & ~(((uint64_t)1 << lo) - 1);
+    __m512 p[4];
+    for (int g = 0; g < 4; g++) {
+        p[g] = ft__avx512_exp(_mm512_sub_ps(_mm512_loadu_ps(s + 16 * g), _mm512_set1_ps(max)));
+        p[g] = _mm512_maskz_mov_ps((__mmask16)(seen >> (16 * g)), p[g]);
+        _mm512_storeu_ps(s + 16 * g, p[g]);
+    }
+    return ft__avx512_tree(p);
+}
+
+/* 64 dimensions (or the rest, masked) of n_q outputs in registers while the keys pass. */
+FT__AVX512_INLINE void ft__avx512_values(float *o, const float *p, const float *v, int lo, int hi,
+                                         int head_dim, int n_d, int n_q) {
+    __m512 sum[4][4];
+    __mmask16 mask[4];
+#pragma GCC unroll 4
+    for (int g = 0; g < 4; g++) {
+        int left = n_d - 16 * g;
+        mask[g] = (__mmask16)(left >= 16 ? 0xFFFF : left <= 0 ? 0 : (1u << left) - 1);
+#pragma GCC unroll 4
+        for (int h = 0; h < n_q; h++) sum[h][g] = _mm512_maskz_loadu_ps(mask[g], o + h * head_dim + 16 * g);
+    }
+    for (int j = lo; j < hi; j++) {
+        __m512 value[4];
+#pragma GCC unroll 4
+        for (int g = 0; g < 4; g++) value[g] = _mm512_maskz_loadu_ps(mask[g], v + j * head_dim + 16 * g);
+#pragma GCC unroll 4
+        for (int h = 0; h < n_q; h++) {
+            __m512 weight = _mm512_set1_ps(p[h * FT__TILE + j]);
+#pragma GCC unroll 4
+            for (int g = 0; g < 4; g++) sum[h][g] = _mm512_add_ps(sum[h][g], _mm512_mul_ps(weight, value[g]));
+        }
+    }
+#pragma GCC unroll 4
+    for (int h = 0; h < n_q; h++)
+#pragma GCC unroll 4
+        for (int g = 0; g < 4; g++) _mm512_mask_storeu_ps(o + h * head_dim + 16 * g, mask[g], sum[h][g]);
+}
+
+FT__AVX512 static void ft__values_avx512(float *o, int n_q, const float *p, const float *v, int lo, int hi,
+                                         int head_dim) {
+    for (int d = 0; d < head_dim; d += 64) {
+        const int n_d = head_dim - d;
+        int h = 0;
+        for (; h + 4 <= n_q; h += 4)
+            ft__avx512_values(o + h * head_dim + d, p + h * FT__TILE, v + d, lo, hi, head_dim, n_d, 4);
+        for (; h < n_q; h++)
+            ft__avx512_values(o + h * head_dim + d, p + h * FT__TILE, v + d, lo, hi, head_dim, n_d, 1);
+    }
+}
+
+FT__AVX512 static void ft__widen_avx512(const uint16_t *half, float *out, int n) {
+    int i = 0;
+    for (; i + 16 <= n; i += 16) {
+        __m256i h = _mm256_loadu_si256((const __m256i *)(const void *)(half + i));
+        _mm512_storeu_ps(out + i, _mm512_cvtph_ps(h));
+    }
+    for (; i < n; i++) out[i] = ft__f16_to_f32(half[i]);
+}
+
+FT__PRIV void ft__kernels_avx512(ft__kernels *k) {
+    k->packed[FT__FORMAT_Q8_0] = ft__packed_q8_0_avx512;
+    k->packed[FT__FORMAT_Q4_0] = ft__packed_q4_0_avx512;
+    k->packed[FT__FORMAT_Q4_K] = ft__packed_q4_k_avx512;
+    k->packed[FT__FORMAT_Q6_K] = ft__packed_q6_k_avx512;
+    k->rows[FT__FORMAT_F32] = ft__rows_f32_avx512;
+    k->rows[FT__FORMAT_F16] = ft__rows_f16_avx512;
+    k->rows[FT__FORMAT_BF16] = ft__rows_bf16_avx512;
+    k->low_rank = ft__low_rank_avx512;
+    k->scores = ft__scores_avx512;
+    k->softmax = ft__softmax_avx512;
+    k->values = ft__values_avx512;
+    k->widen = ft__widen_avx512;
+}
+
+#undef FT__AVX512_ISA
+#undef FT__AVX512
+#undef FT__AVX512_INLINE
+#undef FT__AVX512_DOT
+#else
+FT__PRIV void ft__kernels_avx512(ft__kernels *k) { (void)k; }
+#endif
+/* ---- end src/num/kern_avx512.c */
 /* ---- begin src/num/kernels.c */
 /* One table of kernels per model, filled once: the reference first, then what this machine does faster. */
 
@@ -4807,10 +5546,126 @@ FT__PRIV ft_status ft__kernels_choose(ft__kernels *k, ft_error *err) {
     ft_status status = ft__isa_choose(&k->isa, err);
     if (status) return status;
     ft__kernels_scalar(k);
-    if (k->isa == FT__ISA_AVX2) ft__kernels_avx2(k);
+    if (k->isa >= FT__ISA_AVX2) ft__kernels_avx2(k);
+    if (k->isa >= FT__ISA_AVX512) ft__kernels_avx512(k);
     return FT_OK;
 }
 /* ---- end src/num/kernels.c */
+/* ---- begin src/num/pack.c */
+/* Weights laid out for the kernels: groups of 16 rows interleaved, so that one register holds the same four
+   inputs of 16 rows and each lane sums one row in the contract's order, with no horizontal sum.  One layout
+   serves every instruction set: 16 lanes at once, two halves of 8, four quarters of 4.
+
+   A group holds first the codes of all its blocks of 32 inputs, then the scales of all blocks, as the file
+   has them.  Codes are unsigned; the kernels subtract the bias (128, 8 or 32) by way of the activations'
+   sums, which is exact.  Four codes of a row lie together ("quad" k holds inputs 4k .. 4k + 3):
+     Q8_0        8 vectors of 64 bytes: quad k of each row; plus 128
+     Q4_0 Q4_K   4 vectors: quad k in the low nibbles, quad k + 4 in the high ones
+     Q6_K        4 vectors of nibbles likewise; 2 vectors of upper bits: quad 4h + m in bits 2m, 2m + 1
+   Scales per block:      Q8_0 Q4_0   16 f16
+   and per eight blocks:  Q4_K        16 f16 d, 16 f16 dmin, [8][16] scales, [8][16] minimums (bytes)
+                          Q6_K        16 f16 d, [16][16] scales (int8, one per 16 inputs)
+   Rows missing in the last group are zeros. */
+
+typedef struct ft__pack_row {
+    uint32_t format;
+    int code_bytes, unit, scale_bytes; /* code bytes per block; scale bytes per `unit` blocks */
+    void (*block)(const uint8_t *row, int b, int lane, uint8_t *codes, uint8_t *scales);
+} ft__pack_row;
+
+static void ft__pack_q8_0(const uint8_t *row, int b, int lane, uint8_t *codes, uint8_t *scales) {
+    const uint8_t *block = row + (size_t)b * 34;
+    memcpy(scales + 2 * lane, block, 2);
+    for (int k = 0; k < FT__BLOCK; k++) codes[64 * (k / 4) + 4 * lane + k % 4] = block[2 + k] ^ 0x80;
+}
+
+/* The file has inputs j and j + 16 in byte j, which is what the vectors want. */
+static void ft__pack_q4_0(const uint8_t *row, int b, int lane, uint8_t *codes, uint8_t *scales) {
+    const uint8_t *block = row + (size_t)b * 18;
+    memcpy(scales + 2 * lane, block, 2);
+    for (int j = 0; j < 4; j++) memcpy(codes + 64 * j + 4 * lane, block + 2 + 4 * j, 4);
+}
+
+/* Eight 6-bit scales and minimums in 12 bytes. */
+static void ft__pack_q4_k(const uint8_t *row, int b, int lane, uint8_t *codes, uint8_t *scales) {
+    const uint8_t *block = row + (size_t)(b / 8) * 144, *s = block + 4;
+    const int i = b % 8;
+    int scale = i < 4 ? s[i] & 63 : (s[i + 4] & 15) | (s[i - 4] >> 6) << 4;
+    int min = i < 4 ? s[i + 4] & 63 : s[i + 4] >> 4 | (s[i] >> 6) << 4;
+    memcpy(scales + 2 * lane, block, 2);
+    memcpy(scales + 32 + 2 * lane, block + 2, 2);
+    scales[64 + 16 * i + lane] = (uint8_t)scale;
+    scales[192 + 16 * i + lane] = (uint8_t)min;
+    const uint8_t *q = block + 16 + 32 * (i / 2);
+    for (int j = 0; j < 16; j++) {
+        int low = i % 2 ? q[j] >> 4 : q[j] & 15, high = i % 2 ? q[j + 16] >> 4 : q[j + 16] & 15;
+        codes[64 * (j / 4) + 4 * lane + j % 4] = (uint8_t)(low | high << 4);
+    }
+}
+
+static void ft__pack_q6_k(const uint8_t *row, int b, int lane, uint8_t *codes, uint8_t *scales) {
+    const uint8_t *block = row + (size_t)(b / 8) * 210;
+    const int sub = b % 8, quarter = sub % 4;
+    const uint8_t *low = block + 64 * (sub / 4) + 32 * (quarter % 2);
+    const uint8_t *high = block + 128 + 32 * (sub / 4);
+    memcpy(scales + 2 * lane, block + 208, 2);
+    scales[32 + 32 * sub + lane] = block[192 + 2 * sub];
+    scales[32 + 32 * sub + 16 + lane] = block[193 + 2 * sub];
+    for (int k = 0; k < FT__BLOCK; k++) {
+        int nibble = low[k] >> (quarter < 2 ? 0 : 4) & 15, upper = high[k] >> (2 * quarter) & 3;
+        int at = 4 * lane + k % 4, quad = k / 4;
+        codes[64 * (quad % 4) + at] |= (uint8_t)(nibble << (quad < 4 ? 0 : 4));
+        codes[256 + 64 * (quad / 4) + at] |= (uint8_t)(upper << (2 * (quad % 4)));
+    }
+}
+
+static const ft__pack_row ft__pack_rows[] = {
+    {FT__FORMAT_Q8_0, 512, 1, 32, ft__pack_q8_0},
+    {FT__FORMAT_Q4_0, 256, 1, 32, ft__pack_q4_0},
+    {FT__FORMAT_Q4_K, 256, 8, 320, ft__pack_q4_k},
+    {FT__FORMAT_Q6_K, 384, 8, 288, ft__pack_q6_k},
+};
+
+static const ft__pack_row *ft__pack_find(uint32_t format) {
+    for (size_t i = 0; i < FT__COUNT(ft__pack_rows); i++)
+        if (ft__pack_rows[i].format == format) return &ft__pack_rows[i];
+    return NULL;
+}
+
+FT__PRIV size_t ft__pack_group_bytes(const ft__matrix *w) {
+    const ft__pack_row *p = ft__pack_find(w->format->id);
+    size_t n_blocks = (size_t)w->n_cols / FT__BLOCK;
+    return p ? n_blocks * (size_t)p->code_bytes + n_blocks / (size_t)p->unit * (size_t)p->scale_bytes : 0;
+}
+
+typedef struct ft__pack_job {
+    const ft__matrix *w;
+    const ft__pack_row *p;
+    uint8_t *out;
+    size_t group_bytes;
+} ft__pack_job;
+
+static void ft__pack_group(void *user, int group) {
+    const ft__pack_job *job = (const ft__pack_job *)user;
+    const ft__matrix *w = job->w;
+    const ft__pack_row *p = job->p;
+    const int n_blocks = w->n_cols / FT__BLOCK;
+    uint8_t *codes = job->out + (size_t)group * job->group_bytes;
+    uint8_t *scales = codes + (size_t)n_blocks * (size_t)p->code_bytes;
+    memset(codes, 0, job->group_bytes);
+    for (int lane = 0; lane < FT__LANES && group * FT__LANES + lane < w->n_rows; lane++) {
+        const uint8_t *row = w->data + ((size_t)group * FT__LANES + (size_t)lane) * w->row_bytes;
+        for (int b = 0; b < n_blocks; b++)
+            p->block(row, b, lane, codes + (size_t)b * (size_t)p->code_bytes,
+                     scales + (size_t)(b / p->unit) * (size_t)p->scale_bytes);
+    }
+}
+
+FT__PRIV void ft__pack(ft__pool *pool, const ft__matrix *w, uint8_t *out) {
+    ft__pack_job job = {w, ft__pack_find(w->format->id), out, ft__pack_group_bytes(w)};
+    ft__pool_run(pool, ft__pack_group, &job, (w->n_rows + FT__LANES - 1) / FT__LANES);
+}
+/* ---- end src/num/pack.c */
 /* ---- begin src/num/matmul.c */
 /* Weights times activations over several threads: each part is some rows for all tokens, so threads divide
    outputs and never a sum. */
@@ -4827,14 +5682,41 @@ typedef struct ft__matmul_job {
     int rows_per_part;
 } ft__matmul_job;
 
+/* Packed kernels write all 16 rows of a group: where the matrix ends inside one, through a copy. */
+static void ft__matmul_last_group(const ft__matmul_job *job, ft__packed_fn *fn, const uint8_t *group,
+                                  size_t group_bytes, int first, int n) {
+    float out[FT__TILE_TOKENS * FT__LANES];
+    const size_t tile_bytes = (size_t)job->a->n_cols / FT__BLOCK * FT__TILE_TOKEN_BYTES;
+    for (int t = 0; t < job->a->n_tokens; t += FT__TILE_TOKENS) {
+        ft__acts some = *job->a;
+        some.n_tokens = some.n_tokens - t < FT__TILE_TOKENS ? some.n_tokens - t : (int)FT__TILE_TOKENS;
+        some.tiles += (size_t)t * tile_bytes;
+        fn(group, group_bytes, 1, &some, out, FT__LANES);
+        for (int i = 0; i < some.n_tokens; i++)
+            memcpy(job->out + (size_t)(t + i) * job->ld + first, out + i * FT__LANES, (size_t)n * sizeof *out);
+    }
+}
+
+static void ft__matmul_packed(const ft__matmul_job *job, int first, int n) {
+    const ft__matrix *w = job->w;
+    const size_t group_bytes = ft__pack_group_bytes(w);
+    const uint8_t *at = w->packed + (size_t)(first / FT__LANES) * group_bytes;
+    ft__packed_fn *fn = job->k->packed[w->format->id];
+    const int whole = n / FT__LANES;
+    fn(at, group_bytes, whole, job->a, job->out + first, job->ld);
+    if (n % FT__LANES)
+        ft__matmul_last_group(job, fn, at + (size_t)whole * group_bytes, group_bytes,
+                              first + whole * FT__LANES, n % FT__LANES);
+}
+
 static void ft__matmul_part(void *user, int part) {
     const ft__matmul_job *job = (const ft__matmul_job *)user;
     const ft__matrix *w = job->w;
-    int first = part * job->rows_per_part, n = w->n_rows - first;
-    if (n > job->rows_per_part) n = job->rows_per_part;
+    const int first = part * job->rows_per_part;
+    const int n = w->n_rows - first < job->rows_per_part ? w->n_rows - first : job->rows_per_part;
     float *out = job->out + first;
-    job->k->rows[w->format->id](w->data + (size_t)first * w->row_bytes, w->row_bytes, n, job->a, out,
-                                job->ld);
+    if (w->packed) ft__matmul_packed(job, first, n);
+    else job->k->rows[w->format->id](w->data + (size_t)first * w->row_bytes, w->row_bytes, n, job->a, out, job->ld);
     if (!job->bias) return;
     for (int t = 0; t < job->a->n_tokens; t++)
         for (int r = 0; r < n; r++) out[(size_t)t * job->ld + (size_t)r] += job->bias[first + r];
@@ -4846,11 +5728,58 @@ FT__PRIV void ft__matmul(ft__pool *pool, const ft__kernels *k, const ft__matrix 
     double products = (double)w->n_rows * w->n_cols * a->n_tokens;
     int n_parts = 1;
     if (products > (double)FT__MATMUL_SMALL && ft__pool_size(pool) > 1) {
-        int wanted = 4 * ft__pool_size(pool); /* some slack for uneven threads */
-        job.rows_per_part = ((w->n_rows + wanted - 1) / wanted + 7) / 8 * 8;
+        const int wanted = 4 * ft__pool_size(pool), pair = 2 * FT__LANES; /* some slack for uneven threads */
+        job.rows_per_part = ((w->n_rows + wanted - 1) / wanted + pair - 1) / pair * pair;
         n_parts = (w->n_rows + job.rows_per_part - 1) / job.rows_per_part;
     }
     ft__pool_run(pool, ft__matmul_part, &job, n_parts);
+}
+
+typedef struct ft__low_rank_job {
+    const ft__kernels *k;
+    const float *b, *low;
+    float *out;
+    float factor;
+    int rank, n_out, n_tokens, tokens_per_part;
+} ft__low_rank_job;
+
+static void ft__low_rank_part(void *user, int part) {
+    const ft__low_rank_job *j = (const ft__low_rank_job *)user;
+    const int first = part * j->tokens_per_part;
+    const int n = j->n_tokens - first < j->tokens_per_part ? j->n_tokens - first : j->tokens_per_part;
+    j->k->low_rank(j->b, j->rank, j->n_out, j->low + (size_t)first * (size_t)j->rank, n, j->factor,
+                   j->out + (size_t)first * (size_t)j->n_out, (size_t)j->n_out);
+}
+
+FT__PRIV void ft__low_rank(ft__pool *pool, const ft__kernels *k, const float *b, int rank, int n_out,
+                           const float *low, int n_tokens, float factor, float *out) {
+    ft__low_rank_job job = {k, b, low, out, factor, rank, n_out, n_tokens, n_tokens};
+    double products = (double)rank * n_out * n_tokens;
+    if (products > (double)FT__MATMUL_SMALL)
+        job.tokens_per_part = (n_tokens + ft__pool_size(pool) - 1) / ft__pool_size(pool);
+    ft__pool_run(pool, ft__low_rank_part, &job, (n_tokens + job.tokens_per_part - 1) / job.tokens_per_part);
+}
+
+FT__PRIV void ft__acts_tile(const int8_t *q, const float *scale, int n_cols, int first, int n,
+                            uint8_t *tiles) {
+    const int n_blocks = n_cols / FT__BLOCK;
+    uint8_t *at = tiles + (size_t)first * (size_t)n_blocks * FT__TILE_TOKEN_BYTES;
+    for (int b = 0; b < n_blocks; b++, at += n * FT__TILE_TOKEN_BYTES) {
+        int32_t *words = (int32_t *)(void *)at;
+        float *floats = (float *)(void *)(words + 8 * n);
+        int32_t *start = words + 10 * n;
+        for (int t = 0; t < n; t++) {
+            const int8_t *from = q + (size_t)(first + t) * (size_t)n_cols + b * FT__BLOCK;
+            int32_t low = 0, high = 0;
+            for (int k = 0; k < 8; k++) memcpy(&words[k * n + t], from + 4 * k, 4);
+            for (int i = 0; i < 16; i++) low += from[i], high += from[i + 16];
+            floats[t] = scale[(size_t)(first + t) * (size_t)n_blocks + (size_t)b];
+            floats[n + t] = (float)(low + high);
+            start[t] = -8 * (low + high);
+            start[n + t] = -8 * low;
+            start[2 * n + t] = -8 * high;
+        }
+    }
 }
 
 FT__PRIV void ft__rms_norm(const ft__kernels *k, const float *x, const float *weight, float eps,
@@ -4861,19 +5790,13 @@ FT__PRIV void ft__rms_norm(const ft__kernels *k, const float *x, const float *we
 }
 /* ---- end src/num/matmul.c */
 /* ---- begin src/num/attention.c */
-/* Attention of one token over a paged cache.  A page holds 64 positions; per head its keys lie
+/* Attention over a paged cache.  A page holds 64 positions; per head its keys lie
    (head_dim, 64), so that 64 scores are computed side by side, and its values (64, head_dim).
 
    Softmax is online (Milakov and Gimelshein, 2018) over tiles of 64 keys, within spans of 1024 positions
    that each keep their own maximum, sum and output and are then combined in ascending order: the cut is by
-   absolute position, so the bits do not depend on how a prompt was fed or who computes it. */
-
-enum { FT__ATTENTION_MAX_HEAD = 512 };
-
-typedef struct ft__attention_span {
-    float max, sum;
-    float *out; /* (head_dim) */
-} ft__attention_span;
+   absolute position, so the bits do not depend on how a prompt was fed or who computes it.  Several tokens
+   of a prompt meet a tile together, which saves widening it for each. */
 
 FT__PRIV size_t ft__attention_head_bytes(const ft__attention *a) {
     return (size_t)2 * FT__TILE * (size_t)a->head_dim * (a->f16 ? 2 : 4);
@@ -4904,60 +5827,116 @@ FT__PRIV bool ft__attention_store(const ft__attention *a, uint8_t *const *pages,
     return ok;
 }
 
-static float ft__attention_max(const float s[64], int lo, int hi, float max) {
-    for (int j = lo; j < hi; j++) max = s[j] > max ? s[j] : max;
+/* What a thread works with; all parts lie in its scratch.  Queries are the heads of all tokens of the block
+   that share the KV head, token by token. */
+typedef struct ft__attention_work {
+    const ft__kernels *k;
+    const ft__attention *a;
+    const float *keys, *values;  /* (head_dim, 64), (64, head_dim): of the tile */
+    float *wide;                 /* both, where they have to be widened */
+    const float *q;              /* (group, head_dim) of one token */
+    float *s;                    /* (group, 64) */
+    float *max, *sum, *out;      /* of the span: (queries), (queries), (queries, head_dim) */
+    float *all_max, *all_sum;    /* of the spans before */
+    int group;
+} ft__attention_work;
+
+FT__PRIV size_t ft__attention_scratch(const ft__attention *a) {
+    const size_t hd = (size_t)a->head_dim, group = (size_t)(a->n_heads / a->n_kv_heads);
+    const size_t queries = group * FT__ATTENTION_TOKENS;
+    return 2 * hd * FT__TILE + group * FT__TILE + queries * (hd + 4);
+}
+
+static void ft__attention_lay_out(ft__attention_work *w, float *scratch) {
+    const size_t hd = (size_t)w->a->head_dim, group = (size_t)w->group, queries = group * FT__ATTENTION_TOKENS;
+    w->wide = scratch;
+    w->s = w->wide + 2 * hd * FT__TILE;
+    w->out = w->s + group * FT__TILE;
+    w->max = w->out + queries * hd;
+    w->sum = w->max + queries;
+    w->all_max = w->sum + queries;
+    w->all_sum = w->all_max + queries;
+}
+
+static void ft__attention_load(ft__attention_work *w, const uint8_t *head) {
+    const int n = w->a->head_dim * FT__TILE;
+    if (w->a->f16) {
+        w->k->widen((const uint16_t *)(const void *)head, w->wide, 2 * n);
+        head = (const uint8_t *)w->wide;
+    }
+    w->keys = (const float *)(const void *)head;
+    w->values = w->keys + n;
+}
+
+static float ft__attention_max(const float s[64], int hi, float max) {
+    for (int j = 0; j < hi; j++) max = s[j] > max ? s[j] : max;
     return max;
 }
 
-/* Adds the tile's keys lo..hi-1 to the span. */
-static void ft__attention_tile(const ft__kernels *k, const ft__attention *a, const uint8_t *head,
-                               int lo, int hi, const float *q, ft__attention_span *span) {
-    float s[FT__TILE];
-    const uint8_t *values = head + ft__attention_head_bytes(a) / 2;
-    (a->f16 ? k->scores_f16 : k->scores_f32)(q, head, a->head_dim, a->scale, s);
-    float max = ft__attention_max(s, lo, hi, span->max);
-    float shrink = ft__expf(span->max - max);
-    float sum = k->softmax(s, lo, hi, max);
-    span->sum = span->sum * shrink + sum;
-    span->max = max;
-    for (int d = 0; d < a->head_dim; d++) span->out[d] = span->out[d] * shrink;
-    (a->f16 ? k->values_f16 : k->values_f32)(span->out, s, values, lo, hi, a->head_dim);
+/* Adds the tile's first `hi` keys to the spans of one token's heads. */
+static void ft__attention_tile(ft__attention_work *w, int token, int hi) {
+    const int hd = w->a->head_dim;
+    w->k->scores(w->q, w->group, w->keys, hd, w->a->scale, w->s);
+    for (int h = 0; h < w->group; h++) {
+        const int at = token * w->group + h;
+        float *s = w->s + h * FT__TILE, *out = w->out + (size_t)at * (size_t)hd;
+        float max = ft__attention_max(s, hi, w->max[at]);
+        float shrink = ft__expf(w->max[at] - max), sum = w->k->softmax(s, 0, hi, max);
+        w->sum[at] = w->sum[at] * shrink + sum;
+        w->max[at] = max;
+        if (shrink != 1.0f)
+            for (int d = 0; d < hd; d++) out[d] = out[d] * shrink;
+    }
+    w->k->values(w->out + (size_t)token * (size_t)w->group * (size_t)hd, w->group, w->s, w->values, 0, hi, hd);
 }
 
-static void ft__attention_combine(ft__attention_span *all, const ft__attention_span *next, int n) {
-    float max = next->max > all->max ? next->max : all->max;
-    float keep = ft__expf(all->max - max), add = ft__expf(next->max - max);
-    all->sum = all->sum * keep + next->sum * add;
-    all->max = max;
-    for (int d = 0; d < n; d++) all->out[d] = all->out[d] * keep + next->out[d] * add;
+/* Joins the span to those before it, which stand in `out` (n_heads, head_dim) of the token. */
+static void ft__attention_join(ft__attention_work *w, int token, bool first, float *out) {
+    const int hd = w->a->head_dim;
+    for (int h = 0; h < w->group; h++, out += hd) {
+        const int at = token * w->group + h;
+        const float *span = w->out + (size_t)at * (size_t)hd;
+        float max = first || w->max[at] > w->all_max[at] ? w->max[at] : w->all_max[at];
+        float keep = first ? 0 : ft__expf(w->all_max[at] - max), add = first ? 1 : ft__expf(w->max[at] - max);
+        w->all_sum[at] = first ? w->sum[at] : w->all_sum[at] * keep + w->sum[at] * add;
+        w->all_max[at] = max;
+        for (int d = 0; d < hd; d++) out[d] = first ? span[d] : out[d] * keep + span[d] * add;
+    }
 }
 
-static void ft__attention_head(const ft__kernels *k, const ft__attention *a, uint8_t *const *pages,
-                               size_t head_offset, int position, const float *q, float *out) {
-    float rest[FT__ATTENTION_MAX_HEAD];
-    ft__attention_span all = {-3.0e38f, 0, out};
-    for (int start = 0; start <= position; start += FT__SPAN) {
-        ft__attention_span span = {-3.0e38f, 0, start ? rest : out};
-        memset(span.out, 0, (size_t)a->head_dim * sizeof *out);
-        for (int tile = start; tile <= position && tile < start + FT__SPAN; tile += FT__TILE) {
-            int hi = position + 1 - tile < FT__TILE ? position + 1 - tile : (int)FT__TILE;
-            ft__attention_tile(k, a, pages[tile / FT__TILE] + head_offset, 0, hi, q, &span);
+static void ft__attention_finish(const ft__attention_work *w, int token, float *out) {
+    for (int h = 0; h < w->group; h++, out += w->a->head_dim) {
+        float share = ft__recipf(w->all_sum[token * w->group + h]);
+        for (int d = 0; d < w->a->head_dim; d++) out[d] = out[d] * share;
+    }
+}
+
+FT__PRIV void ft__attend(const ft__kernels *k, const ft__attention *a, uint8_t *const *pages, int first,
+                         int n, int kv_head, const float *q, float *out, float *scratch) {
+    ft__attention_work w;
+    memset(&w, 0, sizeof w);
+    w.k = k;
+    w.a = a;
+    w.group = a->n_heads / a->n_kv_heads;
+    ft__attention_lay_out(&w, scratch);
+    const size_t row = (size_t)a->n_heads * (size_t)a->head_dim, hd = (size_t)a->head_dim;
+    const size_t at = (size_t)kv_head * (size_t)w.group * hd, queries = (size_t)n * (size_t)w.group;
+    const size_t head_offset = a->page_offset + (size_t)kv_head * ft__attention_head_bytes(a);
+    for (int span = 0; span < first + n; span += FT__SPAN) {
+        memset(w.out, 0, queries * hd * sizeof *out);
+        for (size_t i = 0; i < queries; i++) w.max[i] = -3.0e38f, w.sum[i] = 0;
+        for (int tile = span; tile < first + n && tile < span + FT__SPAN; tile += FT__TILE) {
+            ft__attention_load(&w, pages[tile / FT__TILE] + head_offset);
+            for (int t = tile < first ? 0 : tile - first; t < n; t++) {
+                const int seen = first + t + 1 - tile;
+                w.q = q + (size_t)t * row + at;
+                ft__attention_tile(&w, t, seen < FT__TILE ? seen : (int)FT__TILE);
+            }
         }
-        if (start) ft__attention_combine(&all, &span, a->head_dim);
-        else all = span;
+        for (int t = span < first ? 0 : span - first; t < n; t++)
+            ft__attention_join(&w, t, span == 0, out + (size_t)t * row + at);
     }
-    float share = ft__recipf(all.sum);
-    for (int d = 0; d < a->head_dim; d++) out[d] = out[d] * share;
-}
-
-FT__PRIV void ft__attend(const ft__kernels *k, const ft__attention *a, uint8_t *const *pages,
-                         int position, int kv_head, const float *q, float *out) {
-    int group = a->n_heads / a->n_kv_heads;
-    size_t offset = a->page_offset + (size_t)kv_head * ft__attention_head_bytes(a);
-    for (int h = kv_head * group; h < (kv_head + 1) * group; h++) {
-        size_t at = (size_t)h * (size_t)a->head_dim;
-        ft__attention_head(k, a, pages, offset, position, q + at, out + at);
-    }
+    for (int t = 0; t < n; t++) ft__attention_finish(&w, t, out + (size_t)t * row + at);
 }
 /* ---- end src/num/attention.c */
 /* ---- begin src/text/tok_spm.c */
@@ -5923,6 +6902,7 @@ struct ft_model {
     float rope_scale;         /* of cos and sin */
     ft__matrix embedding;     /* (n_vocab, n_embd) */
     float *output_norm;       /* (n_embd) */
+    uint8_t *packed;          /* all packed weights, or NULL */
     ft__linear output;        /* (n_vocab, n_embd); the embedding itself where tied */
     ft__layer *layers;
 };
@@ -5932,10 +6912,11 @@ FT__PRIV const ft__linear *ft__model_linear(const ft_model *m, int layer, ft__mo
 
 /* ---- adapter: model/adapter.c */
 
-/* delta = factor * B (A x): a is (rank, n_in), b is (n_out, rank), both F32.  rank 0: no delta. */
+/* delta = factor * B (A x), F32.  rank 0: no delta. */
 typedef struct ft__delta {
-    int rank;
-    ft__matrix a, b;
+    int rank, rank_b, n_out; /* both ranks are equal once the adapter is loaded */
+    ft__matrix a;   /* (rank, n_in) */
+    const float *b; /* (rank, n_out): transposed, outputs side by side */
 } ft__delta;
 
 struct ft_adapter {
@@ -5975,13 +6956,18 @@ typedef struct ft__scratch {
     int8_t *q8;               /* (max_tokens, widest input) */
     float *q8_scale;          /* (max_tokens, widest input / 32) */
     float *low;               /* (max_tokens, highest rank): the session's, as variants come */
-    float *delta;             /* (max_tokens, widest output of a layer) or (max_rows, n_vocab) */
+    uint8_t *tiles;           /* the same as tiles */
+    float **attention;        /* (n_threads) scratch of ft__attend */
+    int *attention_busy;      /* (n_threads) atomic: 1 while a thread uses it */
+    int n_threads;
+    int *blocks;              /* (max_tokens + 1) first slot of each block that attends together */
     float *logits;            /* (max_rows, n_vocab) */
     int *rows, *variants;     /* (max_tokens) */
     float *expert_x, *expert_y; /* (max_tokens, n_embd) */
     float *expert_weight;     /* (max_tokens, n_experts) */
 } ft__scratch;
-FT__PRIV bool ft__scratch_init(ft__scratch *s, const ft_model *m, int max_tokens, ft__arena *arena);
+FT__PRIV bool ft__scratch_init(ft__scratch *s, const ft_model *m, int max_tokens, int n_threads,
+                               const ft__attention *attention, ft__arena *arena);
 
 typedef struct ft__forward {
     const ft_model *model;
@@ -5990,7 +6976,7 @@ typedef struct ft__forward {
     const ft__adaptation *variants;
     ft__attention attention;
     const ft__slot *slots;    /* (n_slots), tokens of one variant next to each other */
-    int n_slots;
+    int n_slots, n_blocks;
     int overflow;             /* atomic: a key or value did not fit the cache's type */
 } ft__forward;
 
@@ -6290,6 +7276,59 @@ static ft_status ft__weights_tensors(ft__loader *l) {
     return status;
 }
 
+/* ---- packing */
+
+/* The matrices that kernels want packed, called one after the other. */
+typedef void ft__weights_visit(ft_model *m, ft__matrix *w, void *user);
+
+static void ft__weights_each(ft_model *m, ft__weights_visit *visit, void *user) {
+    visit(m, &m->output.w, user);
+    for (int i = 0; i < m->info.n_layers; i++) {
+        for (int k = 0; k < FT__LAYER_MODULES; k++) visit(m, &m->layers[i].module[k].w, user);
+        visit(m, &m->layers[i].router, user);
+        for (int k = 0; k < 3; k++) visit(m, &m->layers[i].expert[k], user);
+    }
+}
+
+/* Experts are slices of one matrix and must begin where a group does. */
+static size_t ft__weights_packed_bytes(const ft_model *m, const ft__matrix *w) {
+    if (!w->format || !m->kernels.packed[w->format->id]) return 0;
+    if (m->info.n_experts && w->n_rows / m->info.n_experts % FT__LANES) return 0;
+    return ((size_t)w->n_rows + FT__LANES - 1) / FT__LANES * ft__pack_group_bytes(w);
+}
+
+static void ft__weights_count(ft_model *m, ft__matrix *w, void *user) {
+    *(size_t *)user += (ft__weights_packed_bytes(m, w) + 63) / 64 * 64;
+}
+
+typedef struct ft__weights_packer {
+    ft__pool *pool;
+    uint8_t *next;
+} ft__weights_packer;
+
+static void ft__weights_pack_one(ft_model *m, ft__matrix *w, void *user) {
+    ft__weights_packer *packer = (ft__weights_packer *)user;
+    size_t n = ft__weights_packed_bytes(m, w);
+    if (!n) return;
+    ft__pack(packer->pool, w, packer->next);
+    ft__map_forget(w->data, (size_t)w->n_rows * w->row_bytes);
+    w->packed = packer->next;
+    packer->next += (n + 63) / 64 * 64;
+}
+
+static ft_status ft__weights_pack(ft_model *m, int threads, ft_error *err) {
+    ft__weights_packer packer = {NULL, NULL};
+    size_t total = 0;
+    ft__weights_each(m, ft__weights_count, &total);
+    if (!total) return FT_OK;
+    packer.pool = ft__pool_create(threads ? threads : ft__cpu_count(), &m->allocator, err);
+    if (!packer.pool) return err ? err->code : FT_ERR_THREAD;
+    packer.next = m->packed = (uint8_t *)ft__alloc_aligned(&m->allocator, total, 1);
+    if (m->packed) ft__weights_each(m, ft__weights_pack_one, &packer);
+    ft__pool_free(packer.pool);
+    return m->packed ? FT_OK : ft__fail_memory(err);
+}
+
 static ft_status ft__weights_architecture(ft_model *m, ft_error *err) {
     ft__gguf_str text = {"", 0};
     ft_status status = ft__gguf_string(&m->file, "general.architecture", &text, err);
@@ -6366,6 +7405,8 @@ ft_model *ft_model_load(const char *path, const ft_model_desc *desc, ft_error *e
         m->info.n_params += ne[0] * ne[1] * ne[2] * ne[3];
     }
     if (!status && !(desc && desc->vocab_only)) status = ft__weights_load(m, err);
+    if (!status && m->layers && !(desc && desc->no_pack))
+        status = ft__weights_pack(m, desc ? desc->threads : 0, err);
     if (!status) return m;
     ft_model_free(m);
     return NULL;
@@ -6375,6 +7416,7 @@ void ft_model_free(ft_model *m) {
     if (!m) return;
     ft_allocator a = m->allocator;
     ft__vocab_free(m->vocab);
+    ft__free_aligned(&a, m->packed);
     ft__arena_free(&m->arena);
     ft__gguf_close(&m->file);
     ft__free(&a, m);
@@ -6425,24 +7467,35 @@ static bool ft__adapter_place(const ft_model *m, const char *name, int *layer, f
     return false;
 }
 
-static ft_status ft__adapter_factor(ft_adapter *a, const ft__gguf_tensor *t, ft__matrix *out,
+/* The factor as floats; B (out, rank) is turned so that outputs lie side by side. */
+static ft_status ft__adapter_factor(ft_adapter *a, const ft__gguf_tensor *t, ft__delta *delta, bool is_b,
                                     const char *where, ft_error *err) {
     const ft__format *format = ft__format_find(t->type);
+    const size_t n_in = (size_t)t->ne[0], n_out = (size_t)t->ne[1];
     size_t n;
     if (!format->decode)
         return ft__fail(err, FT_ERR_UNSUPPORTED, where, "type %s is not in this version", format->name);
-    if (!ft__mul_size((size_t)t->ne[0], (size_t)t->ne[1], &n)) return ft__fail_memory(err);
+    if (!ft__mul_size(n_in, n_out, &n)) return ft__fail_memory(err);
     float *values = (float *)ft__arena_alloc(&a->arena, n, sizeof *values);
-    if (!values) return ft__fail_memory(err);
+    float *turned = is_b ? (float *)ft__arena_alloc(&a->arena, n, sizeof *values) : values;
+    if (!values || !turned) return ft__fail_memory(err);
     format->decode(t->data, n, values);
     for (size_t i = 0; i < n; i++)
         if (!ft__finite((double)values[i]))
             return ft__fail(err, FT_ERR_FORMAT, where, "a factor holds an infinity or a NaN");
-    out->format = ft__format_find(FT__FORMAT_F32);
-    out->data = (const uint8_t *)values;
-    out->n_rows = (int)t->ne[1];
-    out->n_cols = (int)t->ne[0];
-    out->row_bytes = (size_t)t->ne[0] * sizeof *values;
+    for (size_t r = 0; is_b && r < n_out; r++)
+        for (size_t k = 0; k < n_in; k++) turned[k * n_out + r] = values[r * n_in + k];
+    if (is_b) {
+        delta->b = turned;
+        delta->n_out = (int)n_out;
+        delta->rank_b = (int)n_in;
+        return FT_OK;
+    }
+    delta->a.format = ft__format_find(FT__FORMAT_F32);
+    delta->a.data = (const uint8_t *)values;
+    delta->a.n_rows = delta->rank = (int)n_out;
+    delta->a.n_cols = (int)n_in;
+    delta->a.row_bytes = n_in * sizeof *values;
     return FT_OK;
 }
 
@@ -6463,7 +7516,7 @@ static ft_status ft__adapter_tensor(ft_adapter *a, const ft__gguf_tensor *t, con
                         (unsigned long long)t->ne[0], (unsigned long long)t->ne[1],
                         is_b ? "[rank, outputs]" : "[inputs, rank]", w->n_cols, w->n_rows);
     ft__delta *delta = (ft__delta *)(uintptr_t)ft__adapter_delta(a, layer, module);
-    return ft__adapter_factor(a, t, is_b ? &delta->b : &delta->a, where, err);
+    return ft__adapter_factor(a, t, delta, is_b, where, err);
 }
 
 /* Both factors or none, of one rank. */
@@ -6472,11 +7525,10 @@ static ft_status ft__adapter_ranks(ft_adapter *a, const char *path, ft_error *er
     for (int i = 0; i < n; i++) {
         ft__delta *d = &a->deltas[i];
         ft__module module = i == n - 1 ? FT__HEAD : (ft__module)(i % FT__LAYER_MODULES);
-        if (!d->a.format && !d->b.format) continue;
-        if (!d->a.format || !d->b.format || d->a.n_rows != d->b.n_cols)
+        if (!d->rank && !d->rank_b) continue;
+        if (d->rank != d->rank_b)
             return ft__fail(err, FT_ERR_FORMAT, path, "blk.%d.%s: lora_a has rank %d, lora_b %d",
-                            i / FT__LAYER_MODULES, ft__module_name(module), d->a.n_rows, d->b.n_cols);
-        d->rank = d->a.n_rows;
+                            i / FT__LAYER_MODULES, ft__module_name(module), d->rank, d->rank_b);
         if (d->rank > a->max_rank) a->max_rank = d->rank;
     }
     if (!a->max_rank) return ft__fail(err, FT_ERR_MISMATCH, path, "the adapter holds no tensors");
@@ -6550,15 +7602,16 @@ void ft_adapter_free(ft_adapter *a) {
 
 enum { FT__FORWARD_SMALL = 1 << 14 }; /* operations below which waking threads costs more */
 
-FT__PRIV bool ft__scratch_init(ft__scratch *s, const ft_model *m, int max_tokens, ft__arena *arena) {
+FT__PRIV bool ft__scratch_init(ft__scratch *s, const ft_model *m, int max_tokens, int n_threads,
+                               const ft__attention *attention, ft__arena *arena) {
     const ft_model_info *i = &m->info;
     const size_t T = (size_t)max_tokens, D = (size_t)i->n_embd, F = (size_t)i->n_ff, V = (size_t)i->n_vocab;
     const size_t n_q = (size_t)i->n_heads * (size_t)i->head_dim;
     const size_t n_kv = (size_t)i->n_kv_heads * (size_t)i->head_dim;
-    const size_t n_in = D > F ? D : F, widest = n_in > n_q ? n_in : n_q;
+    const size_t n_in = D > F ? D : F, widest = n_in > n_q ? n_in : n_q, blocks = widest / FT__BLOCK + 1;
     s->max_tokens = max_tokens;
     s->max_rows = max_tokens < 32 ? max_tokens : 32;
-    const size_t head = (size_t)s->max_rows * V;
+    s->n_threads = n_threads;
     s->x = (float *)ft__arena_alloc(arena, T * D, sizeof(float));
     s->h = (float *)ft__arena_alloc(arena, T * D, sizeof(float));
     s->q = (float *)ft__arena_alloc(arena, T * n_q, sizeof(float));
@@ -6569,11 +7622,16 @@ FT__PRIV bool ft__scratch_init(ft__scratch *s, const ft_model *m, int max_tokens
     s->up = (float *)ft__arena_alloc(arena, T * F, sizeof(float));
     s->rope = (float *)ft__arena_alloc(arena, T * (size_t)m->n_rot, sizeof(float));
     s->q8 = (int8_t *)ft__arena_alloc(arena, T * widest, 1);
-    s->q8_scale = (float *)ft__arena_alloc(arena, T * (widest / FT__BLOCK + 1), sizeof(float));
-    s->delta = (float *)ft__arena_alloc(arena, T * widest > head ? T * widest : head, sizeof(float));
-    s->logits = (float *)ft__arena_alloc(arena, head, sizeof(float));
+    s->q8_scale = (float *)ft__arena_alloc(arena, T * blocks, sizeof(float));
+    s->tiles = (uint8_t *)ft__arena_alloc(arena, T * blocks, FT__TILE_TOKEN_BYTES);
+    s->logits = (float *)ft__arena_alloc(arena, (size_t)s->max_rows * V, sizeof(float));
     s->rows = (int *)ft__arena_alloc(arena, T, sizeof(int));
     s->variants = (int *)ft__arena_alloc(arena, T, sizeof(int));
+    s->blocks = (int *)ft__arena_alloc(arena, T + 1, sizeof(int));
+    s->attention = (float **)ft__arena_alloc(arena, (size_t)n_threads, sizeof(float *));
+    s->attention_busy = (int *)ft__arena_alloc(arena, (size_t)n_threads, sizeof(int));
+    for (int k = 0; k < n_threads && s->attention; k++)
+        s->attention[k] = (float *)ft__arena_alloc(arena, ft__attention_scratch(attention), sizeof(float));
     if (i->n_experts) {
         s->expert_x = (float *)ft__arena_alloc(arena, T * D, sizeof(float));
         s->expert_y = (float *)ft__arena_alloc(arena, T * D, sizeof(float));
@@ -6589,43 +7647,61 @@ static void ft__forward_share(ft__forward *f, void (*fn)(void *user, int part), 
     else for (int i = 0; i < n; i++) fn(user, i);
 }
 
-/* ---- inputs of matrices: normed, and as int8 where the weights want that */
+/* ---- inputs of matrices: what is pending is done row by row where the row is at hand, while it is in the
+   first cache: residual added, normed or gated, then int8 where the weights want that */
+
+enum { FT__WANT_ROWS = 1, FT__WANT_TILES = 2 }; /* forms of int8 activations */
 
 typedef struct ft__forward_input {
     const ft__forward *f;
-    const float *x, *weight; /* weight NULL: x is taken as it is */
+    float *x;            /* (n, n_cols) */
+    const float *add;    /* (n, n_cols) to be added to x first, or NULL */
+    const float *weight; /* then x is normed with this into `normed`, or NULL */
+    const float *up;     /* or x becomes silu(x) * up, or NULL */
     float *normed;
-    int n_cols;
-    bool quantized;
+    int n, n_cols;
+    unsigned want;
 } ft__forward_input;
 
-static void ft__forward_input_part(void *user, int t) {
-    const ft__forward_input *in = (const ft__forward_input *)user;
+static unsigned ft__forward_want(const ft__matrix *w) {
+    return w->format->n_elements == 1 ? 0 : w->packed ? FT__WANT_TILES : FT__WANT_ROWS;
+}
+
+static void ft__forward_input_row(const ft__forward_input *in, int t) {
     const ft_model *m = in->f->model;
     const size_t at = (size_t)t * (size_t)in->n_cols;
-    const float *x = in->x + at;
+    float *x = in->x + at;
+    for (int i = 0; in->add && i < in->n_cols; i++) x[i] = x[i] + in->add[at + (size_t)i];
+    if (in->up) m->kernels.silu_mul(x, in->up + at, in->n_cols);
     if (in->weight) {
         ft__rms_norm(&m->kernels, x, in->weight, m->norm_eps, in->n_cols, in->normed + at);
         x = in->normed + at;
     }
-    if (in->quantized)
+    if (in->want)
         m->kernels.quantize(x, in->n_cols, in->f->scratch->q8 + at,
                             in->f->scratch->q8_scale + (size_t)t * (size_t)(in->n_cols / FT__BLOCK));
 }
 
-/* Activations (n_tokens, n_cols) from x, normed by `weight` into `normed` if given.  The int8 form has one
-   buffer and is good until the next call. */
-static ft__acts ft__forward_acts(ft__forward *f, const float *x, const float *weight, float *normed,
-                                 int n_tokens, int n_cols, bool quantized) {
-    ft__forward_input in = {f, x, weight, normed, n_cols, quantized};
-    size_t operations = weight || quantized ? (size_t)n_tokens * (size_t)n_cols * 4 : 0;
-    ft__forward_share(f, ft__forward_input_part, &in, n_tokens, operations);
-    ft__acts a = {n_tokens, n_cols, weight ? normed : x, NULL, NULL};
-    if (quantized) a.q = f->scratch->q8, a.scale = f->scratch->q8_scale;
-    return a;
+static void ft__forward_input_part(void *user, int part) {
+    const ft__forward_input *in = (const ft__forward_input *)user;
+    const ft__scratch *s = in->f->scratch;
+    const int first = part * FT__TILE_TOKENS;
+    const int n = in->n - first < FT__TILE_TOKENS ? in->n - first : (int)FT__TILE_TOKENS;
+    for (int t = first; t < first + n; t++) ft__forward_input_row(in, t);
+    if (in->want & FT__WANT_TILES) ft__acts_tile(s->q8, s->q8_scale, in->n_cols, first, n, s->tiles);
 }
 
-static bool ft__forward_wants_int8(const ft__matrix *w) { return w->format->n_elements > 1; }
+/* The int8 form has one buffer and is good until the next call. */
+static ft__acts ft__forward_acts(ft__forward *f, ft__forward_input in) {
+    ft__acts a = {in.n, in.n_cols, in.weight ? in.normed : in.x, NULL, NULL, NULL};
+    size_t operations = (size_t)in.n * (size_t)in.n_cols * 4;
+    in.f = f;
+    if (in.add || in.weight || in.up || in.want)
+        ft__forward_share(f, ft__forward_input_part, &in, (in.n + FT__TILE_TOKENS - 1) / FT__TILE_TOKENS,
+                          operations);
+    if (in.want) a.q = f->scratch->q8, a.scale = f->scratch->q8_scale, a.tiles = f->scratch->tiles;
+    return a;
+}
 
 /* ---- linear maps with their deltas */
 
@@ -6633,15 +7709,11 @@ static bool ft__forward_wants_int8(const ft__matrix *w) { return w->format->n_el
 static void ft__forward_delta(ft__forward *f, const ft_adapter_use *use, const ft__delta *d,
                               const float *x, int n_tokens, float *out) {
     const ft__kernels *k = &f->model->kernels;
-    const int n_out = d->b.n_rows;
     const float alpha = use->adapter->alpha;
     const float factor = alpha != 0 ? use->scale * (alpha / (float)d->rank) : use->scale;
-    float *delta = f->scratch->delta;
-    ft__acts a = {n_tokens, d->a.n_cols, x, NULL, NULL};
+    ft__acts a = {n_tokens, d->a.n_cols, x, NULL, NULL, NULL};
     ft__matmul(f->pool, k, &d->a, NULL, &a, f->scratch->low, (size_t)d->rank);
-    ft__acts low = {n_tokens, d->rank, f->scratch->low, NULL, NULL};
-    ft__matmul(f->pool, k, &d->b, NULL, &low, delta, (size_t)n_out);
-    for (size_t i = 0; i < (size_t)n_tokens * (size_t)n_out; i++) out[i] = out[i] + factor * delta[i];
+    ft__low_rank(f->pool, k, d->b, d->rank, d->n_out, f->scratch->low, n_tokens, factor, out);
 }
 
 /* out (n_tokens, outputs) = the map's product with the activations, each token under its variant. */
@@ -6702,23 +7774,43 @@ static void ft__forward_store_part(void *user, int t) {
         __atomic_store_n(&f->overflow, 1, __ATOMIC_RELAXED);
 }
 
-static void ft__forward_attend_part(void *user, int part) {
-    ft__forward *f = (ft__forward *)user;
-    const ft_model_info *i = &f->model->info;
-    const int t = part / i->n_kv_heads, kv_head = part % i->n_kv_heads;
-    const size_t at = (size_t)t * (size_t)i->n_heads * (size_t)i->head_dim;
-    ft__attend(&f->model->kernels, &f->attention, f->slots[t].pages, f->slots[t].position, kv_head,
-               f->scratch->q + at, f->scratch->att + at);
+/* Neighbouring slots that continue one sequence attend together, a few at a time. */
+static void ft__forward_find_blocks(ft__forward *f) {
+    int *blocks = f->scratch->blocks;
+    f->n_blocks = 0;
+    for (int t = 0; t < f->n_slots; t++) {
+        const ft__slot *s = &f->slots[t];
+        bool goes_on = t > 0 && s[-1].pages == s->pages && s[-1].position + 1 == s->position &&
+                       t - blocks[f->n_blocks - 1] < FT__ATTENTION_TOKENS;
+        if (!goes_on) blocks[f->n_blocks++] = t;
+    }
+    blocks[f->n_blocks] = f->n_slots;
 }
 
-static void ft__forward_attention(ft__forward *f, int layer) {
+static void ft__forward_attend_part(void *user, int part) {
+    ft__forward *f = (ft__forward *)user;
+    ft__scratch *s = f->scratch;
+    const ft_model_info *i = &f->model->info;
+    const int block = f->n_blocks - 1 - part / i->n_kv_heads, kv_head = part % i->n_kv_heads; /* longest first */
+    const int first = s->blocks[block], n = s->blocks[block + 1] - first;
+    const size_t at = (size_t)first * (size_t)i->n_heads * (size_t)i->head_dim;
+    int mine = 0; /* there are as many as threads, so one is free */
+    while (__atomic_exchange_n(&s->attention_busy[mine], 1, __ATOMIC_ACQUIRE)) mine = (mine + 1) % s->n_threads;
+    ft__attend(&f->model->kernels, &f->attention, f->slots[first].pages, f->slots[first].position, n, kv_head,
+               s->q + at, s->att + at, s->attention[mine]);
+    __atomic_store_n(&s->attention_busy[mine], 0, __ATOMIC_RELEASE);
+}
+
+/* `add` is what the layer before left to be added to x. */
+static void ft__forward_attention(ft__forward *f, int layer, const float *add) {
     ft__scratch *s = f->scratch;
     const ft_model_info *i = &f->model->info;
     const ft__layer *at = &f->model->layers[layer];
     const int n = f->n_slots, n_q = i->n_heads * i->head_dim;
-    bool int8 = false;
-    for (int m = FT__Q; m <= FT__V; m++) int8 |= ft__forward_wants_int8(&at->module[m].w);
-    ft__acts a = ft__forward_acts(f, s->x, at->attn_norm, s->h, n, i->n_embd, int8);
+    unsigned want = 0;
+    for (int m = FT__Q; m <= FT__V; m++) want |= ft__forward_want(&at->module[m].w);
+    ft__forward_input in = {f, s->x, add, at->attn_norm, NULL, s->h, n, i->n_embd, want};
+    ft__acts a = ft__forward_acts(f, in);
     ft__forward_linear(f, layer, FT__Q, &a, s->variants, s->q);
     ft__forward_linear(f, layer, FT__K, &a, s->variants, s->k);
     ft__forward_linear(f, layer, FT__V, &a, s->variants, s->v);
@@ -6727,30 +7819,27 @@ static void ft__forward_attention(ft__forward *f, int layer) {
     ft__forward_share(f, ft__forward_store_part, f, n, (size_t)n * (size_t)n_q * 4);
     size_t keys = 0;
     for (int t = 0; t < n; t++) keys += (size_t)f->slots[t].position + 1;
-    ft__forward_share(f, ft__forward_attend_part, f, n * i->n_kv_heads, keys * (size_t)n_q);
-    a = ft__forward_acts(f, s->att, NULL, NULL, n, n_q, ft__forward_wants_int8(&at->module[FT__O].w));
+    ft__forward_share(f, ft__forward_attend_part, f, f->n_blocks * i->n_kv_heads, keys * (size_t)n_q);
+    want = ft__forward_want(&at->module[FT__O].w);
+    ft__forward_input out = {f, s->att, NULL, NULL, NULL, NULL, n, n_q, want};
+    a = ft__forward_acts(f, out);
     ft__forward_linear(f, layer, FT__O, &a, s->variants, s->h);
 }
 
 /* ---- the gated unit, dense or over experts */
 
-static void ft__forward_silu_part(void *user, int t) {
-    ft__forward *f = (ft__forward *)user;
-    const size_t at = (size_t)t * (size_t)f->model->info.n_ff;
-    f->model->kernels.silu_mul(f->scratch->gate + at, f->scratch->up + at, f->model->info.n_ff);
-}
-
 static void ft__forward_dense(ft__forward *f, int layer) {
     ft__scratch *s = f->scratch;
     const ft_model_info *i = &f->model->info;
     const ft__layer *at = &f->model->layers[layer];
-    bool int8 = ft__forward_wants_int8(&at->module[FT__GATE].w) || ft__forward_wants_int8(&at->module[FT__UP].w);
-    ft__acts a = ft__forward_acts(f, s->x, at->ffn_norm, s->h, f->n_slots, i->n_embd, int8);
+    unsigned want = ft__forward_want(&at->module[FT__GATE].w) | ft__forward_want(&at->module[FT__UP].w);
+    ft__forward_input in = {f, s->x, s->h, at->ffn_norm, NULL, s->h, f->n_slots, i->n_embd, want};
+    ft__acts a = ft__forward_acts(f, in);
     ft__forward_linear(f, layer, FT__GATE, &a, s->variants, s->gate);
     ft__forward_linear(f, layer, FT__UP, &a, s->variants, s->up);
-    ft__forward_share(f, ft__forward_silu_part, f, f->n_slots, (size_t)f->n_slots * (size_t)i->n_ff * 20);
-    int8 = ft__forward_wants_int8(&at->module[FT__DOWN].w);
-    a = ft__forward_acts(f, s->gate, NULL, NULL, f->n_slots, i->n_ff, int8);
+    want = ft__forward_want(&at->module[FT__DOWN].w);
+    ft__forward_input down = {f, s->gate, NULL, NULL, s->up, NULL, f->n_slots, i->n_ff, want};
+    a = ft__forward_acts(f, down);
     ft__forward_linear(f, layer, FT__DOWN, &a, s->variants, s->h);
 }
 
@@ -6803,14 +7892,17 @@ static void ft__forward_expert(ft__forward *f, int layer, int expert) {
     for (int k = 0; k < 3; k++) {
         w[k] = at->expert[k];
         w[k].n_rows = k < 2 ? F : D;
-        w[k].data += (size_t)expert * (size_t)w[k].n_rows * w[k].row_bytes;
+        const size_t first = (size_t)expert * (size_t)w[k].n_rows;
+        w[k].data += first * w[k].row_bytes;
+        if (w[k].packed) w[k].packed += first / FT__LANES * ft__pack_group_bytes(&w[k]);
     }
-    bool int8 = ft__forward_wants_int8(&w[0]) || ft__forward_wants_int8(&w[1]);
-    ft__acts a = ft__forward_acts(f, s->expert_x, NULL, NULL, n, D, int8);
+    unsigned want = ft__forward_want(&w[0]) | ft__forward_want(&w[1]);
+    ft__forward_input in = {f, s->expert_x, NULL, NULL, NULL, NULL, n, D, want};
+    ft__acts a = ft__forward_acts(f, in);
     ft__matmul(f->pool, &f->model->kernels, &w[0], NULL, &a, s->gate, (size_t)F);
     ft__matmul(f->pool, &f->model->kernels, &w[1], NULL, &a, s->up, (size_t)F);
-    ft__forward_share(f, ft__forward_silu_part, f, n, (size_t)n * (size_t)F * 20);
-    a = ft__forward_acts(f, s->gate, NULL, NULL, n, F, ft__forward_wants_int8(&w[2]));
+    ft__forward_input down = {f, s->gate, NULL, NULL, s->up, NULL, n, F, ft__forward_want(&w[2])};
+    a = ft__forward_acts(f, down);
     ft__matmul(f->pool, &f->model->kernels, &w[2], NULL, &a, s->expert_x, (size_t)D);
     for (int r = 0; r < n; r++) {
         float weight = s->expert_weight[s->rows[r] * i->n_experts + expert];
@@ -6825,8 +7917,9 @@ static void ft__forward_experts(ft__forward *f, int layer) {
     const ft_model_info *i = &f->model->info;
     const ft__layer *at = &f->model->layers[layer];
     const size_t n_x = (size_t)f->n_slots * (size_t)i->n_embd;
-    bool int8 = ft__forward_wants_int8(&at->router);
-    ft__acts a = ft__forward_acts(f, s->x, at->ffn_norm, s->h, f->n_slots, i->n_embd, int8);
+    ft__forward_input in = {f, s->x, s->h, at->ffn_norm, NULL, s->h, f->n_slots, i->n_embd,
+                            ft__forward_want(&at->router)};
+    ft__acts a = ft__forward_acts(f, in);
     ft__matmul(f->pool, &f->model->kernels, &at->router, NULL, &a, s->expert_weight, (size_t)i->n_experts);
     for (int t = 0; t < f->n_slots; t++)
         ft__forward_route(s->expert_weight + (size_t)t * (size_t)i->n_experts, i->n_experts, i->n_experts_used);
@@ -6860,12 +7953,14 @@ static ft_status ft__forward_head(ft__forward *f, ft_error *err) {
         for (; t < f->n_slots && n < s->max_rows; t++) {
             if (!f->slots[t].logits && !f->slots[t].logits_2) continue;
             memmove(s->x + (size_t)n * D, s->x + (size_t)t * D, D * sizeof(float)); /* n <= t */
+            memmove(s->h + (size_t)n * D, s->h + (size_t)t * D, D * sizeof(float));
             s->variants[n] = f->slots[t].variant;
             s->rows[n++] = t;
         }
         if (!n) break;
-        ft__acts a = ft__forward_acts(f, s->x, m->output_norm, s->h, n, m->info.n_embd,
-                                      ft__forward_wants_int8(&m->output.w));
+        ft__forward_input in = {f, s->x, s->h, m->output_norm, NULL, s->h, n, m->info.n_embd,
+                                ft__forward_want(&m->output.w)};
+        ft__acts a = ft__forward_acts(f, in);
         ft__forward_linear(f, 0, FT__HEAD, &a, s->variants, s->logits);
         for (int r = 0; r < n && !status; r++)
             status = ft__forward_row_out(f, &f->slots[s->rows[r]],
@@ -6874,26 +7969,20 @@ static ft_status ft__forward_head(ft__forward *f, ft_error *err) {
     return status;
 }
 
-static void ft__forward_add(float *x, const float *y, size_t n) {
-    for (size_t i = 0; i < n; i++) x[i] = x[i] + y[i];
-}
-
 FT__PRIV ft_status ft__forward_run(ft__forward *f, ft_error *err) {
     ft__scratch *s = f->scratch;
     const ft_model *m = f->model;
-    const size_t n_x = (size_t)f->n_slots * (size_t)m->info.n_embd;
     for (int t = 0; t < f->n_slots; t++) {
         const uint8_t *row = m->embedding.data + (size_t)f->slots[t].token * m->embedding.row_bytes;
         m->embedding.format->decode(row, (size_t)m->info.n_embd, s->x + (size_t)t * (size_t)m->info.n_embd);
         s->variants[t] = f->slots[t].variant;
     }
+    ft__forward_find_blocks(f);
     ft__forward_share(f, ft__forward_rope_table, f, f->n_slots, (size_t)f->n_slots * (size_t)m->n_rot * 50);
     for (int layer = 0; layer < m->info.n_layers; layer++) {
-        ft__forward_attention(f, layer);
-        ft__forward_add(s->x, s->h, n_x);
+        ft__forward_attention(f, layer, layer ? s->h : NULL); /* each half leaves its result in h */
         if (m->info.n_experts) ft__forward_experts(f, layer);
         else ft__forward_dense(f, layer);
-        ft__forward_add(s->x, s->h, n_x);
     }
     if (f->overflow)
         return ft__fail(err, FT_ERR_NUMERIC, m->file.path,
@@ -6985,6 +8074,7 @@ static ft_status ft__session_range(const char *field, int found, int lowest, int
 static ft_status ft__session_defaults(ft_session *s, ft_session_desc *d, ft_error *err) {
     const ft_model_info *info = &s->model->info;
     if (!d->threads) d->threads = ft__cpu_count();
+    if (d->threads < 1 || d->threads > 256) return ft__session_range("threads", d->threads, 1, 256, err);
     if (!d->n_ctx) d->n_ctx = info->n_ctx;
     if (!d->max_batch) d->max_batch = 512;
     if (!d->max_sequences) d->max_sequences = 32;
@@ -7015,7 +8105,7 @@ static ft_status ft__session_init(ft_session *s, ft_session_desc d, ft_error *er
     if (!status) status = ft__session_defaults(s, &d, err);
     if (status) return status;
     s->slots = (ft__slot *)ft__arena_alloc(&s->arena, (size_t)s->max_batch, sizeof *s->slots);
-    if (!s->slots || !ft__scratch_init(&s->scratch, s->model, s->max_batch, &s->arena))
+    if (!s->slots || !ft__scratch_init(&s->scratch, s->model, s->max_batch, d.threads, &s->attention, &s->arena))
         return ft__fail_memory(err);
     s->pool = ft__pool_create(d.threads, &s->allocator, err);
     return s->pool ? ft_session_add_variant(s, NULL, 0, &base, err) : err ? err->code : FT_ERR_THREAD;
@@ -7233,7 +8323,7 @@ ft_status ft_session_decode(ft_session *s, const ft_feed *feeds, int n_feeds, ft
     ft_status status = ft__session_prepare(s, feeds, n_feeds, err);
     if (!status) status = ft__check_float_mode(err);
     if (status) return status;
-    ft__forward f = {s->model, s->pool, &s->scratch, s->variants, s->attention, s->slots, 0, 0};
+    ft__forward f = {s->model, s->pool, &s->scratch, s->variants, s->attention, s->slots, 0, 0, 0};
     ft__session_sort(s, feeds, n_feeds);
     for (int i = 0; i < n_feeds && !status; i++) {
         const ft_feed *feed = &feeds[s->order[i]];
@@ -7746,7 +8836,7 @@ static void ft__info_tensors_json(ft__info *i) {
 /* Whether this version can run it is found out by trying. */
 static void ft__info_runs(ft__info *i, const ft_allocator *a) {
     ft_error why;
-    ft_model_desc desc = {*a, i->file.n_tensors == 0};
+    ft_model_desc desc = {*a, i->file.n_tensors == 0, true, 0};
     char text[sizeof why.message + 8] = "yes";
     ft_model *m = ft_model_load(i->path, &desc, &why);
     if (!m) snprintf(text, sizeof text, "no: %s", why.message);
@@ -7929,7 +9019,8 @@ int32_t *ft_read_ids(const char *list, int *n, ft_error *err) {
     int32_t *ids = (int32_t *)malloc((strlen(text) / 2 + 2) * sizeof *ids);
     bool ok = ids && ft__files_ids(text, ids, n);
     if (!ids) ft__fail_memory(err);
-    else if (!ok) ft__fail(err, FT_ERR_ARGUMENT, file ? list + 1 : "ids", "expected ids like 1,2,3; id %d is not one", *n);
+    else if (!ok)
+        ft__fail(err, FT_ERR_ARGUMENT, file ? list + 1 : "ids", "found \"%.60s\", expected ids like 1,2,3", text);
     if (!ok) free(ids);
     free(file);
     return ok ? ids : NULL;
@@ -7956,6 +9047,7 @@ enum {
     FT__BENCH_MAX_BATCHES = 16, FT__BENCH_MAX_REPEATS = 99,
     FT__BENCH_BATCH_PROMPT = 128,          /* tokens of each sequence before a batch decodes */
     FT__BENCH_WARM_STEPS = 4,
+    FT__BENCH_PATIENCE = 60,               /* seconds after which a row begins no further repetition */
     FT__BENCH_PROBES = 8,                  /* looks at the ceilings during a repetition */
     FT__BENCH_READ_BYTES = 512 << 20,
     FT__BENCH_READ_PART = 4 << 20,         /* bytes that one thread reads at a time */
@@ -8110,7 +9202,7 @@ static const ft__bench_unit ft__bench_units[] = {
 
 /* ---- the state of a run */
 
-/* Repetitions of one measurement: the median of each counts. */
+/* One line of the result. */
 typedef struct ft__bench_row {
     int batch, n_prompt, n_steps;        /* n_steps 0: the prompt itself is timed */
     double speed, int8_share, read_share; /* medians; tokens per second */
@@ -8273,20 +9365,23 @@ static ft_status ft__bench_measure(ft__bench *b, ft__bench_row *row, ft_error *e
     double speed[FT__BENCH_MAX_REPEATS], int8_share[FT__BENCH_MAX_REPEATS], read_share[FT__BENCH_MAX_REPEATS];
     double seconds, int8_peak, read_peak, macs = b->layer_macs + (row->n_steps ? b->head_macs : 0);
     int warm = row->n_steps < FT__BENCH_WARM_STEPS ? row->n_steps : FT__BENCH_WARM_STEPS;
+    double start = ft__seconds();
+    size_t n = 0;
     ft_status status = ft__bench_once(b, row->batch, row->n_prompt, warm, &seconds, err);
-    for (int r = 0; r < b->desc.repeats && !status; r++) {
+    while (!status && (int)n < b->desc.repeats &&
+           (n == 0 || ft__bench_since(start) < (double)FT__BENCH_PATIENCE)) {
         ft__bench_probe_begin(b);
         status = ft__bench_once(b, row->batch, row->n_prompt, row->n_steps, &seconds, err);
         ft__bench_probe_end(b, &int8_peak, &read_peak);
-        double tokens = (double)row->batch * (row->n_steps ? row->n_steps : row->n_prompt);
-        speed[r] = tokens / seconds;
-        int8_share[r] = speed[r] * macs / int8_peak;
-        read_share[r] = speed[r] / row->batch * b->weight_bytes / read_peak;
+        speed[n] = (double)row->batch * (row->n_steps ? row->n_steps : row->n_prompt) / seconds;
+        int8_share[n] = speed[n] * macs / int8_peak;
+        read_share[n] = speed[n] / row->batch * b->weight_bytes / read_peak;
+        n++;
     }
     if (status) return status;
-    row->speed = ft__bench_median(speed, (size_t)b->desc.repeats);
-    row->int8_share = ft__bench_median(int8_share, (size_t)b->desc.repeats);
-    row->read_share = ft__bench_median(read_share, (size_t)b->desc.repeats);
+    row->speed = ft__bench_median(speed, n);
+    row->int8_share = ft__bench_median(int8_share, n);
+    row->read_share = ft__bench_median(read_share, n);
     return FT_OK;
 }
 

@@ -64,15 +64,15 @@
                            chunks combined ascending
        ties                lowest index first
        random numbers      Philox4x32-10 keyed by (seed, row, variant, position)
-     The environment variable FT_ISA (scalar, avx2) forces a code path for tests. */
+     The environment variable FT_ISA (scalar, avx2, avx512) forces a code path for tests. */
 #ifndef FT_H
 #define FT_H
 
-#if defined(FT_IMPLEMENTATION) && !defined(__APPLE__)
-#if defined(__STRICT_ANSI__) && defined(_FEATURES_H) && !defined(__USE_XOPEN2K8)
+#if defined(FT_IMPLEMENTATION)
+#if defined(__STRICT_ANSI__) && defined(_FEATURES_H) && !defined(__USE_MISC)
 #error "ft: include ft.h before the system headers where FT_IMPLEMENTATION is defined, or use -std=gnu99"
-#elif !defined(_POSIX_C_SOURCE) && !defined(_GNU_SOURCE)
-#define _POSIX_C_SOURCE 200809L
+#elif !defined(_DEFAULT_SOURCE) && !defined(_GNU_SOURCE)
+#define _DEFAULT_SOURCE 1
 #endif
 #endif
 
@@ -153,10 +153,12 @@ typedef struct ft_model ft_model;
 typedef struct ft_adapter ft_adapter;
 typedef struct ft_session ft_session;
 
-/* Defaults ({0}): malloc; weights and vocabulary. */
+/* Defaults ({0}): malloc; weights and vocabulary; quantised weights packed for this machine's kernels. */
 typedef struct ft_model_desc {
     ft_allocator allocator;
     bool vocab_only; /* read metadata and tokenizer alone; the file may hold no tensors */
+    bool no_pack;    /* use weights where the file has them: no copy in memory, slower, the same bits */
+    int threads;     /* that pack; 0 = as many as processors */
 } ft_model_desc;
 
 /* Loads a GGUF file.  The file is mapped, not copied, and must not change while the model lives.
@@ -339,7 +341,7 @@ void ft_completions_free(ft_session *session, ft_completion *completions, int n)
 /* ----------------------------------------------------------------------------------------- bench */
 
 /* Defaults ({0}): a prompt of 512 tokens, 128 decoded, batches of 1, 8 and 32, as many threads as
-   processors, each measured 3 times (medians count). */
+   processors, each measured 3 times (medians count), fewer where that takes over a minute. */
 typedef struct ft_bench_desc {
     ft_allocator allocator;
     int n_prompt;       /* tokens of a prompt; batches above 1 begin after at most 128 */
@@ -478,7 +480,9 @@ ft_status ft_report_term(const ft_result *result, int width, bool color, ft_writ
 #include "num/quant.c"
 #include "num/kern_scalar.c"
 #include "num/kern_avx2.c"
+#include "num/kern_avx512.c"
 #include "num/kernels.c"
+#include "num/pack.c"
 #include "num/matmul.c"
 #include "num/attention.c"
 #include "text/tok_spm.c"

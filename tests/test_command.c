@@ -318,7 +318,7 @@ TEST(command, logits_refuse_wrong_tokens) {
     EXPECT(LOGITS("99999999999999999999"), 3, "99999999999999999999");
     EXPECT(LOGITS("1,a"), 3, "1,a");
     EXPECT(LOGITS("1,,2"), 3, "1,,2");
-    EXPECT(LOGITS("''"), 3, "--tokens");
+    EXPECT(LOGITS("''"), 3, "expected ids like 1,2,3");
     EXPECT(LOGITS("@none.txt"), 3, "none.txt: ");
     EXPECT(LOGITS("@empty.jsonl"), 3, "empty.jsonl");
     EXPECT(LOGITS("1,2,3 --ctx 2"), 3, "context of 2");

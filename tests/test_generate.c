@@ -243,7 +243,7 @@ static int byte_token(int byte) { return 3 + byte; }
 static int piece_token(const char *spelling) {
     for (int id = 259; id < tiny_vocab_size(); id++)
         if (strcmp(tiny_token(id), spelling) == 0) return id;
-    CHECK(!"no such piece");
+    CHECK_TEXT("no such piece", spelling);
     return 0;
 }
 

@@ -2,6 +2,7 @@
    number of threads, the batch, the cut of the prompt and the company in the batch.  The digests are
    stored: a change that moves them is a breaking change (tests/golden/logits.txt says how to renew them). */
 #include "test.h"
+#include "gguf_edit.h"
 #include "tiny.h"
 
 static const char golden_path[] = "tests/golden/logits.txt";
@@ -52,7 +53,7 @@ enum { STEP = 1 };
 
 /* How a sequence is computed; nothing of it may show in the logits. */
 typedef struct way {
-    const char *isa;
+    const char *isa; /* "NAME", or "NAME/rows": weights as they lie in the file */
     int threads, max_batch;
     bool among; /* others */
     int cut;    /* tokens a call; 0: all at once; -1: pieces of all sizes */
@@ -119,35 +120,45 @@ static void digest(const ft_model *m, const ft_adapter_use *uses, int n_uses, ft
     ft_session_free(s);
 }
 
+/* The model as one instruction set uses it; NULL if this machine has none of that name. */
+static ft_model *load_for(const char *isa, const char *path) {
+    char name[16];
+    ft_error err;
+    ft_model_desc desc;
+    memset(&desc, 0, sizeof desc);
+    desc.no_pack = strchr(isa, '/') != NULL;
+    snprintf(name, sizeof name, "%.*s", (int)strcspn(isa, "/"), isa);
+    setenv("FT_ISA", name, 1);
+    ft_model *m = ft_model_load(path, &desc, &err);
+    unsetenv("FT_ISA");
+    if (m || err.code != FT_ERR_UNSUPPORTED || strcmp(name, "scalar") == 0) CHECK_OK(m ? FT_OK : err.code, err);
+    return m;
+}
+
 /* All ways for one model: each has the stored digest. */
-static void check_golden(const golden *g, const way *ways, size_t n_ways, int n) {
+static void check_file(const char *model_path, const golden *g, const way *ways, size_t n_ways, int n) {
     static const tiny_adapter one = {8, 12, 3, 0.6f, 0, FT__FORMAT_F32, false};
     static const tiny_adapter two = {5, 0, 4, 0.4f, TINY_Q | TINY_K | TINY_UP, FT__FORMAT_F16, false};
-    const char *model_path = test_path("model.gguf"), *isa = NULL;
     const tiny_adapter *options[2] = {&one, &two};
     ft_adapter *adapters[2] = {NULL, NULL};
     ft_model *m = NULL;
-    char name[64], hex[65];
+    const char *isa = "";
+    char adapter_path[512], name[64], hex[65];
     ft_error err;
-    tiny_write_model(model_path, &g->model);
+    snprintf(adapter_path, sizeof adapter_path, "%s", test_path("adapter.gguf"));
     fill_tokens();
     for (size_t i = 0; i < n_ways; i++) {
-        if (!isa || strcmp(isa, ways[i].isa) != 0) {
+        if (strcmp(isa, ways[i].isa) != 0) {
             for (int a = 0; a < 2; a++) ft_adapter_free(adapters[a]), adapters[a] = NULL;
             ft_model_free(m);
-            setenv("FT_ISA", isa = ways[i].isa, 1);
-            m = ft_model_load(model_path, NULL, &err);
-            unsetenv("FT_ISA");
-            if (!m && err.code == FT_ERR_UNSUPPORTED && strcmp(isa, "scalar") != 0) continue;
-            if (!CHECK_OK(m ? FT_OK : err.code, err)) return;
-            for (int a = 0; a < 2 && g->adapted; a++) {
-                tiny_write_adapter(test_path("adapter.gguf"), &g->model, options[a]);
-                adapters[a] = ft_adapter_load(m, test_path("adapter.gguf"), &err);
+            m = load_for(isa = ways[i].isa, model_path);
+            for (int a = 0; a < 2 && g->adapted && m; a++) {
+                tiny_write_adapter(adapter_path, &g->model, options[a]);
+                adapters[a] = ft_adapter_load(m, adapter_path, &err);
                 CHECK_OK(adapters[a] ? FT_OK : err.code, err);
             }
         }
-        if (!m) continue;
-        for (int kv = 0; kv < 2; kv++) {
+        for (int kv = 0; kv < 2 && m; kv++) {
             ft_adapter_use uses[2] = {{adapters[0], 1}, {adapters[1], -0.5f}};
             digest(m, uses, g->adapted ? 2 : 0, (ft_kv_type)kv, n, &ways[i], hex);
             snprintf(name, sizeof name, "%s/%s", g->name, kv == FT_KV_F16 ? "kv-f16" : "kv-f32");
@@ -158,12 +169,21 @@ static void check_golden(const golden *g, const way *ways, size_t n_ways, int n)
     ft_model_free(m);
 }
 
+static void check_golden(const golden *g, const way *ways, size_t n_ways, int n) {
+    char path[512];
+    snprintf(path, sizeof path, "%s", test_path("model.gguf"));
+    tiny_write_model(path, &g->model);
+    check_file(path, g, ways, n_ways, n);
+}
+
 /* ---- the models; every one of them has other tensors, types or shapes */
 
 static const way few_ways[] = {
     {"scalar", 1, 512, false, 0}, {"scalar", 3, 32, true, -1}, {"avx2", 1, 512, false, 0},
     {"avx2", 1, 1, false, -1},    {"avx2", 2, 3, true, 50},    {"avx2", 3, 32, false, 1},
-    {"avx2", 8, 512, true, -1},   {"avx2", 8, 32, false, 17}};
+    {"avx2", 8, 512, true, -1},   {"avx2", 8, 32, false, 17},  {"avx512", 1, 512, false, 0},
+    {"avx512", 1, 1, false, -1},  {"avx512", 2, 3, true, 50},  {"avx512", 8, 512, true, -1},
+    {"avx2/rows", 2, 64, true, 30}, {"avx512/rows", 3, 100, false, -1}};
 
 static void check_few(const golden *models, size_t n) {
     for (size_t i = 0; i < n; i++) check_golden(&models[i], few_ways, FT__COUNT(few_ways), N);
@@ -203,9 +223,53 @@ TEST(golden, shapes) {
     check_few(models, FT__COUNT(models));
 }
 
+/* A tensor of Q4_K or Q6_K: random bits, but for scales that make weights of a common size; free() it. */
+static uint8_t *k_blocks(uint32_t type, size_t n) {
+    const ft__format *format = ft__format_find(type);
+    uint8_t *blocks = (uint8_t *)malloc(n / 256 * format->n_bytes);
+    uint32_t x = (uint32_t)n + type;
+    for (size_t i = 0; i < n / 256 * format->n_bytes; i++) {
+        x = x * 1664525u + 1013904223u;
+        blocks[i] = (uint8_t)(x >> 24);
+    }
+    for (size_t b = 0; b < n / 256; b++) {
+        uint16_t d = ft__f32_to_f16(type == FT__FORMAT_Q6_K ? 4.6e-5f : 4e-4f), min = ft__f32_to_f16(3e-3f);
+        memcpy(blocks + b * format->n_bytes + (type == FT__FORMAT_Q6_K ? 208 : 0), &d, 2);
+        if (type == FT__FORMAT_Q4_K) memcpy(blocks + b * format->n_bytes + 2, &min, 2);
+    }
+    return blocks;
+}
+
+/* As files called Q4_K_M mix them. */
+TEST(golden, k_quants) {
+    static const struct { const char *name; uint32_t type; int ne1; } places[] = {
+        {"blk.0.attn_q.weight", FT__FORMAT_Q4_K, 256},   {"blk.0.attn_v.weight", FT__FORMAT_Q6_K, 128},
+        {"blk.0.ffn_up.weight", FT__FORMAT_Q4_K, 768},   {"blk.0.ffn_gate.weight", FT__FORMAT_Q6_K, 768},
+        {"blk.1.ffn_down.weight", FT__FORMAT_Q6_K, 256}, {"blk.0.ffn_down.weight", FT__FORMAT_Q4_K, 256},
+        {"output.weight", FT__FORMAT_Q6_K, 0},           {"token_embd.weight", FT__FORMAT_Q4_K, 0}};
+    static const golden model = {
+        "k-quants", {2, 256, 4, 2, 0, 768, 0, 9, FT__FORMAT_Q4_0, false, false, false, false, 0, 0}, true};
+    char path[512];
+    uint8_t *blocks[FT__COUNT(places)];
+    edit e;
+    tiny_write_model(test_path("plain.gguf"), &model.model);
+    edit_begin(&e, test_path("plain.gguf"));
+    for (size_t i = 0; i < FT__COUNT(places); i++) {
+        const int ne0 = strstr(places[i].name, "ffn_down") ? 768 : 256;
+        const int ne1 = places[i].ne1 ? places[i].ne1 : tiny_vocab_size();
+        blocks[i] = k_blocks(places[i].type, (size_t)ne0 * (size_t)ne1);
+        edit_tensor(&e, places[i].name, places[i].type, ne0, ne1, blocks[i]);
+    }
+    snprintf(path, sizeof path, "%s", test_path("k.gguf"));
+    edit_save(&e, path);
+    for (size_t i = 0; i < FT__COUNT(places); i++) free(blocks[i]);
+    check_file(path, &model, few_ways, FT__COUNT(few_ways), 100);
+}
+
 /* Positions beyond 1024: the second span of attention. */
 TEST(golden, long_sequence) {
-    static const way ways[] = {{"scalar", 2, 512, false, 0}, {"avx2", 3, 512, true, -1}, {"avx2", 2, 100, false, 333}};
+    static const way ways[] = {{"scalar", 2, 512, false, 0}, {"avx2", 3, 512, true, -1}, {"avx2", 2, 100, false, 333},
+                                {"avx512", 2, 512, false, 0}, {"avx512", 1, 77, true, -1}};
     static const golden model = {
         "long", {1, 32, 2, 1, 0, 32, 2048, 8, FT__FORMAT_F16, true, false, false, false, 0, 0}, false};
     check_golden(&model, ways, FT__COUNT(ways), LONG);
@@ -215,11 +279,11 @@ TEST(golden, long_sequence) {
 TEST(golden, every_way) {
     static const golden model = {
         "q8_0-adapted", {0, 0, 0, 0, 0, 0, 0, 1, FT__FORMAT_Q8_0, false, false, true, true, 0, 0}, true};
-    static const char *const isas[] = {"scalar", "avx2"};
+    static const char *const isas[] = {"scalar", "avx2", "avx512", "avx512/rows"};
     static const int threads[] = {1, 2, 3, 8}, batches[] = {1, 3, 32, 512};
-    way ways[64];
+    way ways[128];
     size_t n = 0;
-    for (int i = 0; i < 2; i++)
+    for (int i = 0; i < 4; i++)
         for (int t = 0; t < 4; t++)
             for (int b = 0; b < 4; b++)
                 for (int among = 0; among < 2; among++) {

@@ -24,27 +24,24 @@ static float next_float(void) {
 
 static double absolute(double x) { return x < 0 ? -x : x; }
 
-/* The fast tables that this machine can run; the reference is not among them. */
-static int twins(ft__kernels *out) {
-    ft__isa isa;
-    setenv("FT_ISA", "avx2", 1);
-    bool present = ft__isa_choose(&isa, NULL) == FT_OK;
+/* The reference, and the tables of the faster instruction sets that this machine has. */
+static ft__kernels ref, twins[FT__ISA_COUNT];
+static int n_twins;
+
+static int begin(uint64_t seed) {
+    random_state = seed;
+    n_twins = 0;
+    memset(&ref, 0, sizeof ref);
+    ft__kernels_scalar(&ref);
+    for (int i = FT__ISA_SCALAR + 1; i < FT__ISA_COUNT; i++) {
+        setenv("FT_ISA", ft__isa_name((ft__isa)i), 1);
+        if (ft__kernels_choose(&twins[n_twins], NULL) == FT_OK) n_twins++;
+    }
     unsetenv("FT_ISA");
-    if (!present) return 0;
-    ft__kernels_scalar(out);
-    ft__kernels_avx2(out);
-    return 1;
+    return n_twins;
 }
 
-#define REFERENCE(k)                                                                           \
-    ft__kernels k;                                                                             \
-    memset(&k, 0, sizeof k);                                                                   \
-    ft__kernels_scalar(&k)
-
-#define TWIN(k)                                                                                \
-    ft__kernels k;                                                                             \
-    memset(&k, 0, sizeof k);                                                                   \
-    if (!twins(&k)) SKIP("this machine has no AVX2")
+static const char *const no_twin = "this machine has no AVX2";
 
 /* Equal bits; NaNs may differ in sign and payload, since all of them are reported as one error. */
 static size_t n_different(const float *a, const float *b, size_t n) {
@@ -56,13 +53,15 @@ static size_t n_different(const float *a, const float *b, size_t n) {
 
 /* ---- a matrix and activations of random values */
 
-enum { MAX_ROWS = 40, MAX_TOKENS = 9, MAX_COLS = 2048 };
+enum { MAX_ROWS = 40, MAX_TOKENS = 13, MAX_COLS = 2048 };
 
 static uint8_t weights[MAX_ROWS * MAX_COLS * 4 + 64];
 static float decoded[MAX_ROWS * MAX_COLS];
 static float x[MAX_TOKENS * MAX_COLS];
 static int8_t q[MAX_TOKENS * MAX_COLS];
 static float scales[MAX_TOKENS * MAX_COLS / 32];
+static uint8_t tiles[MAX_TOKENS * MAX_COLS / 32 * FT__TILE_TOKEN_BYTES] __attribute__((aligned(64)));
+static uint8_t packed[(MAX_ROWS + 16) * MAX_COLS * 2] __attribute__((aligned(64)));
 static float out_a[MAX_TOKENS * (MAX_ROWS + 8)], out_b[MAX_TOKENS * (MAX_ROWS + 8)];
 
 /* Blocks of random bits, but for scales that are numbers of a common size. */
@@ -79,21 +78,32 @@ static void fill_weights(uint32_t type, size_t n) {
         case FT__FORMAT_F16: half = ft__f32_to_f16(value); memcpy(block, &half, 2); break;
         case FT__FORMAT_BF16: half = ft__f32_to_bf16(value); memcpy(block, &half, 2); break;
         case FT__FORMAT_Q6_K: memcpy(block + 208, &half, 2); break;
+        case FT__FORMAT_Q4_K:
+            memcpy(block, &half, 2);
+            half = ft__f32_to_f16(next_float() * 0.02f);
+            memcpy(block + 2, &half, 2);
+            break;
         default: memcpy(block, &half, 2); break;
         }
     }
     format->decode(weights, n, decoded);
 }
 
-static ft__acts fill_acts(const ft__kernels *k, int n_tokens, int n_cols) {
-    size_t n = (size_t)n_tokens * (size_t)n_cols;
-    for (size_t i = 0; i < n; i++) x[i] = next_float();
-    ft__acts a = {n_tokens, n_cols, x, NULL, NULL};
-    if (n_cols % 32 == 0) {
-        k->quantize(x, (int)n, q, scales);
-        a.q = q, a.scale = scales;
-    }
+/* Both int8 forms of q and scales. */
+static ft__acts int8_acts(int n_tokens, int n_cols) {
+    ft__acts a = {n_tokens, n_cols, x, q, scales, tiles};
+    for (int t = 0; t < n_tokens; t += FT__TILE_TOKENS)
+        ft__acts_tile(q, scales, n_cols, t, n_tokens - t < FT__TILE_TOKENS ? n_tokens - t : (int)FT__TILE_TOKENS, tiles);
     return a;
+}
+
+static ft__acts fill_acts(int n_tokens, int n_cols) {
+    size_t n = (size_t)n_tokens * (size_t)n_cols;
+    ft__acts a = {n_tokens, n_cols, x, NULL, NULL, NULL};
+    for (size_t i = 0; i < n; i++) x[i] = next_float();
+    if (n_cols % 32) return a;
+    ref.quantize(x, (int)n, q, scales);
+    return int8_acts(n_tokens, n_cols);
 }
 
 static size_t row_bytes_of(uint32_t type, int n_cols) {
@@ -129,66 +139,85 @@ static double worst_error(bool blocks, int n_rows, int n_tokens, int n_cols, siz
 }
 
 static const uint32_t float_types[] = {FT__FORMAT_F32, FT__FORMAT_F16, FT__FORMAT_BF16};
-static const uint32_t block_types[] = {FT__FORMAT_Q8_0, FT__FORMAT_Q4_0, FT__FORMAT_Q6_K};
+static const uint32_t block_types[] = {FT__FORMAT_Q8_0, FT__FORMAT_Q4_0, FT__FORMAT_Q4_K, FT__FORMAT_Q6_K};
 static const int block_cols[] = {32, 64, 96, 256, 480, 512, 544, 768, 1024, 1056, 1280, 2048};
 
 typedef struct shape { int rows, tokens; } shape;
 static const shape shapes[] = {{1, 1},  {2, 3},  {7, 4},  {8, 5},  {9, 9},  {13, 2}, {16, 8},
-                               {17, 1}, {23, 6}, {24, 4}, {31, 7}, {33, 3}, {40, 9}, {39, 5}};
+                               {17, 1}, {23, 6}, {24, 4}, {31, 7}, {33, 3}, {40, 9}, {39, 5},
+                               {32, 6}, {33, 12}, {15, 13}};
 
-/* One shape of one type, every kernel; the strip of `out` beside the rows must stay as it was. */
-static void compare_rows(const ft__kernels *ref, const ft__kernels *twin, uint32_t type, int n_cols,
-                         shape s) {
-    const size_t ld = MAX_ROWS + 8, n_out = sizeof out_a / sizeof *out_a;
-    size_t row_bytes = row_bytes_of(type, n_cols);
+/* out_b against out_a; what lies beside the rows and tokens must have stayed as it was. */
+static bool check_out(const char *what, int isa, uint32_t type, int n_cols, shape s) {
+    const size_t ld = MAX_ROWS + 8;
+    bool fine = CHECK_INT(n_different(out_a, out_b, FT__COUNT(out_a)), 0);
+    for (size_t t = 0; t < MAX_TOKENS && fine; t++)
+        for (size_t r = 0; r < ld && fine; r++)
+            if (r >= (size_t)s.rows || t >= (size_t)s.tokens) fine = CHECK(out_b[t * ld + r] == -77);
+    if (!fine)
+        test_note("%s, %s, type %u, %d rows, %d columns, %d tokens", what, ft__isa_name((ft__isa)isa), type, s.rows,
+                  n_cols, s.tokens);
+    return fine;
+}
+
+/* One shape of one type: every kernel, on rows and on packed rows. */
+static bool compare_rows(uint32_t type, int n_cols, shape s) {
+    const size_t ld = MAX_ROWS + 8;
+    ft__matrix w = {ft__format_find(type), weights, NULL, s.rows, n_cols, row_bytes_of(type, n_cols)};
+    ft_allocator allocator = ft__allocator(NULL);
+    ft__pool *pool = ft__pool_create(1, &allocator, NULL);
+    bool fine = pool != NULL;
     fill_weights(type, (size_t)s.rows * (size_t)n_cols);
-    ft__acts a = fill_acts(ref, s.tokens, n_cols);
-    for (size_t i = 0; i < n_out; i++) out_a[i] = out_b[i] = -77;
-    ref->rows[type](weights, row_bytes, s.rows, &a, out_a, ld);
-    twin->rows[type](weights, row_bytes, s.rows, &a, out_b, ld);
-    if (!CHECK_INT(n_different(out_a, out_b, n_out), 0))
-        test_note("type %u, %d rows, %d columns, %d tokens", type, s.rows, n_cols, s.tokens);
-    for (size_t t = 0; t < MAX_TOKENS; t++)
-        for (size_t r = 0; r < ld; r++)
-            if (r >= (size_t)s.rows || t >= (size_t)s.tokens)
-                if (!CHECK(out_b[t * ld + r] == -77)) return;
+    ft__acts a = fill_acts(s.tokens, n_cols);
+    for (size_t i = 0; i < FT__COUNT(out_a); i++) out_a[i] = -77;
+    ref.rows[type](weights, w.row_bytes, s.rows, &a, out_a, ld);
+    for (int k = 0; k < n_twins && fine; k++) {
+        for (size_t i = 0; i < FT__COUNT(out_b); i++) out_b[i] = -77;
+        twins[k].rows[type](weights, w.row_bytes, s.rows, &a, out_b, ld);
+        fine = check_out("rows", twins[k].isa, type, n_cols, s);
+        if (!twins[k].packed[type]) continue;
+        memset(packed, 0xAA, sizeof packed);
+        ft__pack(pool, &w, packed);
+        ft__matrix p = w;
+        p.packed = packed;
+        for (size_t i = 0; i < FT__COUNT(out_b); i++) out_b[i] = -77;
+        ft__matmul(pool, &twins[k], &p, NULL, &a, out_b, ld);
+        fine = fine && check_out("packed", twins[k].isa, type, n_cols, s);
+    }
+    ft__pool_free(pool);
+    return fine;
 }
 
 TEST(kernels, block_rows_equal_the_reference) {
-    REFERENCE(ref);
-    TWIN(twin);
-    random_state = 1;
+    if (!begin(1)) SKIP(no_twin);
     for (size_t i = 0; i < FT__COUNT(block_types); i++)
         for (size_t c = 0; c < FT__COUNT(block_cols); c++)
             for (size_t s = 0; s < FT__COUNT(shapes); s++)
-                if (block_types[i] != FT__FORMAT_Q6_K || block_cols[c] % 256 == 0)
-                    compare_rows(&ref, &twin, block_types[i], block_cols[c], shapes[s]);
+                if (block_cols[c] % (int)ft__format_find(block_types[i])->n_elements == 0)
+                    if (!compare_rows(block_types[i], block_cols[c], shapes[s])) return;
 }
 
 TEST(kernels, float_rows_equal_the_reference) {
-    REFERENCE(ref);
-    TWIN(twin);
-    random_state = 2;
+    if (!begin(2)) SKIP(no_twin);
     for (size_t i = 0; i < FT__COUNT(float_types); i++) {
         for (int n_cols = 1; n_cols <= 200; n_cols++)
-            compare_rows(&ref, &twin, float_types[i], n_cols, shapes[n_cols % (int)FT__COUNT(shapes)]);
+            if (!compare_rows(float_types[i], n_cols, shapes[n_cols % (int)FT__COUNT(shapes)])) return;
         for (size_t s = 0; s < FT__COUNT(shapes); s++)
-            compare_rows(&ref, &twin, float_types[i], 300, shapes[s]);
+            if (!compare_rows(float_types[i], 300, shapes[s])) return;
     }
 }
 
 TEST(kernels, rows_are_near_double_precision) {
-    REFERENCE(ref);
     const size_t ld = MAX_ROWS;
-    random_state = 3;
-    for (size_t i = 0; i < 6; i++) {
+    begin(3);
+    for (size_t i = 0; i < 7; i++) {
         bool blocks = i >= 3;
         uint32_t type = blocks ? block_types[i - 3] : float_types[i];
         double worst = 0;
         for (int round = 0; round < 12; round++) {
             int n_cols = blocks ? 256 * (1 + round % 5) : 1 + next_below(700), n_rows = 20;
             fill_weights(type, (size_t)n_rows * (size_t)n_cols);
-            ft__acts a = fill_acts(&ref, 3, n_cols);
+            ft__acts a = fill_acts(3, n_cols);
             ref.rows[type](weights, row_bytes_of(type, n_cols), n_rows, &a, out_a, ld);
             double error = worst_error(blocks, n_rows, 3, n_cols, ld);
             if (error > worst) worst = error;
@@ -201,10 +230,9 @@ TEST(kernels, rows_are_near_double_precision) {
 
 /* A chunk's sum is added as a whole: the order of additions is a part of the promise. */
 TEST(kernels, blocks_are_added_in_chunks_of_512) {
-    REFERENCE(ref);
     int8_t ones[1056];
     float scale[33], sum[2], got;
-    random_state = 4;
+    begin(4);
     memset(ones, 1, sizeof ones);
     for (int b = 0; b < 33; b++) {
         uint16_t half = ft__f32_to_f16(1.0f);
@@ -212,7 +240,7 @@ TEST(kernels, blocks_are_added_in_chunks_of_512) {
         memset(weights + b * 34 + 2, 1, 32);
         scale[b] = b == 0 ? 1048576.0f : 0.001f * (float)(b + 1);
     }
-    ft__acts a = {1, 1056, NULL, ones, scale};
+    ft__acts a = {1, 1056, NULL, ones, scale, NULL};
     ref.rows[FT__FORMAT_Q8_0](weights, 33 * 34, 1, &a, &got, 1);
     sum[0] = sum[1] = 0;
     for (int b = 0; b < 33; b++) {
@@ -227,37 +255,43 @@ TEST(kernels, blocks_are_added_in_chunks_of_512) {
 
 /* The largest codes on both sides: 16-bit sums of products would overflow first here. */
 TEST(kernels, extreme_codes_do_not_saturate) {
-    REFERENCE(ref);
-    ft__kernels twin;
-    memset(&twin, 0, sizeof twin);
-    bool has_twin = twins(&twin) > 0;
-    static const int signs[2] = {1, -1};
-    for (size_t i = 0; i < FT__COUNT(block_types); i++) {
-        uint32_t type = block_types[i];
+    static const uint8_t fills[] = {0x00, 0xFF, 0x7F, 0x80, 0x81};
+    const int n_cols = 512, n_rows = 9;
+    ft_allocator allocator = ft__allocator(NULL);
+    ft__pool *pool = ft__pool_create(1, &allocator, NULL);
+    begin(5);
+    for (size_t i = 0; i < FT__COUNT(block_types) * FT__COUNT(fills) * 2; i++) {
+        const uint32_t type = block_types[i % FT__COUNT(block_types)];
+        const uint8_t fill = fills[i / 2 % FT__COUNT(fills)];
+        const int sign = i & 1 ? 127 : -127;
+        ft__matrix w = {ft__format_find(type), weights, NULL, n_rows, n_cols, row_bytes_of(type, n_cols)}, p = w;
         uint16_t one = ft__f32_to_f16(1.0f);
-        const int n_cols = 512, n_rows = 9;
-        size_t row_bytes = row_bytes_of(type, n_cols), size = row_bytes * (size_t)n_rows;
-        for (int pattern = 0; pattern < 4; pattern++) {
-            for (size_t at = 0; at < size; at++) weights[at] = (uint8_t)(pattern & 1 ? 0x00 : 0xFF);
-            if (type == FT__FORMAT_Q8_0)
-                for (size_t at = 0; at < size; at++) weights[at] = (uint8_t)(pattern & 1 ? 0x80 : 0x7F);
-            for (size_t at = 0; at < size; at += ft__format_find(type)->n_bytes) {
-                memcpy(weights + at + (type == FT__FORMAT_Q6_K ? 208 : 0), &one, 2);
-                if (type == FT__FORMAT_Q6_K) memset(weights + at + 192, 0x80, 16); /* scales of -128 */
-            }
-            ft__format_find(type)->decode(weights, (size_t)n_rows * (size_t)n_cols, decoded);
-            for (int at = 0; at < n_cols; at++) q[at] = (int8_t)(127 * signs[pattern >> 1]);
-            for (int at = 0; at < n_cols / 32; at++) scales[at] = 1;
-            ft__acts a = {1, n_cols, NULL, q, scales};
-            ref.rows[type](weights, row_bytes, n_rows, &a, out_a, MAX_ROWS);
-            double size_of, expected = exact_dot(true, 0, 0, n_cols, &size_of);
-            CHECK(expected != 0);
-            for (int r = 0; r < n_rows; r++) CHECK_NEAR(out_a[r], expected, 0);
-            if (!has_twin) continue;
-            twin.rows[type](weights, row_bytes, n_rows, &a, out_b, MAX_ROWS);
+        size_t bytes = w.row_bytes * (size_t)n_rows;
+        double size, expected;
+        memset(weights, fill, bytes);
+        for (size_t at = 0; at < bytes; at += w.format->n_bytes) {
+            if (type == FT__FORMAT_Q6_K) memset(weights + at + 192, 0x80, 16); /* scales of -128 */
+            memcpy(weights + at + (type == FT__FORMAT_Q6_K ? 208 : 0), &one, 2);
+            if (type == FT__FORMAT_Q4_K) memcpy(weights + at + 2, &one, 2);
+        }
+        w.format->decode(weights, (size_t)n_rows * (size_t)n_cols, decoded);
+        for (int at = 0; at < n_cols; at++) q[at] = (int8_t)sign;
+        for (int at = 0; at < n_cols / 32; at++) scales[at] = 1;
+        ft__acts a = int8_acts(1, n_cols);
+        ref.rows[type](weights, w.row_bytes, n_rows, &a, out_a, MAX_ROWS);
+        expected = exact_dot(true, 0, 0, n_cols, &size);
+        for (int r = 0; r < n_rows; r++) CHECK_NEAR(out_a[r], expected, 0);
+        ft__pack(pool, &w, packed);
+        p.packed = packed;
+        for (int k = 0; k < n_twins; k++) {
+            twins[k].rows[type](weights, w.row_bytes, n_rows, &a, out_b, MAX_ROWS);
+            CHECK_INT(n_different(out_a, out_b, (size_t)n_rows), 0);
+            if (!twins[k].packed[type]) continue;
+            ft__matmul(pool, &twins[k], &p, NULL, &a, out_b, MAX_ROWS);
             CHECK_INT(n_different(out_a, out_b, (size_t)n_rows), 0);
         }
     }
+    ft__pool_free(pool);
 }
 
 /* ---- activations to int8 */
@@ -299,20 +333,15 @@ static void check_quantize(const ft__kernels *k) {
     CHECK(codes[288] == 127 && codes[289] == 0 && codes[290] == 0);
 }
 
-TEST(kernels, quantize_reference) {
-    REFERENCE(ref);
+TEST(kernels, quantize) {
+    begin(6);
     check_quantize(&ref);
-}
-
-TEST(kernels, quantize_twin) {
-    TWIN(twin);
-    check_quantize(&twin);
+    for (int k = 0; k < n_twins; k++) check_quantize(&twins[k]);
 }
 
 /* Every code is a nearest one: |x - code * scale| is at most half a step and a little. */
 TEST(kernels, quantize_is_near) {
-    REFERENCE(ref);
-    random_state = 5;
+    begin(7);
     for (int round = 0; round < 50; round++) {
         float amplitude = ft__float_of((uint32_t)(30 + 4 * round) << 23);
         for (int i = 0; i < 320; i++) x[i] = next_float() * amplitude;
@@ -326,11 +355,9 @@ TEST(kernels, quantize_is_near) {
 }
 
 TEST(kernels, quantize_equals_the_reference) {
-    REFERENCE(ref);
-    TWIN(twin);
     static int8_t codes[2][1024];
     static float scale[2][32];
-    random_state = 6;
+    if (!begin(8)) SKIP(no_twin);
     for (int round = 0; round < 400; round++) {
         for (int i = 0; i < 1024; i++) {
             uint32_t bits = (uint32_t)next_random();
@@ -343,33 +370,30 @@ TEST(kernels, quantize_equals_the_reference) {
         int n = 32 * (1 + next_below(32));
         memset(codes, 3, sizeof codes);
         ref.quantize(x, n, codes[0], scale[0]);
-        twin.quantize(x, n, codes[1], scale[1]);
-        CHECK(memcmp(codes[0], codes[1], sizeof codes[0]) == 0);
-        if (!CHECK_INT(n_different(scale[0], scale[1], (size_t)(n / 32)), 0)) return;
+        for (int k = 0; k < n_twins; k++) {
+            twins[k].quantize(x, n, codes[1], scale[1]);
+            CHECK(memcmp(codes[0], codes[1], sizeof codes[0]) == 0);
+            if (!CHECK_INT(n_different(scale[0], scale[1], (size_t)(n / 32)), 0)) return;
+        }
     }
 }
 
 /* ---- sums of squares and norms */
 
 TEST(kernels, sum_squares) {
-    REFERENCE(ref);
-    ft__kernels twin = ref;
-    bool has_twin = twins(&twin) > 0;
-    random_state = 7;
+    begin(9);
     for (int n = 1; n <= 400; n++) {
         double sum = 0;
         for (int i = 0; i < n; i++) x[i] = next_float(), sum += (double)x[i] * (double)x[i];
-        float got = ref.sum_squares(x, n), other = twin.sum_squares(x, n);
+        float got = ref.sum_squares(x, n);
         CHECK_NEAR(got, sum, 20 * sum / 16777216);
-        CHECK_INT(ft__bits_of(got), ft__bits_of(other));
+        for (int k = 0; k < n_twins; k++) CHECK_INT(ft__bits_of(twins[k].sum_squares(x, n)), ft__bits_of(got));
     }
-    if (!has_twin) test_note("no AVX2 here");
 }
 
 /* The order of additions itself: 64 partial sums, then halves. */
 TEST(kernels, float_sums_keep_their_order) {
-    REFERENCE(ref);
-    random_state = 8;
+    begin(10);
     for (int n = 1; n < 300; n += 7) {
         float p[64] = {0}, got, w[300];
         for (int i = 0; i < n; i++) w[i] = next_float(), x[i] = next_float();
@@ -379,16 +403,15 @@ TEST(kernels, float_sums_keep_their_order) {
         }
         for (int half = 32; half; half /= 2)
             for (int i = 0; i < half; i++) p[i] = p[i] + p[i + half];
-        ft__acts a = {1, n, x, NULL, NULL};
+        ft__acts a = {1, n, x, NULL, NULL, NULL};
         ref.rows[FT__FORMAT_F32]((const uint8_t *)w, 0, 1, &a, &got, 1);
         CHECK_INT(ft__bits_of(got), ft__bits_of(p[0]));
     }
 }
 
 TEST(kernels, rms_norm) {
-    REFERENCE(ref);
     static float weight[300], out[300];
-    random_state = 9;
+    begin(11);
     for (int n = 1; n <= 300; n += 13) {
         double sum = 0;
         for (int i = 0; i < n; i++) {
@@ -407,43 +430,88 @@ TEST(kernels, rms_norm) {
     }
 }
 
+/* out += factor * B low: the tree over the rank, for every number of outputs. */
+TEST(kernels, low_rank) {
+    enum { OUT = 50, TOKENS = 5, RANK = 200 };
+    static float b[RANK * OUT], low[TOKENS * RANK], start[TOKENS * OUT], got[TOKENS * OUT];
+    begin(12);
+    for (int rank = 1; rank <= RANK; rank = rank < 70 ? rank + 1 : rank + 13) {
+        const int n_out = 1 + next_below(OUT), n_tokens = 1 + next_below(TOKENS);
+        const float factor = next_float() + 2;
+        for (int i = 0; i < RANK * OUT; i++) b[i] = next_float();
+        for (int i = 0; i < TOKENS * RANK; i++) low[i] = next_float();
+        for (int i = 0; i < TOKENS * OUT; i++) start[i] = next_float() + 0.0f; /* a product is never -0 */
+        memcpy(out_a, start, sizeof start);
+        ref.low_rank(b, rank, n_out, low, n_tokens, factor, out_a, OUT);
+        for (int t = 0; t < n_tokens; t++) {
+            for (int r = 0; r < n_out; r++) {
+                double sum = 0, size = 0;
+                for (int k = 0; k < rank; k++) {
+                    double product = (double)b[k * n_out + r] * (double)low[t * rank + k];
+                    sum += product, size += absolute(product);
+                }
+                double from = (double)start[t * OUT + r];
+                CHECK_NEAR(out_a[t * OUT + r], from + (double)factor * sum,
+                           (absolute(from) + absolute((double)factor) * size) * 12 / 16777216);
+            }
+        }
+        for (int k = 0; k < n_twins; k++) {
+            memcpy(got, start, sizeof start);
+            twins[k].low_rank(b, rank, n_out, low, n_tokens, factor, got, OUT);
+            if (!CHECK_INT(n_different(out_a, got, TOKENS * OUT), 0)) return;
+        }
+    }
+}
+
 /* ---- attention */
 
-static const int head_dims[] = {2, 6, 8, 16, 20, 32, 36, 64, 80, 128};
-enum { MAX_HEAD = 128 };
-static float tile_f32[64 * MAX_HEAD];
-static uint16_t tile_f16[64 * MAX_HEAD];
+static const int head_dims[] = {2, 6, 8, 16, 20, 32, 36, 64, 80, 128, 144};
+enum { MAX_HEAD = 144, MAX_QUERIES = 9 };
+static float tile[64 * MAX_HEAD], queries[MAX_QUERIES * MAX_HEAD], weights_of_keys[MAX_QUERIES * 64];
 
-/* The same values in both types. */
-static void fill_tile(int n) {
-    for (int i = 0; i < n; i++) {
-        tile_f16[i] = ft__f32_to_f16(next_float());
-        tile_f32[i] = ft__f16_to_f32(tile_f16[i]);
+static void fill(float *out, int n) {
+    for (int i = 0; i < n; i++) out[i] = next_float();
+}
+
+TEST(kernels, widen) {
+    static uint16_t half[65536];
+    static float expected[65536], got[65536];
+    begin(13);
+    for (int i = 0; i < 65536; i++) half[i] = (uint16_t)i;
+    ref.widen(half, expected, 65536);
+    for (int i = 0; i < 65536; i++) CHECK(ft__bits_of(expected[i]) == ft__bits_of(ft__f16_to_f32((uint16_t)i)));
+    for (int k = 0; k < n_twins; k++) {
+        twins[k].widen(half, got, 65536);
+        CHECK_INT(n_different(expected, got, 65536), 0);
+        for (int n = 0; n < 40; n++) {
+            memset(got, 0, sizeof got);
+            twins[k].widen(half + 0x3C00, got, n);
+            CHECK(n_different(expected + 0x3C00, got, (size_t)n) == 0 && ft__bits_of(got[n]) == 0);
+        }
     }
 }
 
 TEST(kernels, scores) {
-    REFERENCE(ref);
-    ft__kernels twin = ref;
-    twins(&twin);
-    random_state = 10;
+    begin(14);
     for (size_t h = 0; h < FT__COUNT(head_dims); h++) {
-        const int n = head_dims[h];
-        float query[MAX_HEAD], s[4][64];
-        fill_tile(64 * n);
-        for (int d = 0; d < n; d++) query[d] = next_float();
-        ref.scores_f32(query, tile_f32, n, 0.37f, s[0]);
-        ref.scores_f16(query, tile_f16, n, 0.37f, s[1]);
-        twin.scores_f32(query, tile_f32, n, 0.37f, s[2]);
-        twin.scores_f16(query, tile_f16, n, 0.37f, s[3]);
-        for (int i = 1; i < 4; i++) CHECK_INT(n_different(s[0], s[i], 64), 0);
-        for (int j = 0; j < 64; j++) {
-            double sum = 0, size = 0;
-            for (int d = 0; d < n; d++) {
-                double product = (double)query[d] * (double)tile_f32[d * 64 + j];
-                sum += product, size += absolute(product);
+        for (int n_q = 1; n_q <= MAX_QUERIES; n_q++) {
+            const int n = head_dims[h];
+            float s[MAX_QUERIES * 64], other[MAX_QUERIES * 64];
+            fill(tile, 64 * n);
+            fill(queries, n_q * n);
+            ref.scores(queries, n_q, tile, n, 0.37f, s);
+            for (int k = 0; k < n_twins; k++) {
+                twins[k].scores(queries, n_q, tile, n, 0.37f, other);
+                if (!CHECK_INT(n_different(s, other, (size_t)n_q * 64), 0)) return;
             }
-            CHECK_NEAR(s[0][j], sum * (double)0.37f, size * n / 16777216);
+            for (int j = 0; j < 64 * n_q; j++) {
+                double sum = 0, size = 0;
+                for (int d = 0; d < n; d++) {
+                    double product = (double)queries[j / 64 * n + d] * (double)tile[d * 64 + j % 64];
+                    sum += product, size += absolute(product);
+                }
+                if (!CHECK_NEAR(s[j], sum * (double)0.37f, size * n / 16777216)) return;
+            }
         }
     }
 }
@@ -458,10 +526,7 @@ static double exact_softmax(const float *in, int lo, int hi, float max, double o
 }
 
 TEST(kernels, softmax) {
-    REFERENCE(ref);
-    ft__kernels twin = ref;
-    twins(&twin);
-    random_state = 11;
+    begin(15);
     for (int round = 0; round < 2000; round++) {
         float s[64], a[64], b[64], max = -3e38f;
         double p[64];
@@ -472,10 +537,12 @@ TEST(kernels, softmax) {
         }
         if (lo == hi) max = 1;
         memcpy(a, s, sizeof s);
-        memcpy(b, s, sizeof s);
-        float sum_a = ref.softmax(a, lo, hi, max), sum_b = twin.softmax(b, lo, hi, max);
-        CHECK_INT(ft__bits_of(sum_a), ft__bits_of(sum_b));
-        CHECK_INT(n_different(a, b, 64), 0);
+        float sum_a = ref.softmax(a, lo, hi, max);
+        for (int k = 0; k < n_twins; k++) {
+            memcpy(b, s, sizeof s);
+            CHECK_INT(ft__bits_of(twins[k].softmax(b, lo, hi, max)), ft__bits_of(sum_a));
+            if (!CHECK_INT(n_different(a, b, 64), 0)) return;
+        }
         double sum = exact_softmax(s, lo, hi, max, p);
         if (!CHECK_NEAR(sum_a, sum, 8e-6 * sum)) return;
         for (int j = 0; j < 64; j++) /* s - max has up to 87 * 2^-24 of error */
@@ -485,89 +552,110 @@ TEST(kernels, softmax) {
 
 /* Whatever lies beyond the last position (memory that was never written) counts for nothing. */
 TEST(kernels, softmax_does_not_see_beyond) {
-    REFERENCE(ref);
-    ft__kernels twin = ref;
-    twins(&twin);
-    for (int k = 0; k < 2; k++) {
+    begin(16);
+    for (int k = -1; k < n_twins; k++) {
         float s[64];
         for (int j = 0; j < 64; j++) s[j] = j < 3 ? 1.0f : ft__float_of(j % 2 ? 0x7FC00000u : 0x7F800000u);
-        CHECK((k ? twin : ref).softmax(s, 0, 3, 1) == 3);
+        CHECK((k < 0 ? &ref : &twins[k])->softmax(s, 0, 3, 1) == 3);
         for (int j = 0; j < 64; j++) CHECK(s[j] == (j < 3 ? 1.0f : 0.0f));
     }
 }
 
 TEST(kernels, values) {
-    REFERENCE(ref);
-    ft__kernels twin = ref;
-    twins(&twin);
-    random_state = 12;
-    for (int round = 0; round < 40; round++) {
+    static float start[MAX_QUERIES * MAX_HEAD], o[MAX_QUERIES * MAX_HEAD], other[MAX_QUERIES * MAX_HEAD];
+    begin(17);
+    for (int round = 0; round < 30; round++) {
         for (size_t h = 0; h < FT__COUNT(head_dims); h++) {
-            const int n = head_dims[h], lo = round % 3 ? 0 : next_below(64), hi = lo + next_below(65 - lo);
-            float o[4][MAX_HEAD], p[64];
-            fill_tile(64 * n);
-            for (int j = 0; j < 64; j++) p[j] = absolute((double)next_float()) < 0.2 ? 0 : next_float();
-            for (int d = 0; d < n; d++) o[0][d] = o[1][d] = o[2][d] = o[3][d] = next_float();
-            double start = (double)o[0][0], size = absolute(start);
-            ref.values_f32(o[0], p, tile_f32, lo, hi, n);
-            ref.values_f16(o[1], p, tile_f16, lo, hi, n);
-            twin.values_f32(o[2], p, tile_f32, lo, hi, n);
-            twin.values_f16(o[3], p, tile_f16, lo, hi, n);
-            for (int i = 1; i < 4; i++) CHECK_INT(n_different(o[0], o[i], (size_t)n), 0);
-            for (int j = lo; j < hi; j++) {
-                double product = (double)p[j] * (double)tile_f32[j * n];
-                start += product, size += absolute(product);
+            const int n = head_dims[h], n_q = 1 + next_below(MAX_QUERIES);
+            const int lo = round % 3 ? 0 : next_below(64), hi = lo + next_below(65 - lo);
+            fill(tile, 64 * n);
+            fill(weights_of_keys, n_q * 64);
+            fill(start, MAX_QUERIES * n);
+            memcpy(o, start, sizeof o);
+            ref.values(o, n_q, weights_of_keys, tile, lo, hi, n);
+            for (int k = 0; k < n_twins; k++) {
+                memcpy(other, start, sizeof other);
+                twins[k].values(other, n_q, weights_of_keys, tile, lo, hi, n);
+                if (!CHECK_INT(n_different(o, other, (size_t)(MAX_QUERIES * n)), 0)) return;
             }
-            CHECK_NEAR(o[0][0], start, size * 65 / 16777216);
+            for (int i = 0; i < n_q * n; i++) {
+                double sum = (double)start[i], size = absolute(sum);
+                for (int j = lo; j < hi; j++) {
+                    double product = (double)weights_of_keys[i / n * 64 + j] * (double)tile[j * n + i % n];
+                    sum += product, size += absolute(product);
+                }
+                if (!CHECK_NEAR(o[i], sum, size * 65 / 16777216)) return;
+            }
         }
     }
 }
 
-/* All of attention, over several spans, against double precision; and the twin. */
-TEST(kernels, attention) {
-    enum { N = 2100, HEADS = 4, KV = 2, DIM = 20 };
-    REFERENCE(ref);
-    ft__kernels twin = ref;
-    twins(&twin);
-    static uint8_t page[(N + 63) / 64][4 * 2 * 64 * DIM * KV + 64];
-    static float keys[N][KV * DIM], values[N][KV * DIM];
-    uint8_t *pages[(N + 63) / 64];
-    float query[HEADS * DIM], got[HEADS * DIM], other[HEADS * DIM];
-    ft__attention a = {HEADS, KV, DIM, 0.3f, false, 64};
-    random_state = 13;
-    for (int i = 0; i < (N + 63) / 64; i++) {
-        memset(page[i], 0xFF, sizeof page[i]); /* NaNs where nothing was stored */
-        pages[i] = page[i];
+/* All of attention, over several spans, against double precision; tokens together as one by one, and every
+   twin.  N tokens of KV heads are stored, in F32 or as F16 holds them. */
+enum { N = 2100, HEADS = 6, KV = 2, DIM = 20, PAGES = (N + 63) / 64 };
+static uint8_t all_pages[PAGES][4 * 2 * 64 * DIM * KV + 64] __attribute__((aligned(64)));
+static float keys[N][KV * DIM], values[N][KV * DIM];
+static float query[FT__ATTENTION_TOKENS * HEADS * DIM];
+
+static void exact_attention(int position, int head, const float *one_query, double out[DIM]) {
+    static double p[N];
+    const int kv = head / (HEADS / KV) * DIM;
+    double max = -1e30, sum = 0;
+    for (int t = 0; t <= position; t++) {
+        p[t] = 0;
+        for (int d = 0; d < DIM; d++) p[t] += (double)one_query[d] * (double)keys[t][kv + d];
+        p[t] *= (double)0.3f;
+        if (p[t] > max) max = p[t];
+    }
+    for (int t = 0; t <= position; t++) sum += p[t] = ft__exp(p[t] - max);
+    for (int d = 0; d < DIM; d++) out[d] = 0;
+    for (int t = 0; t <= position; t++)
+        for (int d = 0; d < DIM; d++) out[d] += p[t] / sum * (double)values[t][kv + d];
+}
+
+static void check_attention(bool f16) {
+    static const int positions[] = {0, 1, 50, 63, 64, 700, 1010, 1023, 1024, 1100, 2040, 2047, 2048, 2080};
+    enum { ROW = HEADS * DIM, MOST = FT__ATTENTION_TOKENS };
+    uint8_t *pages[PAGES];
+    static float got[MOST * ROW], other[MOST * ROW];
+    ft__attention a = {HEADS, KV, DIM, 0.3f, f16, 64};
+    float *scratch = (float *)malloc(ft__attention_scratch(&a) * sizeof *scratch);
+    for (int i = 0; i < PAGES; i++) {
+        memset(all_pages[i], 0xFF, sizeof all_pages[i]); /* NaNs where nothing was stored */
+        pages[i] = all_pages[i];
     }
     for (int t = 0; t < N; t++) {
-        for (int i = 0; i < KV * DIM; i++) keys[t][i] = next_float(), values[t][i] = next_float();
+        for (int i = 0; i < KV * DIM; i++) {
+            keys[t][i] = ft__f16_to_f32(ft__f32_to_f16(next_float()));
+            values[t][i] = ft__f16_to_f32(ft__f32_to_f16(next_float()));
+        }
         CHECK(ft__attention_store(&a, pages, t, keys[t], values[t]));
     }
-    static const int positions[] = {0, 1, 63, 64, 700, 1023, 1024, 1100, 2047, 2048, 2099};
     for (size_t i = 0; i < FT__COUNT(positions); i++) {
-        const int position = positions[i];
-        for (int d = 0; d < HEADS * DIM; d++) query[d] = next_float();
-        for (int h = 0; h < KV; h++) ft__attend(&ref, &a, pages, position, h, query, got);
-        for (int h = 0; h < KV; h++) ft__attend(&twin, &a, pages, position, h, query, other);
-        CHECK_INT(n_different(got, other, HEADS * DIM), 0);
+        const int first = positions[i], n = i % 2 ? 1 + next_below(MOST) : (int)MOST;
+        fill(query, n * ROW);
+        for (int t = 0; t < n; t++) /* one by one */
+            for (int h = 0; h < KV; h++)
+                ft__attend(&ref, &a, pages, first + t, 1, h, query + t * ROW, got + t * ROW, scratch);
+        for (int k = -1; k < n_twins; k++) {
+            for (int h = 0; h < KV; h++)
+                ft__attend(k < 0 ? &ref : &twins[k], &a, pages, first, n, h, query, other, scratch);
+            if (!CHECK_INT(n_different(got, other, (size_t)(n * ROW)), 0)) test_note("at %d, %d tokens", first, n);
+        }
         for (int h = 0; h < HEADS; h++) {
-            static double p[N];
-            double max = -1e30, sum = 0;
-            for (int t = 0; t <= position; t++) {
-                p[t] = 0;
-                for (int d = 0; d < DIM; d++)
-                    p[t] += (double)query[h * DIM + d] * (double)keys[t][h / 2 * DIM + d];
-                p[t] *= (double)0.3f;
-                if (p[t] > max) max = p[t];
-            }
-            for (int t = 0; t <= position; t++) sum += p[t] = ft__exp(p[t] - max);
-            for (int d = 0; d < DIM; d++) {
-                double expected = 0;
-                for (int t = 0; t <= position; t++) expected += p[t] * (double)values[t][h / 2 * DIM + d];
-                CHECK_NEAR(got[h * DIM + d], expected / sum, 2e-4); /* values reach 16, weights differ */
-            }
+            double expected[DIM];
+            const int last = (n - 1) * ROW + h * DIM;
+            exact_attention(first + n - 1, h, query + last, expected);
+            for (int d = 0; d < DIM; d++) CHECK_NEAR(got[last + d], expected[d], 2e-4); /* values reach 16 */
         }
     }
+    free(scratch);
+}
+
+TEST(kernels, attention) {
+    begin(18);
+    check_attention(false);
+    check_attention(true);
 }
 
 TEST(kernels, cache_says_what_f16_cannot_hold) {
@@ -588,19 +676,19 @@ TEST(kernels, cache_says_what_f16_cannot_hold) {
 /* ---- silu */
 
 TEST(kernels, silu_mul) {
-    REFERENCE(ref);
-    ft__kernels twin = ref;
-    twins(&twin);
-    random_state = 14;
+    begin(19);
     for (int n = 1; n <= 200; n++) {
         float gate[2][200], up[200], start[200];
         for (int i = 0; i < n; i++) {
-            start[i] = gate[0][i] = gate[1][i] = next_float() * (n % 3 ? 8.0f : 120.0f);
+            start[i] = gate[0][i] = next_float() * (n % 3 ? 8.0f : 120.0f);
             up[i] = next_float();
         }
         ref.silu_mul(gate[0], up, n);
-        twin.silu_mul(gate[1], up, n);
-        CHECK_INT(n_different(gate[0], gate[1], (size_t)n), 0);
+        for (int k = 0; k < n_twins; k++) {
+            memcpy(gate[1], start, sizeof start);
+            twins[k].silu_mul(gate[1], up, n);
+            CHECK_INT(n_different(gate[0], gate[1], (size_t)n), 0);
+        }
         for (int i = 0; i < n; i++) {
             double g = (double)start[i], expected = g / (1 + ft__exp(-g)) * (double)up[i];
             CHECK_NEAR(gate[0][i], expected, 2e-6 * absolute(expected) + 1e-30); /* exp stops at 80 */
@@ -610,12 +698,10 @@ TEST(kernels, silu_mul) {
 
 /* What is not a number may not become one. */
 TEST(kernels, not_a_number_stays) {
-    REFERENCE(ref);
-    ft__kernels twin = ref;
-    twins(&twin);
     const float bad[2] = {ft__float_of(0x7FC00000u), ft__float_of(0x7F800000u)};
-    for (int k = 0; k < 4; k++) {
-        const ft__kernels *kernels = k < 2 ? &ref : &twin;
+    begin(20);
+    for (int k = 0; k < 2 + 2 * n_twins; k++) {
+        const ft__kernels *kernels = k < 2 ? &ref : &twins[k / 2 - 1];
         float gate[9] = {1, 1, 1, 1, 1, 1, 1, 1, 1}, up[9] = {1, 1, 1, 1, 1, 1, 1, 1, 1}, got;
         for (int i = 0; i < 9; i++) {
             gate[i] = bad[k % 2];
@@ -625,12 +711,12 @@ TEST(kernels, not_a_number_stays) {
         }
         up[8] = bad[k % 2];
         CHECK(!ft__finite((double)kernels->sum_squares(up, 9)));
-        ft__acts a = {1, 9, up, NULL, NULL};
+        ft__acts a = {1, 9, up, NULL, NULL, NULL};
         kernels->rows[FT__FORMAT_F32]((const uint8_t *)gate, 36, 1, &a, &got, 1);
         CHECK(!ft__finite((double)got));
         int8_t codes[32] = {0};
         float scale = ft__float_of(0x7FC00000u);
-        ft__acts blocks = {1, 32, NULL, codes, &scale};
+        ft__acts blocks = {1, 32, NULL, codes, &scale, NULL};
         memset(weights, 0, 34);
         kernels->rows[FT__FORMAT_Q8_0](weights, 34, 1, &blocks, &got, 1);
         CHECK(!ft__finite((double)got));
@@ -640,13 +726,13 @@ TEST(kernels, not_a_number_stays) {
 /* ---- over threads */
 
 TEST(kernels, matmul_is_the_same_on_any_number_of_threads) {
-    static uint8_t big[700 * 34 * 8];
+    static uint8_t big[700 * 34 * 8], big_packed[704 * 34 * 8] __attribute__((aligned(64)));
     static float expected[5 * 700], got[5 * 700], bias[700];
     ft_allocator a = ft__allocator(NULL);
     ft__kernels k;
     ft_error err;
     if (!CHECK_OK(ft__kernels_choose(&k, &err), err)) return;
-    random_state = 15;
+    begin(21);
     for (size_t at = 0; at < sizeof big; at += 34) {
         uint16_t half = ft__f32_to_f16(next_float() * 0.02f);
         for (int i = 0; i < 34; i++) big[at + (size_t)i] = (uint8_t)next_random();
@@ -657,18 +743,21 @@ TEST(kernels, matmul_is_the_same_on_any_number_of_threads) {
         ft__pool *pool = ft__pool_create(threads, &a, &err);
         if (!CHECK(pool != NULL)) return;
         static const int n_rows[] = {1, 8, 9, 65, 127, 700};
-        random_state = 16;
-        ft__acts acts = fill_acts(&k, 5, 256);
+        begin(22);
+        ft__acts acts = fill_acts(5, 256);
         for (size_t i = 0; i < FT__COUNT(n_rows); i++) {
-            ft__matrix w = {ft__format_find(FT__FORMAT_Q8_0), big, n_rows[i], 256, 34 * 8};
+            ft__matrix w = {ft__format_find(FT__FORMAT_Q8_0), big, NULL, n_rows[i], 256, 34 * 8};
             const float *b = i % 2 ? bias : NULL;
             k.rows[FT__FORMAT_Q8_0](big, w.row_bytes, w.n_rows, &acts, expected, 700);
             for (int t = 0; t < 5 && b; t++)
                 for (int r = 0; r < w.n_rows; r++) expected[t * 700 + r] += b[r];
-            memset(got, 0, sizeof got);
-            ft__matmul(pool, &k, &w, b, &acts, got, 700);
-            for (int t = 0; t < 5; t++)
-                CHECK_INT(n_different(expected + t * 700, got + t * 700, (size_t)w.n_rows), 0);
+            for (int form = 0; form < (k.packed[FT__FORMAT_Q8_0] ? 2 : 1); form++) {
+                if (form) ft__pack(pool, &w, big_packed), w.packed = big_packed;
+                memset(got, 0, sizeof got);
+                ft__matmul(pool, &k, &w, b, &acts, got, 700);
+                for (int t = 0; t < 5; t++)
+                    CHECK_INT(n_different(expected + t * 700, got + t * 700, (size_t)w.n_rows), 0);
+            }
         }
         ft__pool_free(pool);
     }
@@ -683,7 +772,7 @@ TEST(kernels, the_environment_chooses) {
     CHECK_OK(ft__kernels_choose(&k, &err), err);
     CHECK_INT(k.isa, FT__ISA_SCALAR);
     setenv("FT_ISA", "avx9", 1);
-    CHECK_ERROR(ft__kernels_choose(&k, &err), FT_ERR_ARGUMENT, err, "found \"avx9\", expected scalar or avx2");
+    CHECK_ERROR(ft__kernels_choose(&k, &err), FT_ERR_ARGUMENT, err, "found \"avx9\", expected scalar, avx2 or avx512");
     setenv("FT_ISA", "", 1);
     CHECK_OK(ft__kernels_choose(&k, &err), err);
     unsetenv("FT_ISA");

@@ -3,6 +3,7 @@
 #include "test.h"
 #include "gguf_edit.h"
 #include "tiny.h"
+#include "../src/model/model.h"
 
 #include <unistd.h>
 
@@ -135,7 +136,8 @@ TEST(model, float_weights_are_near_float64) {
 }
 
 TEST(model, block_formats_are_near_float64) {
-    static const char *const names[] = {"quants/llamaq-q8_0", "quants/llamaq-q4_0", "models/stories260K-q8_0"};
+    static const char *const names[] = {"quants/llamaq-q8_0", "quants/llamaq-q4_0", "quants/llamaq-q4_k_m",
+                                        "quants/llamaq-q6_k", "models/stories260K-q8_0"};
     if (!test_shared("quants/llamaq-q8_0.gguf")) SKIP("no ../shared");
     for (size_t i = 0; i < FT__COUNT(names); i++) compare(names[i], 0.4, 0.07);
 }
@@ -501,7 +503,7 @@ TEST(model, wrong_rope_frequencies) {
 
 TEST(model, unsupported_weight_types) {
     static const struct { uint32_t type; const char *needle; } types[] = {
-        {12, "weights of type Q4_K are not in this version"}, {16, "IQ2_XXS"}, {28, "F64"}, {24, "I8"}};
+        {13, "weights of type Q5_K are not in this version"}, {16, "IQ2_XXS"}, {28, "F64"}, {24, "I8"}};
     tiny_model options;
     edit e;
     memset(&options, 0, sizeof options);
@@ -514,8 +516,8 @@ TEST(model, unsupported_weight_types) {
         edited_fails(&e, FT_ERR_UNSUPPORTED, types[i].needle);
     }
     edit_begin(&e, base_path);
-    edit_tensor(&e, "blk.0.attn_norm.weight", 12, 256, 1, NULL);
-    edited_fails(&e, FT_ERR_UNSUPPORTED, "blk.0.attn_norm.weight: type Q4_K");
+    edit_tensor(&e, "blk.0.attn_norm.weight", 13, 256, 1, NULL);
+    edited_fails(&e, FT_ERR_UNSUPPORTED, "blk.0.attn_norm.weight: type Q5_K");
 }
 
 TEST(model, wrong_experts) {
@@ -536,6 +538,28 @@ TEST(model, wrong_experts) {
     edit_begin(&e, base_path);
     edit_drop(&e, "llama.expert_count");
     edited_fails(&e, FT_ERR_FORMAT, "blk.0.ffn_gate.weight: the tensor is missing");
+}
+
+/* Threads that pack are a setting like others. */
+TEST(model, wrong_threads) {
+    tiny_model options;
+    ft_model_desc desc;
+    ft_error err;
+    memset(&options, 0, sizeof options);
+    memset(&desc, 0, sizeof desc);
+    options.type = FT__FORMAT_Q8_0;
+    tiny(&options);
+    ft_model *m = ft_model_load(base_path, NULL, &err);
+    bool packs = m && m->packed;
+    ft_model_free(m);
+    if (!packs) SKIP("nothing is packed for this machine");
+    desc.threads = -1;
+    CHECK(ft_model_load(base_path, &desc, &err) == NULL);
+    CHECK_ERROR(err.code, FT_ERR_ARGUMENT, err, "threads: found -1, expected 1 to 256");
+    desc.no_pack = true; /* then none are needed */
+    m = ft_model_load(base_path, &desc, &err);
+    CHECK(m && !m->packed);
+    ft_model_free(m);
 }
 
 /* q, k and v as one tensor are the same model. */

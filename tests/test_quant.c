@@ -39,7 +39,7 @@ static void compare_decoded(const ft__gguf *g, const char *type, const char *ten
     free(expected);
 }
 
-static const char *const known[] = {"f16", "bf16", "q8_0", "q4_0", "q6_k"};
+static const char *const known[] = {"f16", "bf16", "q8_0", "q4_0", "q4_k", "q6_k"};
 
 TEST(quant, decodes_as_the_engine) {
     ft_error err;
@@ -166,8 +166,8 @@ TEST(quant, knows_the_sizes) {
     CHECK(ft__format_block(39, &n_elements, &n_bytes) && n_elements == 32 && n_bytes == 17);
     CHECK(!ft__format_block(4, &n_elements, &n_bytes));
     CHECK(!ft__format_block(99, &n_elements, &n_bytes));
-    CHECK(ft__format_find(12)->decode == NULL);
-    CHECK_TEXT(ft__format_find(12)->name, "Q4_K");
+    CHECK(ft__format_find(13)->decode == NULL);
+    CHECK_TEXT(ft__format_find(13)->name, "Q5_K");
 }
 
 TEST(quant, sizes_as_the_reference_files) {

@@ -7,7 +7,7 @@
 #endif
 
 FT__PRIV const char *ft__isa_name(ft__isa isa) {
-    static const char *const names[FT__ISA_COUNT] = {"scalar", "avx2"};
+    static const char *const names[FT__ISA_COUNT] = {"scalar", "avx2", "avx512"};
     return names[isa];
 }
 
@@ -15,7 +15,12 @@ static bool ft__isa_present(ft__isa isa) {
 #if defined(__x86_64__) || defined(__i386__)
     unsigned a, b, c, d;
     bool f16c = __get_cpuid(1, &a, &b, &c, &d) && (c >> 29 & 1);
-    if (isa == FT__ISA_AVX2) return __builtin_cpu_supports("avx2") && f16c; /* asks the system too */
+    bool avx2 = __builtin_cpu_supports("avx2") && f16c; /* asks the system too */
+    if (isa == FT__ISA_AVX2) return avx2;
+    if (isa == FT__ISA_AVX512)
+        return avx2 && __builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx512bw") &&
+               __builtin_cpu_supports("avx512vl") && __builtin_cpu_supports("avx512dq") &&
+               __builtin_cpu_supports("avx512vnni") && sizeof(void *) == 8;
 #endif
     return isa == FT__ISA_SCALAR;
 }
@@ -29,7 +34,7 @@ FT__PRIV ft_status ft__isa_choose(ft__isa *isa, ft_error *err) {
         if (forced && forced[0])
             return ft__fail(err, FT_ERR_UNSUPPORTED, "FT_ISA", "this machine has no %s", forced);
     }
-    return ft__fail(err, FT_ERR_ARGUMENT, "FT_ISA", "found \"%s\", expected scalar or avx2", forced);
+    return ft__fail(err, FT_ERR_ARGUMENT, "FT_ISA", "found \"%s\", expected scalar, avx2 or avx512", forced);
 }
 
 FT__PRIV int ft__cpu_count(void) {

@@ -64,6 +64,16 @@ FT__PRIV void ft__unmap(ft__mapping *m) {
     m->size = 0;
 }
 
+FT__PRIV void ft__map_forget(const uint8_t *data, size_t size) {
+#ifdef MADV_DONTNEED
+    const uintptr_t page = 4096; /* a larger one makes the call fail, which does no harm */
+    uintptr_t first = ((uintptr_t)data + page - 1) / page * page, end = ((uintptr_t)data + size) / page * page;
+    if (first < end) (void)madvise((void *)first, end - first, MADV_DONTNEED);
+#else
+    (void)data, (void)size;
+#endif
+}
+
 static ft_status ft__file_fill(int fd, const char *path, char *data, size_t size, ft_error *err) {
     for (size_t done = 0; done < size;) {
         ssize_t n = read(fd, data + done, size - done);

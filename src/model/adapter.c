@@ -31,24 +31,35 @@ static bool ft__adapter_place(const ft_model *m, const char *name, int *layer, f
     return false;
 }
 
-static ft_status ft__adapter_factor(ft_adapter *a, const ft__gguf_tensor *t, ft__matrix *out,
+/* The factor as floats; B (out, rank) is turned so that outputs lie side by side. */
+static ft_status ft__adapter_factor(ft_adapter *a, const ft__gguf_tensor *t, ft__delta *delta, bool is_b,
                                     const char *where, ft_error *err) {
     const ft__format *format = ft__format_find(t->type);
+    const size_t n_in = (size_t)t->ne[0], n_out = (size_t)t->ne[1];
     size_t n;
     if (!format->decode)
         return ft__fail(err, FT_ERR_UNSUPPORTED, where, "type %s is not in this version", format->name);
-    if (!ft__mul_size((size_t)t->ne[0], (size_t)t->ne[1], &n)) return ft__fail_memory(err);
+    if (!ft__mul_size(n_in, n_out, &n)) return ft__fail_memory(err);
     float *values = (float *)ft__arena_alloc(&a->arena, n, sizeof *values);
-    if (!values) return ft__fail_memory(err);
+    float *turned = is_b ? (float *)ft__arena_alloc(&a->arena, n, sizeof *values) : values;
+    if (!values || !turned) return ft__fail_memory(err);
     format->decode(t->data, n, values);
     for (size_t i = 0; i < n; i++)
         if (!ft__finite((double)values[i]))
             return ft__fail(err, FT_ERR_FORMAT, where, "a factor holds an infinity or a NaN");
-    out->format = ft__format_find(FT__FORMAT_F32);
-    out->data = (const uint8_t *)values;
-    out->n_rows = (int)t->ne[1];
-    out->n_cols = (int)t->ne[0];
-    out->row_bytes = (size_t)t->ne[0] * sizeof *values;
+    for (size_t r = 0; is_b && r < n_out; r++)
+        for (size_t k = 0; k < n_in; k++) turned[k * n_out + r] = values[r * n_in + k];
+    if (is_b) {
+        delta->b = turned;
+        delta->n_out = (int)n_out;
+        delta->rank_b = (int)n_in;
+        return FT_OK;
+    }
+    delta->a.format = ft__format_find(FT__FORMAT_F32);
+    delta->a.data = (const uint8_t *)values;
+    delta->a.n_rows = delta->rank = (int)n_out;
+    delta->a.n_cols = (int)n_in;
+    delta->a.row_bytes = n_in * sizeof *values;
     return FT_OK;
 }
 
@@ -69,7 +80,7 @@ static ft_status ft__adapter_tensor(ft_adapter *a, const ft__gguf_tensor *t, con
                         (unsigned long long)t->ne[0], (unsigned long long)t->ne[1],
                         is_b ? "[rank, outputs]" : "[inputs, rank]", w->n_cols, w->n_rows);
     ft__delta *delta = (ft__delta *)(uintptr_t)ft__adapter_delta(a, layer, module);
-    return ft__adapter_factor(a, t, is_b ? &delta->b : &delta->a, where, err);
+    return ft__adapter_factor(a, t, delta, is_b, where, err);
 }
 
 /* Both factors or none, of one rank. */
@@ -78,11 +89,10 @@ static ft_status ft__adapter_ranks(ft_adapter *a, const char *path, ft_error *er
     for (int i = 0; i < n; i++) {
         ft__delta *d = &a->deltas[i];
         ft__module module = i == n - 1 ? FT__HEAD : (ft__module)(i % FT__LAYER_MODULES);
-        if (!d->a.format && !d->b.format) continue;
-        if (!d->a.format || !d->b.format || d->a.n_rows != d->b.n_cols)
+        if (!d->rank && !d->rank_b) continue;
+        if (d->rank != d->rank_b)
             return ft__fail(err, FT_ERR_FORMAT, path, "blk.%d.%s: lora_a has rank %d, lora_b %d",
-                            i / FT__LAYER_MODULES, ft__module_name(module), d->a.n_rows, d->b.n_cols);
-        d->rank = d->a.n_rows;
+                            i / FT__LAYER_MODULES, ft__module_name(module), d->rank, d->rank_b);
         if (d->rank > a->max_rank) a->max_rank = d->rank;
     }
     if (!a->max_rank) return ft__fail(err, FT_ERR_MISMATCH, path, "the adapter holds no tensors");

@@ -39,6 +39,7 @@ struct ft_model {
     float rope_scale;         /* of cos and sin */
     ft__matrix embedding;     /* (n_vocab, n_embd) */
     float *output_norm;       /* (n_embd) */
+    uint8_t *packed;          /* all packed weights, or NULL */
     ft__linear output;        /* (n_vocab, n_embd); the embedding itself where tied */
     ft__layer *layers;
 };
@@ -48,10 +49,11 @@ FT__PRIV const ft__linear *ft__model_linear(const ft_model *m, int layer, ft__mo
 
 /* ---- adapter: model/adapter.c */
 
-/* delta = factor * B (A x): a is (rank, n_in), b is (n_out, rank), both F32.  rank 0: no delta. */
+/* delta = factor * B (A x), F32.  rank 0: no delta. */
 typedef struct ft__delta {
-    int rank;
-    ft__matrix a, b;
+    int rank, rank_b, n_out; /* both ranks are equal once the adapter is loaded */
+    ft__matrix a;   /* (rank, n_in) */
+    const float *b; /* (rank, n_out): transposed, outputs side by side */
 } ft__delta;
 
 struct ft_adapter {
@@ -91,13 +93,18 @@ typedef struct ft__scratch {
     int8_t *q8;               /* (max_tokens, widest input) */
     float *q8_scale;          /* (max_tokens, widest input / 32) */
     float *low;               /* (max_tokens, highest rank): the session's, as variants come */
-    float *delta;             /* (max_tokens, widest output of a layer) or (max_rows, n_vocab) */
+    uint8_t *tiles;           /* the same as tiles */
+    float **attention;        /* (n_threads) scratch of ft__attend */
+    int *attention_busy;      /* (n_threads) atomic: 1 while a thread uses it */
+    int n_threads;
+    int *blocks;              /* (max_tokens + 1) first slot of each block that attends together */
     float *logits;            /* (max_rows, n_vocab) */
     int *rows, *variants;     /* (max_tokens) */
     float *expert_x, *expert_y; /* (max_tokens, n_embd) */
     float *expert_weight;     /* (max_tokens, n_experts) */
 } ft__scratch;
-FT__PRIV bool ft__scratch_init(ft__scratch *s, const ft_model *m, int max_tokens, ft__arena *arena);
+FT__PRIV bool ft__scratch_init(ft__scratch *s, const ft_model *m, int max_tokens, int n_threads,
+                               const ft__attention *attention, ft__arena *arena);
 
 typedef struct ft__forward {
     const ft_model *model;
@@ -106,7 +113,7 @@ typedef struct ft__forward {
     const ft__adaptation *variants;
     ft__attention attention;
     const ft__slot *slots;    /* (n_slots), tokens of one variant next to each other */
-    int n_slots;
+    int n_slots, n_blocks;
     int overflow;             /* atomic: a key or value did not fit the cache's type */
 } ft__forward;
 

@@ -292,6 +292,59 @@ static ft_status ft__weights_tensors(ft__loader *l) {
     return status;
 }
 
+/* ---- packing */
+
+/* The matrices that kernels want packed, called one after the other. */
+typedef void ft__weights_visit(ft_model *m, ft__matrix *w, void *user);
+
+static void ft__weights_each(ft_model *m, ft__weights_visit *visit, void *user) {
+    visit(m, &m->output.w, user);
+    for (int i = 0; i < m->info.n_layers; i++) {
+        for (int k = 0; k < FT__LAYER_MODULES; k++) visit(m, &m->layers[i].module[k].w, user);
+        visit(m, &m->layers[i].router, user);
+        for (int k = 0; k < 3; k++) visit(m, &m->layers[i].expert[k], user);
+    }
+}
+
+/* Experts are slices of one matrix and must begin where a group does. */
+static size_t ft__weights_packed_bytes(const ft_model *m, const ft__matrix *w) {
+    if (!w->format || !m->kernels.packed[w->format->id]) return 0;
+    if (m->info.n_experts && w->n_rows / m->info.n_experts % FT__LANES) return 0;
+    return ((size_t)w->n_rows + FT__LANES - 1) / FT__LANES * ft__pack_group_bytes(w);
+}
+
+static void ft__weights_count(ft_model *m, ft__matrix *w, void *user) {
+    *(size_t *)user += (ft__weights_packed_bytes(m, w) + 63) / 64 * 64;
+}
+
+typedef struct ft__weights_packer {
+    ft__pool *pool;
+    uint8_t *next;
+} ft__weights_packer;
+
+static void ft__weights_pack_one(ft_model *m, ft__matrix *w, void *user) {
+    ft__weights_packer *packer = (ft__weights_packer *)user;
+    size_t n = ft__weights_packed_bytes(m, w);
+    if (!n) return;
+    ft__pack(packer->pool, w, packer->next);
+    ft__map_forget(w->data, (size_t)w->n_rows * w->row_bytes);
+    w->packed = packer->next;
+    packer->next += (n + 63) / 64 * 64;
+}
+
+static ft_status ft__weights_pack(ft_model *m, int threads, ft_error *err) {
+    ft__weights_packer packer = {NULL, NULL};
+    size_t total = 0;
+    ft__weights_each(m, ft__weights_count, &total);
+    if (!total) return FT_OK;
+    packer.pool = ft__pool_create(threads ? threads : ft__cpu_count(), &m->allocator, err);
+    if (!packer.pool) return err ? err->code : FT_ERR_THREAD;
+    packer.next = m->packed = (uint8_t *)ft__alloc_aligned(&m->allocator, total, 1);
+    if (m->packed) ft__weights_each(m, ft__weights_pack_one, &packer);
+    ft__pool_free(packer.pool);
+    return m->packed ? FT_OK : ft__fail_memory(err);
+}
+
 static ft_status ft__weights_architecture(ft_model *m, ft_error *err) {
     ft__gguf_str text = {"", 0};
     ft_status status = ft__gguf_string(&m->file, "general.architecture", &text, err);
@@ -368,6 +421,8 @@ ft_model *ft_model_load(const char *path, const ft_model_desc *desc, ft_error *e
         m->info.n_params += ne[0] * ne[1] * ne[2] * ne[3];
     }
     if (!status && !(desc && desc->vocab_only)) status = ft__weights_load(m, err);
+    if (!status && m->layers && !(desc && desc->no_pack))
+        status = ft__weights_pack(m, desc ? desc->threads : 0, err);
     if (!status) return m;
     ft_model_free(m);
     return NULL;
@@ -377,6 +432,7 @@ void ft_model_free(ft_model *m) {
     if (!m) return;
     ft_allocator a = m->allocator;
     ft__vocab_free(m->vocab);
+    ft__free_aligned(&a, m->packed);
     ft__arena_free(&m->arena);
     ft__gguf_close(&m->file);
     ft__free(&a, m);

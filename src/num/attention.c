@@ -1,17 +1,11 @@
-/* Attention of one token over a paged cache.  A page holds 64 positions; per head its keys lie
+/* Attention over a paged cache.  A page holds 64 positions; per head its keys lie
    (head_dim, 64), so that 64 scores are computed side by side, and its values (64, head_dim).
 
    Softmax is online (Milakov and Gimelshein, 2018) over tiles of 64 keys, within spans of 1024 positions
    that each keep their own maximum, sum and output and are then combined in ascending order: the cut is by
-   absolute position, so the bits do not depend on how a prompt was fed or who computes it. */
+   absolute position, so the bits do not depend on how a prompt was fed or who computes it.  Several tokens
+   of a prompt meet a tile together, which saves widening it for each. */
 #include "num.h"
-
-enum { FT__ATTENTION_MAX_HEAD = 512 };
-
-typedef struct ft__attention_span {
-    float max, sum;
-    float *out; /* (head_dim) */
-} ft__attention_span;
 
 FT__PRIV size_t ft__attention_head_bytes(const ft__attention *a) {
     return (size_t)2 * FT__TILE * (size_t)a->head_dim * (a->f16 ? 2 : 4);
@@ -42,58 +36,114 @@ FT__PRIV bool ft__attention_store(const ft__attention *a, uint8_t *const *pages,
     return ok;
 }
 
-static float ft__attention_max(const float s[64], int lo, int hi, float max) {
-    for (int j = lo; j < hi; j++) max = s[j] > max ? s[j] : max;
+/* What a thread works with; all parts lie in its scratch.  Queries are the heads of all tokens of the block
+   that share the KV head, token by token. */
+typedef struct ft__attention_work {
+    const ft__kernels *k;
+    const ft__attention *a;
+    const float *keys, *values;  /* (head_dim, 64), (64, head_dim): of the tile */
+    float *wide;                 /* both, where they have to be widened */
+    const float *q;              /* (group, head_dim) of one token */
+    float *s;                    /* (group, 64) */
+    float *max, *sum, *out;      /* of the span: (queries), (queries), (queries, head_dim) */
+    float *all_max, *all_sum;    /* of the spans before */
+    int group;
+} ft__attention_work;
+
+FT__PRIV size_t ft__attention_scratch(const ft__attention *a) {
+    const size_t hd = (size_t)a->head_dim, group = (size_t)(a->n_heads / a->n_kv_heads);
+    const size_t queries = group * FT__ATTENTION_TOKENS;
+    return 2 * hd * FT__TILE + group * FT__TILE + queries * (hd + 4);
+}
+
+static void ft__attention_lay_out(ft__attention_work *w, float *scratch) {
+    const size_t hd = (size_t)w->a->head_dim, group = (size_t)w->group, queries = group * FT__ATTENTION_TOKENS;
+    w->wide = scratch;
+    w->s = w->wide + 2 * hd * FT__TILE;
+    w->out = w->s + group * FT__TILE;
+    w->max = w->out + queries * hd;
+    w->sum = w->max + queries;
+    w->all_max = w->sum + queries;
+    w->all_sum = w->all_max + queries;
+}
+
+static void ft__attention_load(ft__attention_work *w, const uint8_t *head) {
+    const int n = w->a->head_dim * FT__TILE;
+    if (w->a->f16) {
+        w->k->widen((const uint16_t *)(const void *)head, w->wide, 2 * n);
+        head = (const uint8_t *)w->wide;
+    }
+    w->keys = (const float *)(const void *)head;
+    w->values = w->keys + n;
+}
+
+static float ft__attention_max(const float s[64], int hi, float max) {
+    for (int j = 0; j < hi; j++) max = s[j] > max ? s[j] : max;
     return max;
 }
 
-/* Adds the tile's keys lo..hi-1 to the span. */
-static void ft__attention_tile(const ft__kernels *k, const ft__attention *a, const uint8_t *head,
-                               int lo, int hi, const float *q, ft__attention_span *span) {
-    float s[FT__TILE];
-    const uint8_t *values = head + ft__attention_head_bytes(a) / 2;
-    (a->f16 ? k->scores_f16 : k->scores_f32)(q, head, a->head_dim, a->scale, s);
-    float max = ft__attention_max(s, lo, hi, span->max);
-    float shrink = ft__expf(span->max - max);
-    float sum = k->softmax(s, lo, hi, max);
-    span->sum = span->sum * shrink + sum;
-    span->max = max;
-    for (int d = 0; d < a->head_dim; d++) span->out[d] = span->out[d] * shrink;
-    (a->f16 ? k->values_f16 : k->values_f32)(span->out, s, values, lo, hi, a->head_dim);
+/* Adds the tile's first `hi` keys to the spans of one token's heads. */
+static void ft__attention_tile(ft__attention_work *w, int token, int hi) {
+    const int hd = w->a->head_dim;
+    w->k->scores(w->q, w->group, w->keys, hd, w->a->scale, w->s);
+    for (int h = 0; h < w->group; h++) {
+        const int at = token * w->group + h;
+        float *s = w->s + h * FT__TILE, *out = w->out + (size_t)at * (size_t)hd;
+        float max = ft__attention_max(s, hi, w->max[at]);
+        float shrink = ft__expf(w->max[at] - max), sum = w->k->softmax(s, 0, hi, max);
+        w->sum[at] = w->sum[at] * shrink + sum;
+        w->max[at] = max;
+        if (shrink != 1.0f)
+            for (int d = 0; d < hd; d++) out[d] = out[d] * shrink;
+    }
+    w->k->values(w->out + (size_t)token * (size_t)w->group * (size_t)hd, w->group, w->s, w->values, 0, hi, hd);
 }
 
-static void ft__attention_combine(ft__attention_span *all, const ft__attention_span *next, int n) {
-    float max = next->max > all->max ? next->max : all->max;
-    float keep = ft__expf(all->max - max), add = ft__expf(next->max - max);
-    all->sum = all->sum * keep + next->sum * add;
-    all->max = max;
-    for (int d = 0; d < n; d++) all->out[d] = all->out[d] * keep + next->out[d] * add;
+/* Joins the span to those before it, which stand in `out` (n_heads, head_dim) of the token. */
+static void ft__attention_join(ft__attention_work *w, int token, bool first, float *out) {
+    const int hd = w->a->head_dim;
+    for (int h = 0; h < w->group; h++, out += hd) {
+        const int at = token * w->group + h;
+        const float *span = w->out + (size_t)at * (size_t)hd;
+        float max = first || w->max[at] > w->all_max[at] ? w->max[at] : w->all_max[at];
+        float keep = first ? 0 : ft__expf(w->all_max[at] - max), add = first ? 1 : ft__expf(w->max[at] - max);
+        w->all_sum[at] = first ? w->sum[at] : w->all_sum[at] * keep + w->sum[at] * add;
+        w->all_max[at] = max;
+        for (int d = 0; d < hd; d++) out[d] = first ? span[d] : out[d] * keep + span[d] * add;
+    }
 }
 
-static void ft__attention_head(const ft__kernels *k, const ft__attention *a, uint8_t *const *pages,
-                               size_t head_offset, int position, const float *q, float *out) {
-    float rest[FT__ATTENTION_MAX_HEAD];
-    ft__attention_span all = {-3.0e38f, 0, out};
-    for (int start = 0; start <= position; start += FT__SPAN) {
-        ft__attention_span span = {-3.0e38f, 0, start ? rest : out};
-        memset(span.out, 0, (size_t)a->head_dim * sizeof *out);
-        for (int tile = start; tile <= position && tile < start + FT__SPAN; tile += FT__TILE) {
-            int hi = position + 1 - tile < FT__TILE ? position + 1 - tile : (int)FT__TILE;
-            ft__attention_tile(k, a, pages[tile / FT__TILE] + head_offset, 0, hi, q, &span);
+static void ft__attention_finish(const ft__attention_work *w, int token, float *out) {
+    for (int h = 0; h < w->group; h++, out += w->a->head_dim) {
+        float share = ft__recipf(w->all_sum[token * w->group + h]);
+        for (int d = 0; d < w->a->head_dim; d++) out[d] = out[d] * share;
+    }
+}
+
+FT__PRIV void ft__attend(const ft__kernels *k, const ft__attention *a, uint8_t *const *pages, int first,
+                         int n, int kv_head, const float *q, float *out, float *scratch) {
+    ft__attention_work w;
+    memset(&w, 0, sizeof w);
+    w.k = k;
+    w.a = a;
+    w.group = a->n_heads / a->n_kv_heads;
+    ft__attention_lay_out(&w, scratch);
+    const size_t row = (size_t)a->n_heads * (size_t)a->head_dim, hd = (size_t)a->head_dim;
+    const size_t at = (size_t)kv_head * (size_t)w.group * hd, queries = (size_t)n * (size_t)w.group;
+    const size_t head_offset = a->page_offset + (size_t)kv_head * ft__attention_head_bytes(a);
+    for (int span = 0; span < first + n; span += FT__SPAN) {
+        memset(w.out, 0, queries * hd * sizeof *out);
+        for (size_t i = 0; i < queries; i++) w.max[i] = -3.0e38f, w.sum[i] = 0;
+        for (int tile = span; tile < first + n && tile < span + FT__SPAN; tile += FT__TILE) {
+            ft__attention_load(&w, pages[tile / FT__TILE] + head_offset);
+            for (int t = tile < first ? 0 : tile - first; t < n; t++) {
+                const int seen = first + t + 1 - tile;
+                w.q = q + (size_t)t * row + at;
+                ft__attention_tile(&w, t, seen < FT__TILE ? seen : (int)FT__TILE);
+            }
         }
-        if (start) ft__attention_combine(&all, &span, a->head_dim);
-        else all = span;
+        for (int t = span < first ? 0 : span - first; t < n; t++)
+            ft__attention_join(&w, t, span == 0, out + (size_t)t * row + at);
     }
-    float share = ft__recipf(all.sum);
-    for (int d = 0; d < a->head_dim; d++) out[d] = out[d] * share;
-}
-
-FT__PRIV void ft__attend(const ft__kernels *k, const ft__attention *a, uint8_t *const *pages,
-                         int position, int kv_head, const float *q, float *out) {
-    int group = a->n_heads / a->n_kv_heads;
-    size_t offset = a->page_offset + (size_t)kv_head * ft__attention_head_bytes(a);
-    for (int h = kv_head * group; h < (kv_head + 1) * group; h++) {
-        size_t at = (size_t)h * (size_t)a->head_dim;
-        ft__attention_head(k, a, pages, offset, position, q + at, out + at);
-    }
+    for (int t = 0; t < n; t++) ft__attention_finish(&w, t, out + (size_t)t * row + at);
 }

@@ -155,12 +155,16 @@ FT__AVX2 static void ft__rows_bf16_avx2(const uint8_t *w, size_t row_bytes, int 
 }
 
 /* Block b of a row: 32 signed codes, what their pairwise sums are multiplied by (an integer scale per 16
-   codes, or 1), and the bits of the F16 scale. */
-FT__AVX2_INLINE __m256i ft__avx2_block(const uint8_t *row, int b, __m256i *factor, uint16_t *half,
-                                       int format) {
+   codes, or 1), the weights' scale, and the minimum where the format has one. */
+FT__AVX2_INLINE __m256i ft__avx2_block(const uint8_t *row, int b, __m256i *factor, float *scale,
+                                       float *min, int format) {
+    const int sub = b % 8, quarter = sub % 4;
     const uint8_t *block = row + (size_t)b * (format == FT__FORMAT_Q8_0 ? 34 : 18);
+    if (format == FT__FORMAT_Q4_K) block = row + (size_t)(b / 8) * 144;
     if (format == FT__FORMAT_Q6_K) block = row + (size_t)(b / 8) * 210;
-    memcpy(half, block + (format == FT__FORMAT_Q6_K ? 208 : 0), 2);
+    uint16_t half;
+    memcpy(&half, block + (format == FT__FORMAT_Q6_K ? 208 : 0), 2);
+    *scale = _cvtsh_ss(half);
     *factor = _mm256_set1_epi16(1);
     if (format == FT__FORMAT_Q8_0) return _mm256_loadu_si256((const __m256i *)(const void *)(block + 2));
     if (format == FT__FORMAT_Q4_0) {
@@ -170,7 +174,17 @@ FT__AVX2_INLINE __m256i ft__avx2_block(const uint8_t *row, int b, __m256i *facto
         nibbles = _mm256_and_si256(nibbles, _mm256_set1_epi8(15));
         return _mm256_sub_epi8(nibbles, _mm256_set1_epi8(8));
     }
-    int sub = b % 8, quarter = sub % 4;
+    if (format == FT__FORMAT_Q4_K) {
+        const uint8_t *s = block + 4;
+        int sc = sub < 4 ? s[sub] & 63 : (s[sub + 4] & 15) | (s[sub - 4] >> 6) << 4;
+        int mn = sub < 4 ? s[sub + 4] & 63 : s[sub + 4] >> 4 | (s[sub] >> 6) << 4;
+        memcpy(&half, block + 2, 2);
+        *scale = *scale * (float)sc;
+        *min = _cvtsh_ss(half) * (float)mn;
+        __m256i both = _mm256_loadu_si256((const __m256i *)(const void *)(block + 16 + 32 * (sub / 2)));
+        both = _mm256_srl_epi16(both, _mm_cvtsi32_si128(sub % 2 ? 4 : 0));
+        return _mm256_and_si256(both, _mm256_set1_epi8(15));
+    }
     const uint8_t *ql = block + 64 * (sub / 4) + 32 * (quarter % 2), *qh = block + 128 + 32 * (sub / 4);
     const int8_t *scales = (const int8_t *)block + 192 + 2 * sub;
     __m256i low = _mm256_loadu_si256((const __m256i *)(const void *)ql);
@@ -191,6 +205,16 @@ FT__AVX2_INLINE __m256i ft__avx2_sums(const __m256i v[8]) {
     return _mm256_add_epi32(_mm256_permute2x128_si256(a, b, 0x20), _mm256_permute2x128_si256(a, b, 0x31));
 }
 
+/* The sum of 32 int8. */
+FT__AVX2_INLINE float ft__avx2_sum(__m256i x) {
+    __m256i pairs = _mm256_maddubs_epi16(_mm256_set1_epi8(1), x);
+    __m256i quads = _mm256_madd_epi16(pairs, _mm256_set1_epi16(1));
+    __m128i s = _mm_add_epi32(_mm256_castsi256_si128(quads), _mm256_extracti128_si256(quads, 1));
+    s = _mm_add_epi32(s, _mm_shuffle_epi32(s, 0x4E));
+    s = _mm_add_epi32(s, _mm_shuffle_epi32(s, 0xB1));
+    return (float)_mm_cvtsi128_si32(s);
+}
+
 /* Eight rows and up to four tokens at a time.  The products are |code| * (sign(code) * q): 128 * 127 * 2
    fits the 16-bit sums, which therefore never saturate. */
 FT__AVX2_INLINE void ft__avx2_blocks(const uint8_t *const rows[8], const ft__acts *a, int t0, int n_t,
@@ -200,12 +224,12 @@ FT__AVX2_INLINE void ft__avx2_blocks(const uint8_t *const rows[8], const ft__act
     for (int t = 0; t < 4; t++) acc[t] = total[t] = _mm256_setzero_ps();
     for (int b = 0; b < n_blocks; b++) {
         __m256i code[8], size[8], factor[8];
-        uint16_t half[8];
+        float scale[8], min[8];
         for (int r = 0; r < 8; r++) {
-            code[r] = ft__avx2_block(rows[r], b, &factor[r], &half[r], format);
+            code[r] = ft__avx2_block(rows[r], b, &factor[r], &scale[r], &min[r], format);
             size[r] = _mm256_abs_epi8(code[r]);
         }
-        __m256 ws = _mm256_cvtph_ps(_mm_loadu_si128((const __m128i *)(const void *)half));
+        __m256 ws = _mm256_loadu_ps(scale);
         for (int t = 0; t < n_t; t++) {
             const int8_t *q = a->q + (size_t)(t0 + t) * (size_t)a->n_cols + b * FT__BLOCK;
             __m256i x = _mm256_loadu_si256((const __m256i *)(const void *)q), dot[8];
@@ -216,6 +240,10 @@ FT__AVX2_INLINE void ft__avx2_blocks(const uint8_t *const rows[8], const ft__act
             __m256 xs = _mm256_set1_ps(a->scale[(size_t)(t0 + t) * (size_t)n_blocks + (size_t)b]);
             __m256 isum = _mm256_cvtepi32_ps(ft__avx2_sums(dot));
             acc[t] = _mm256_add_ps(acc[t], _mm256_mul_ps(_mm256_mul_ps(ws, xs), isum));
+            if (format == FT__FORMAT_Q4_K) {
+                __m256 wm = _mm256_mul_ps(_mm256_loadu_ps(min), xs);
+                acc[t] = _mm256_sub_ps(acc[t], _mm256_mul_ps(wm, _mm256_set1_ps(ft__avx2_sum(x))));
+            }
             if (b % chunk == chunk - 1 || b == n_blocks - 1) {
                 total[t] = _mm256_add_ps(total[t], acc[t]);
                 acc[t] = _mm256_setzero_ps();
@@ -251,35 +279,196 @@ FT__AVX2 static void ft__rows_q4_0_avx2(const uint8_t *w, size_t row_bytes, int 
     ft__avx2_rows_blocks(w, row_bytes, n_rows, a, out, ld, FT__FORMAT_Q4_0);
 }
 
+FT__AVX2 static void ft__rows_q4_k_avx2(const uint8_t *w, size_t row_bytes, int n_rows,
+                                        const ft__acts *a, float *out, size_t ld) {
+    ft__avx2_rows_blocks(w, row_bytes, n_rows, a, out, ld, FT__FORMAT_Q4_K);
+}
+
 FT__AVX2 static void ft__rows_q6_k_avx2(const uint8_t *w, size_t row_bytes, int n_rows,
                                         const ft__acts *a, float *out, size_t ld) {
     ft__avx2_rows_blocks(w, row_bytes, n_rows, a, out, ld, FT__FORMAT_Q6_K);
 }
 
-/* Keys across lanes: 64 keys are eight registers, each an independent chain over d. */
-FT__AVX2_INLINE void ft__avx2_scores(const float *q, const void *keys, int head_dim, float scale,
-                                     float s[64], int format) {
-    const uint8_t *k = (const uint8_t *)keys;
-    __m256 sum[8];
-    for (int g = 0; g < 8; g++) sum[g] = _mm256_setzero_ps();
-    for (int d = 0; d < head_dim; d++) {
-        __m256 qd = _mm256_set1_ps(q[d]);
-        for (int g = 0; g < 8; g++) {
-            __m256 kd = ft__avx2_weights(k, d * FT__TILE + 8 * g, format);
-            sum[g] = _mm256_add_ps(sum[g], _mm256_mul_ps(qd, kd));
+/* ---- packed weights: half a group, eight rows, at a time */
+
+/* Quad k of eight rows: unsigned codes, but signed ones for Q8_0. */
+FT__AVX2_INLINE __m256i ft__avx2_quad(const uint8_t *codes, int k, int format) {
+    const __m256i *at = (const __m256i *)(const void *)(codes + 64 * (format == FT__FORMAT_Q8_0 ? k : k % 4));
+    __m256i both = _mm256_loadu_si256(at);
+    if (format == FT__FORMAT_Q8_0) return _mm256_xor_si256(both, _mm256_set1_epi8((char)0x80));
+    if (k >= 4) both = _mm256_srli_epi16(both, 4);
+    __m256i low = _mm256_and_si256(both, _mm256_set1_epi8(15));
+    if (format != FT__FORMAT_Q6_K) return low;
+    __m256i bits = _mm256_loadu_si256((const __m256i *)(const void *)(codes + 256 + 64 * (k / 4)));
+    bits = k % 4 < 2 ? _mm256_slli_epi16(bits, 4 - 2 * (k % 4)) : _mm256_srli_epi16(bits, 2 * (k % 4) - 4);
+    return _mm256_or_si256(low, _mm256_and_si256(bits, _mm256_set1_epi8(0x30)));
+}
+
+FT__AVX2_INLINE __m256 ft__avx2_halves(const uint8_t *p) {
+    return _mm256_cvtph_ps(_mm_loadu_si128((const __m128i *)(const void *)p));
+}
+
+FT__AVX2_INLINE __m256i ft__avx2_bytes(const uint8_t *p, bool is_signed) {
+    __m128i bytes = _mm_loadl_epi64((const __m128i *)(const void *)p);
+    return is_signed ? _mm256_cvtepi8_epi32(bytes) : _mm256_cvtepu8_epi32(bytes);
+}
+
+/* As ft__avx512_scales: s points at the scales of the group's half. */
+FT__AVX2_INLINE __m256 ft__avx2_scales(const uint8_t *s, int b, int half, __m256 *wm, __m256i *s0,
+                                       __m256i *s1, int format) {
+    const int lane = 8 * half;
+    if (format == FT__FORMAT_Q8_0 || format == FT__FORMAT_Q4_0)
+        return ft__avx2_halves(s + 32 * (size_t)b + 2 * lane);
+    if (format == FT__FORMAT_Q4_K) {
+        s += 320 * (size_t)(b / 8);
+        __m256 scale = _mm256_cvtepi32_ps(ft__avx2_bytes(s + 64 + 16 * (b % 8) + lane, false));
+        __m256 min = _mm256_cvtepi32_ps(ft__avx2_bytes(s + 192 + 16 * (b % 8) + lane, false));
+        *wm = _mm256_mul_ps(ft__avx2_halves(s + 32 + 2 * lane), min);
+        return _mm256_mul_ps(ft__avx2_halves(s + 2 * lane), scale);
+    }
+    s += 288 * (size_t)(b / 8);
+    *s0 = ft__avx2_bytes(s + 32 + 32 * (b % 8) + lane, true);
+    *s1 = ft__avx2_bytes(s + 48 + 32 * (b % 8) + lane, true);
+    return ft__avx2_halves(s + 2 * lane);
+}
+
+/* Four products per lane, exact: Q8_0 as |code| * (sign(code) * q), the others' codes are at most 63. */
+FT__AVX2_INLINE __m256i ft__avx2_dot4(__m256i quad, __m256i x, int format) {
+    if (format == FT__FORMAT_Q8_0) {
+        x = _mm256_sign_epi8(x, quad);
+        quad = _mm256_abs_epi8(quad);
+    }
+    return _mm256_madd_epi16(_mm256_maddubs_epi16(quad, x), _mm256_set1_epi16(1));
+}
+
+/* Tokens t0 .. t0 + n_n - 1 of a tile of n_t, over one chunk. */
+FT__AVX2_INLINE void ft__avx2_tile(const uint8_t *codes, const uint8_t *scales, int half, int n_blocks,
+                                   const uint8_t *tile, int n_t, int t0, bool first, float *out, size_t ld,
+                                   int n_n, int format) {
+    const bool q6 = format == FT__FORMAT_Q6_K;
+    const size_t code_bytes = format == FT__FORMAT_Q8_0 ? 512 : q6 ? 384 : 256;
+    __m256 acc[3];
+    for (int t = 0; t < n_n; t++) acc[t] = _mm256_setzero_ps();
+    for (int b = 0; b < n_blocks; b++, tile += n_t * FT__TILE_TOKEN_BYTES, codes += code_bytes) {
+        const int32_t *q = (const int32_t *)(const void *)tile + t0;
+        const float *xs = (const float *)(const void *)(q + 8 * n_t), *sum = xs + n_t;
+        const int32_t *start = q + 10 * n_t, *start_low = start + n_t, *start_high = start_low + n_t;
+        __m256i dot[3], high[3], s0 = _mm256_setzero_si256(), s1 = s0;
+        __m256 wm = _mm256_setzero_ps();
+        for (int t = 0; t < n_n; t++) {
+            dot[t] = high[t] = _mm256_setzero_si256();
+            if (format == FT__FORMAT_Q4_0) dot[t] = _mm256_set1_epi32(start[t]);
+            if (q6) dot[t] = _mm256_set1_epi32(start_low[t] * 4), high[t] = _mm256_set1_epi32(start_high[t] * 4);
+        }
+        for (int k = 0; k < 8; k++) {
+            __m256i quad = ft__avx2_quad(codes + 32 * half, k, format);
+            for (int t = 0; t < n_n; t++) {
+                __m256i four = ft__avx2_dot4(quad, _mm256_set1_epi32(q[k * n_t + t]), format);
+                if (q6 && k >= 4) high[t] = _mm256_add_epi32(high[t], four);
+                else dot[t] = _mm256_add_epi32(dot[t], four);
+            }
+        }
+        __m256 ws = ft__avx2_scales(scales, b, half, &wm, &s0, &s1, format);
+        for (int t = 0; t < n_n; t++) {
+            __m256 x = _mm256_set1_ps(xs[t]);
+            __m256i isum = dot[t];
+            if (q6) isum = _mm256_add_epi32(_mm256_mullo_epi32(isum, s0), _mm256_mullo_epi32(high[t], s1));
+            acc[t] = _mm256_add_ps(acc[t], _mm256_mul_ps(_mm256_mul_ps(ws, x), _mm256_cvtepi32_ps(isum)));
+            if (format != FT__FORMAT_Q4_K) continue;
+            acc[t] = _mm256_sub_ps(acc[t], _mm256_mul_ps(_mm256_mul_ps(wm, x), _mm256_set1_ps(sum[t])));
         }
     }
-    for (int g = 0; g < 8; g++) _mm256_storeu_ps(s + 8 * g, _mm256_mul_ps(sum[g], _mm256_set1_ps(scale)));
+    for (int t = 0; t < n_n; t++) {
+        float *to = out + (size_t)t * ld;
+        if (!first) acc[t] = _mm256_add_ps(_mm256_loadu_ps(to), acc[t]);
+        _mm256_storeu_ps(to, acc[t]);
+    }
 }
 
-FT__AVX2 static void ft__scores_f32_avx2(const float *q, const void *k, int head_dim, float scale,
-                                         float s[64]) {
-    ft__avx2_scores(q, k, head_dim, scale, s, FT__FORMAT_F32);
+FT__AVX2_INLINE void ft__avx2_packed(const uint8_t *w, size_t group_bytes, int n_groups, const ft__acts *a,
+                                     float *out, size_t ld, int format) {
+    const int n_blocks = a->n_cols / FT__BLOCK, per_chunk = FT__CHUNK / FT__BLOCK;
+    const size_t code_bytes = format == FT__FORMAT_Q8_0 ? 512 : format == FT__FORMAT_Q6_K ? 384 : 256;
+    const size_t unit_bytes = format == FT__FORMAT_Q4_K ? 40 : format == FT__FORMAT_Q6_K ? 36 : 32;
+    for (int half = 0; half < 2 * n_groups; half++) {
+        const uint8_t *group = w + (size_t)(half / 2) * group_bytes, *scales = group + (size_t)n_blocks * code_bytes;
+        for (int b = 0; b < n_blocks; b += per_chunk) {
+            const uint8_t *codes = group + (size_t)b * code_bytes, *s = scales + (size_t)b * unit_bytes;
+            const int n = n_blocks - b < per_chunk ? n_blocks - b : per_chunk;
+            for (int t = 0; t < a->n_tokens; t += FT__TILE_TOKENS) {
+                const int n_t = a->n_tokens - t < FT__TILE_TOKENS ? a->n_tokens - t : (int)FT__TILE_TOKENS;
+                const uint8_t *tile =
+                    a->tiles + ((size_t)t * (size_t)n_blocks + (size_t)n_t * (size_t)b) * FT__TILE_TOKEN_BYTES;
+                float *to = out + (size_t)t * ld + 8 * half;
+                int i = 0;
+                for (; i + 3 <= n_t; i += 3)
+                    ft__avx2_tile(codes, s, half % 2, n, tile, n_t, i, b == 0, to + (size_t)i * ld, ld, 3, format);
+                for (; i < n_t; i++)
+                    ft__avx2_tile(codes, s, half % 2, n, tile, n_t, i, b == 0, to + (size_t)i * ld, ld, 1, format);
+            }
+        }
+    }
 }
 
-FT__AVX2 static void ft__scores_f16_avx2(const float *q, const void *k, int head_dim, float scale,
-                                         float s[64]) {
-    ft__avx2_scores(q, k, head_dim, scale, s, FT__FORMAT_F16);
+FT__AVX2 static void ft__packed_q8_0_avx2(const uint8_t *w, size_t group_bytes, int n_groups,
+                                          const ft__acts *a, float *out, size_t ld) {
+    ft__avx2_packed(w, group_bytes, n_groups, a, out, ld, FT__FORMAT_Q8_0);
+}
+
+FT__AVX2 static void ft__packed_q4_0_avx2(const uint8_t *w, size_t group_bytes, int n_groups,
+                                          const ft__acts *a, float *out, size_t ld) {
+    ft__avx2_packed(w, group_bytes, n_groups, a, out, ld, FT__FORMAT_Q4_0);
+}
+
+FT__AVX2 static void ft__packed_q4_k_avx2(const uint8_t *w, size_t group_bytes, int n_groups,
+                                          const ft__acts *a, float *out, size_t ld) {
+    ft__avx2_packed(w, group_bytes, n_groups, a, out, ld, FT__FORMAT_Q4_K);
+}
+
+FT__AVX2 static void ft__packed_q6_k_avx2(const uint8_t *w, size_t group_bytes, int n_groups,
+                                          const ft__acts *a, float *out, size_t ld) {
+    ft__avx2_packed(w, group_bytes, n_groups, a, out, ld, FT__FORMAT_Q6_K);
+}
+
+/* Eight outputs side by side, the tree over the rank from register to register. */
+FT__AVX2 static void ft__low_rank_avx2(const float *b, int rank, int n_out, const float *low, int n_tokens,
+                                       float factor, float *out, size_t ld) {
+    const int n_p = rank < FT__PARTIALS ? rank : (int)FT__PARTIALS;
+    for (int r = 0; r < n_out; r += 8) {
+        const int n = n_out - r < 8 ? n_out - r : 8;
+        const __m256i mask = _mm256_cmpgt_epi32(_mm256_set1_epi32(n), _mm256_setr_epi32(0, 1, 2, 3, 4, 5, 6, 7));
+        for (int t = 0; t < n_tokens; t++) {
+            const float *x = low + (size_t)t * (size_t)rank;
+            float *to = out + (size_t)t * ld + r;
+            __m256 p[FT__PARTIALS];
+            for (int k = 0; k < rank; k++) {
+                __m256 w = _mm256_maskload_ps(b + (size_t)k * (size_t)n_out + r, mask);
+                __m256 product = _mm256_mul_ps(w, _mm256_set1_ps(x[k]));
+                p[k % FT__PARTIALS] = k < FT__PARTIALS ? product : _mm256_add_ps(p[k % FT__PARTIALS], product);
+            }
+            for (int half = FT__PARTIALS / 2; half > 0; half /= 2)
+                for (int i = 0; i < half && i + half < n_p; i++) p[i] = _mm256_add_ps(p[i], p[i + half]);
+            __m256 sum = _mm256_mul_ps(_mm256_set1_ps(factor), p[0]);
+            _mm256_maskstore_ps(to, mask, _mm256_add_ps(_mm256_maskload_ps(to, mask), sum));
+        }
+    }
+}
+
+/* Keys across lanes: 64 keys are eight registers, each an independent chain over d. */
+FT__AVX2 static void ft__scores_avx2(const float *q, int n_q, const float *keys, int head_dim, float scale,
+                                     float *s) {
+    for (int h = 0; h < n_q; h++, q += head_dim, s += FT__TILE) {
+        const float *k = keys;
+        __m256 sum[8];
+        for (int g = 0; g < 8; g++) sum[g] = _mm256_setzero_ps();
+        for (int d = 0; d < head_dim; d++, k += FT__TILE) {
+            __m256 qd = _mm256_set1_ps(q[d]);
+            for (int g = 0; g < 8; g++)
+                sum[g] = _mm256_add_ps(sum[g], _mm256_mul_ps(qd, _mm256_loadu_ps(k + 8 * g)));
+        }
+        for (int g = 0; g < 8; g++)
+            _mm256_storeu_ps(s + 8 * g, _mm256_mul_ps(sum[g], _mm256_set1_ps(scale)));
+    }
 }
 
 FT__AVX2 static float ft__softmax_avx2(float s[64], int lo, int hi, float max) {
@@ -297,42 +486,32 @@ FT__AVX2 static float ft__softmax_avx2(float s[64], int lo, int hi, float max) {
 }
 
 /* Dimensions across lanes, 32 and then 8 of them at a time held in registers over all keys. */
-FT__AVX2_INLINE void ft__avx2_values(float *o, const float *p, const void *values, int lo, int hi,
-                                     int head_dim, int format) {
-    const uint8_t *v = (const uint8_t *)values;
-    int d = 0;
-    for (int step; (step = head_dim - d >= 32 ? 4 : 1), d + 8 * step <= head_dim; d += 8 * step) {
-        __m256 sum[4];
-        for (int g = 0; g < step; g++) sum[g] = _mm256_loadu_ps(o + d + 8 * g);
-        for (int j = lo; j < hi; j++) {
-            __m256 weight = _mm256_set1_ps(p[j]);
-            for (int g = 0; g < step; g++) {
-                __m256 x = ft__avx2_weights(v, j * head_dim + d + 8 * g, format);
-                sum[g] = _mm256_add_ps(sum[g], _mm256_mul_ps(weight, x));
+FT__AVX2 static void ft__values_avx2(float *o, int n_q, const float *p, const float *v, int lo, int hi,
+                                     int head_dim) {
+    for (int h = 0; h < n_q; h++, o += head_dim, p += FT__TILE) {
+        int d = 0;
+        for (int step; (step = head_dim - d >= 32 ? 4 : 1), d + 8 * step <= head_dim; d += 8 * step) {
+            __m256 sum[4];
+            for (int g = 0; g < step; g++) sum[g] = _mm256_loadu_ps(o + d + 8 * g);
+            for (int j = lo; j < hi; j++) {
+                __m256 weight = _mm256_set1_ps(p[j]);
+                for (int g = 0; g < step; g++) {
+                    __m256 x = _mm256_loadu_ps(v + j * head_dim + d + 8 * g);
+                    sum[g] = _mm256_add_ps(sum[g], _mm256_mul_ps(weight, x));
+                }
             }
+            for (int g = 0; g < step; g++) _mm256_storeu_ps(o + d + 8 * g, sum[g]);
         }
-        for (int g = 0; g < step; g++) _mm256_storeu_ps(o + d + 8 * g, sum[g]);
-    }
-    for (; d < head_dim; d++) {
-        for (int j = lo; j < hi; j++) {
-            float f;
-            uint16_t half;
-            size_t at = (size_t)(j * head_dim + d);
-            if (format == FT__FORMAT_F32) memcpy(&f, v + 4 * at, 4);
-            else memcpy(&half, v + 2 * at, 2), f = ft__f16_to_f32(half);
-            o[d] = o[d] + p[j] * f;
-        }
+        for (; d < head_dim; d++)
+            for (int j = lo; j < hi; j++) o[d] = o[d] + p[j] * v[j * head_dim + d];
     }
 }
 
-FT__AVX2 static void ft__values_f32_avx2(float *o, const float *p, const void *v, int lo, int hi,
-                                         int head_dim) {
-    ft__avx2_values(o, p, v, lo, hi, head_dim, FT__FORMAT_F32);
-}
-
-FT__AVX2 static void ft__values_f16_avx2(float *o, const float *p, const void *v, int lo, int hi,
-                                         int head_dim) {
-    ft__avx2_values(o, p, v, lo, hi, head_dim, FT__FORMAT_F16);
+FT__AVX2 static void ft__widen_avx2(const uint16_t *half, float *out, int n) {
+    int i = 0;
+    for (; i + 8 <= n; i += 8)
+        _mm256_storeu_ps(out + i, _mm256_cvtph_ps(_mm_loadu_si128((const __m128i *)(const void *)(half + i))));
+    for (; i < n; i++) out[i] = ft__f16_to_f32(half[i]);
 }
 
 FT__AVX2_INLINE __m256 ft__avx2_silu_mul(__m256 gate, __m256 up) {
@@ -363,14 +542,19 @@ FT__PRIV void ft__kernels_avx2(ft__kernels *k) {
     k->rows[FT__FORMAT_BF16] = ft__rows_bf16_avx2;
     k->rows[FT__FORMAT_Q8_0] = ft__rows_q8_0_avx2;
     k->rows[FT__FORMAT_Q4_0] = ft__rows_q4_0_avx2;
+    k->rows[FT__FORMAT_Q4_K] = ft__rows_q4_k_avx2;
     k->rows[FT__FORMAT_Q6_K] = ft__rows_q6_k_avx2;
     k->quantize = ft__quantize_avx2;
     k->sum_squares = ft__sum_squares_avx2;
-    k->scores_f32 = ft__scores_f32_avx2;
-    k->scores_f16 = ft__scores_f16_avx2;
+    k->packed[FT__FORMAT_Q8_0] = ft__packed_q8_0_avx2;
+    k->packed[FT__FORMAT_Q4_0] = ft__packed_q4_0_avx2;
+    k->packed[FT__FORMAT_Q4_K] = ft__packed_q4_k_avx2;
+    k->packed[FT__FORMAT_Q6_K] = ft__packed_q6_k_avx2;
+    k->low_rank = ft__low_rank_avx2;
+    k->scores = ft__scores_avx2;
     k->softmax = ft__softmax_avx2;
-    k->values_f32 = ft__values_f32_avx2;
-    k->values_f16 = ft__values_f16_avx2;
+    k->values = ft__values_avx2;
+    k->widen = ft__widen_avx2;
     k->silu_mul = ft__silu_mul_avx2;
 }
 

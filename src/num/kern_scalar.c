@@ -83,12 +83,14 @@ static void ft__rows_bf16_scalar(const uint8_t *w, size_t row_bytes, int n_rows,
     ft__scalar_rows_float(w, row_bytes, n_rows, a, out, ld, FT__FORMAT_BF16);
 }
 
-/* Exact integer dot of 32 weights, block b of a row, with 32 activations; *scale is the weights' own. */
-typedef int32_t ft__scalar_dot_fn(const uint8_t *row, int b, const int8_t *q, float *scale);
+/* Exact integer dot of 32 weights, block b of a row, with 32 activations; *scale is the weights' own, and
+   *min their minimum's where the format has one. */
+typedef int32_t ft__scalar_dot_fn(const uint8_t *row, int b, const int8_t *q, float *scale, float *min);
 
 static float ft__scalar_f16(const uint8_t *p) { return ft__f16_to_f32((uint16_t)(p[0] | p[1] << 8)); }
 
-static int32_t ft__scalar_dot_q8_0(const uint8_t *row, int b, const int8_t *q, float *scale) {
+static int32_t ft__scalar_dot_q8_0(const uint8_t *row, int b, const int8_t *q, float *scale, float *min) {
+    (void)min;
     const uint8_t *block = row + (size_t)b * 34;
     int32_t sum = 0;
     const int8_t *codes = (const int8_t *)block + 2; /* gcc 12 takes a cast of each byte for unsigned */
@@ -97,7 +99,8 @@ static int32_t ft__scalar_dot_q8_0(const uint8_t *row, int b, const int8_t *q, f
     return sum;
 }
 
-static int32_t ft__scalar_dot_q4_0(const uint8_t *row, int b, const int8_t *q, float *scale) {
+static int32_t ft__scalar_dot_q4_0(const uint8_t *row, int b, const int8_t *q, float *scale, float *min) {
+    (void)min;
     const uint8_t *block = row + (size_t)b * 18;
     int32_t sum = 0;
     *scale = ft__scalar_f16(block);
@@ -107,7 +110,8 @@ static int32_t ft__scalar_dot_q4_0(const uint8_t *row, int b, const int8_t *q, f
 }
 
 /* Eight blocks of 32 share a superblock; each 16 weights have an integer scale, which is exact too. */
-static int32_t ft__scalar_dot_q6_k(const uint8_t *row, int b, const int8_t *q, float *scale) {
+static int32_t ft__scalar_dot_q6_k(const uint8_t *row, int b, const int8_t *q, float *scale, float *min) {
+    (void)min;
     const uint8_t *block = row + (size_t)(b / 8) * 210;
     int sub = b % 8, quarter = sub % 4;
     const uint8_t *low = block + 64 * (sub / 4) + 32 * (quarter % 2);
@@ -122,18 +126,39 @@ static int32_t ft__scalar_dot_q6_k(const uint8_t *row, int b, const int8_t *q, f
     return scales[0] * sum[0] + scales[1] * sum[1];
 }
 
+/* Q4_K adds minimums: the product is (ws xs) isum - (wm xs) sum(q). */
+static int32_t ft__scalar_dot_q4_k(const uint8_t *row, int b, const int8_t *q, float *scale, float *min) {
+    const uint8_t *block = row + (size_t)(b / 8) * 144, *s = block + 4;
+    const int i = b % 8;
+    const uint8_t *codes = block + 16 + 32 * (i / 2);
+    int sc = i < 4 ? s[i] & 63 : (s[i + 4] & 15) | (s[i - 4] >> 6) << 4;
+    int mn = i < 4 ? s[i + 4] & 63 : s[i + 4] >> 4 | (s[i] >> 6) << 4;
+    int32_t sum = 0;
+    for (int j = 0; j < FT__BLOCK; j++) sum += (i % 2 ? codes[j] >> 4 : codes[j] & 15) * q[j];
+    *scale = ft__scalar_f16(block) * (float)sc;
+    *min = ft__scalar_f16(block + 2) * (float)mn;
+    return sum;
+}
+
+static int32_t ft__scalar_sum(const int8_t *q) {
+    int32_t sum = 0;
+    for (int i = 0; i < FT__BLOCK; i++) sum += q[i];
+    return sum;
+}
+
 /* The loop of all block formats. */
 static void ft__scalar_rows_blocks(const uint8_t *w, size_t row_bytes, int n_rows, const ft__acts *a,
-                                   float *out, size_t ld, ft__scalar_dot_fn *dot) {
+                                   float *out, size_t ld, ft__scalar_dot_fn *dot, bool with_min) {
     const int n_blocks = a->n_cols / FT__BLOCK, chunk = FT__CHUNK / FT__BLOCK;
     for (int r = 0; r < n_rows; r++, w += row_bytes) {
         for (int t = 0; t < a->n_tokens; t++) {
             const int8_t *q = a->q + (size_t)t * (size_t)a->n_cols;
             const float *xs = a->scale + (size_t)t * (size_t)n_blocks;
-            float total = 0, acc = 0, ws;
+            float total = 0, acc = 0, ws, wm = 0;
             for (int b = 0; b < n_blocks; b++) {
-                int32_t isum = dot(w, b, q + b * FT__BLOCK, &ws);
+                int32_t isum = dot(w, b, q + b * FT__BLOCK, &ws, &wm);
                 acc = acc + (ws * xs[b]) * (float)isum;
+                if (with_min) acc = acc - (wm * xs[b]) * (float)ft__scalar_sum(q + b * FT__BLOCK);
                 if (b % chunk == chunk - 1 || b == n_blocks - 1) {
                     total = total + acc;
                     acc = 0;
@@ -146,36 +171,46 @@ static void ft__scalar_rows_blocks(const uint8_t *w, size_t row_bytes, int n_row
 
 static void ft__rows_q8_0_scalar(const uint8_t *w, size_t row_bytes, int n_rows, const ft__acts *a,
                                  float *out, size_t ld) {
-    ft__scalar_rows_blocks(w, row_bytes, n_rows, a, out, ld, ft__scalar_dot_q8_0);
+    ft__scalar_rows_blocks(w, row_bytes, n_rows, a, out, ld, ft__scalar_dot_q8_0, false);
 }
 
 static void ft__rows_q4_0_scalar(const uint8_t *w, size_t row_bytes, int n_rows, const ft__acts *a,
                                  float *out, size_t ld) {
-    ft__scalar_rows_blocks(w, row_bytes, n_rows, a, out, ld, ft__scalar_dot_q4_0);
+    ft__scalar_rows_blocks(w, row_bytes, n_rows, a, out, ld, ft__scalar_dot_q4_0, false);
+}
+
+static void ft__rows_q4_k_scalar(const uint8_t *w, size_t row_bytes, int n_rows, const ft__acts *a,
+                                 float *out, size_t ld) {
+    ft__scalar_rows_blocks(w, row_bytes, n_rows, a, out, ld, ft__scalar_dot_q4_k, true);
 }
 
 static void ft__rows_q6_k_scalar(const uint8_t *w, size_t row_bytes, int n_rows, const ft__acts *a,
                                  float *out, size_t ld) {
-    ft__scalar_rows_blocks(w, row_bytes, n_rows, a, out, ld, ft__scalar_dot_q6_k);
+    ft__scalar_rows_blocks(w, row_bytes, n_rows, a, out, ld, ft__scalar_dot_q6_k, false);
 }
 
-static void ft__scores_f32_scalar(const float *q, const void *keys, int head_dim, float scale,
-                                  float s[64]) {
-    const float *k = (const float *)keys;
-    for (int j = 0; j < FT__TILE; j++) {
-        float sum = 0;
-        for (int d = 0; d < head_dim; d++) sum = sum + q[d] * k[d * FT__TILE + j];
-        s[j] = sum * scale;
+/* The tree over the rank for every output by itself. */
+static void ft__low_rank_scalar(const float *b, int rank, int n_out, const float *low, int n_tokens,
+                                float factor, float *out, size_t ld) {
+    for (int t = 0; t < n_tokens; t++) {
+        for (int r = 0; r < n_out; r++) {
+            float p[FT__PARTIALS] = {0}, *to = &out[(size_t)t * ld + (size_t)r];
+            for (int k = 0; k < rank; k++) {
+                float product = b[(size_t)k * (size_t)n_out + (size_t)r] * low[t * rank + k];
+                p[k % FT__PARTIALS] = p[k % FT__PARTIALS] + product;
+            }
+            *to = *to + factor * ft__scalar_tree(p);
+        }
     }
 }
 
-static void ft__scores_f16_scalar(const float *q, const void *keys, int head_dim, float scale,
-                                  float s[64]) {
-    const uint16_t *k = (const uint16_t *)keys;
-    for (int j = 0; j < FT__TILE; j++) {
-        float sum = 0;
-        for (int d = 0; d < head_dim; d++) sum = sum + q[d] * ft__f16_to_f32(k[d * FT__TILE + j]);
-        s[j] = sum * scale;
+static void ft__scores_scalar(const float *q, int n_q, const float *k, int head_dim, float scale, float *s) {
+    for (int h = 0; h < n_q; h++, q += head_dim, s += FT__TILE) {
+        for (int j = 0; j < FT__TILE; j++) {
+            float sum = 0;
+            for (int d = 0; d < head_dim; d++) sum = sum + q[d] * k[d * FT__TILE + j];
+            s[j] = sum * scale;
+        }
     }
 }
 
@@ -185,18 +220,15 @@ static float ft__softmax_scalar(float s[64], int lo, int hi, float max) {
     return ft__scalar_tree(p);
 }
 
-static void ft__values_f32_scalar(float *o, const float *p, const void *values, int lo, int hi,
-                                  int head_dim) {
-    const float *v = (const float *)values;
-    for (int j = lo; j < hi; j++)
-        for (int d = 0; d < head_dim; d++) o[d] = o[d] + p[j] * v[j * head_dim + d];
+static void ft__values_scalar(float *o, int n_q, const float *p, const float *v, int lo, int hi,
+                              int head_dim) {
+    for (int h = 0; h < n_q; h++, o += head_dim, p += FT__TILE)
+        for (int j = lo; j < hi; j++)
+            for (int d = 0; d < head_dim; d++) o[d] = o[d] + p[j] * v[j * head_dim + d];
 }
 
-static void ft__values_f16_scalar(float *o, const float *p, const void *values, int lo, int hi,
-                                  int head_dim) {
-    const uint16_t *v = (const uint16_t *)values;
-    for (int j = lo; j < hi; j++)
-        for (int d = 0; d < head_dim; d++) o[d] = o[d] + p[j] * ft__f16_to_f32(v[j * head_dim + d]);
+static void ft__widen_scalar(const uint16_t *half, float *out, int n) {
+    for (int i = 0; i < n; i++) out[i] = ft__f16_to_f32(half[i]);
 }
 
 /* silu(g) = g / (1 + exp(-g)); the exponent stops at 80, so that the reciprocal stays normal. */
@@ -214,13 +246,14 @@ FT__PRIV void ft__kernels_scalar(ft__kernels *k) {
     k->rows[FT__FORMAT_BF16] = ft__rows_bf16_scalar;
     k->rows[FT__FORMAT_Q8_0] = ft__rows_q8_0_scalar;
     k->rows[FT__FORMAT_Q4_0] = ft__rows_q4_0_scalar;
+    k->rows[FT__FORMAT_Q4_K] = ft__rows_q4_k_scalar;
     k->rows[FT__FORMAT_Q6_K] = ft__rows_q6_k_scalar;
     k->quantize = ft__quantize_scalar;
     k->sum_squares = ft__sum_squares_scalar;
-    k->scores_f32 = ft__scores_f32_scalar;
-    k->scores_f16 = ft__scores_f16_scalar;
+    k->low_rank = ft__low_rank_scalar;
+    k->scores = ft__scores_scalar;
     k->softmax = ft__softmax_scalar;
-    k->values_f32 = ft__values_f32_scalar;
-    k->values_f16 = ft__values_f16_scalar;
+    k->values = ft__values_scalar;
+    k->widen = ft__widen_scalar;
     k->silu_mul = ft__silu_mul_scalar;
 }

@@ -6,6 +6,7 @@ FT__PRIV ft_status ft__kernels_choose(ft__kernels *k, ft_error *err) {
     ft_status status = ft__isa_choose(&k->isa, err);
     if (status) return status;
     ft__kernels_scalar(k);
-    if (k->isa == FT__ISA_AVX2) ft__kernels_avx2(k);
+    if (k->isa >= FT__ISA_AVX2) ft__kernels_avx2(k);
+    if (k->isa >= FT__ISA_AVX512) ft__kernels_avx512(k);
     return FT_OK;
 }

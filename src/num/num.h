@@ -9,7 +9,7 @@
 /* Tensor type ids of the container, for the formats that ft reads the values of. */
 enum {
     FT__FORMAT_F32 = 0, FT__FORMAT_F16 = 1, FT__FORMAT_Q4_0 = 2, FT__FORMAT_Q8_0 = 8,
-    FT__FORMAT_Q6_K = 14, FT__FORMAT_BF16 = 30
+    FT__FORMAT_Q4_K = 12, FT__FORMAT_Q6_K = 14, FT__FORMAT_BF16 = 30
 };
 
 /* n counts elements and is a multiple of n_elements; blocks need no alignment. */
@@ -32,35 +32,52 @@ enum {
     FT__PARTIALS = 64,     /* partial sums of a float reduction */
     FT__TILE = 64,         /* keys per attention tile, and per page of the cache */
     FT__SPAN = 1024,       /* positions per separately normalised stretch of attention */
-    FT__FORMATS = 64       /* ids of the format table are below this */
+    FT__FORMATS = 64,      /* ids of the format table are below this */
+    FT__LANES = 16,        /* rows that packed weights interleave */
+    FT__TILE_TOKENS = 6,   /* tokens whose activations packed weights meet together */
+    FT__TILE_TOKEN_BYTES = 52 /* of a token in a block of such a tile */
 };
 
-/* Activations of a batch, row-major.  Quantised weights take the int8 form, float weights the floats. */
+/* Activations of a batch, row-major.  Float weights take the floats.  Quantised weights take the int8
+   form: as rows where they lie as in the file, as tiles where they are packed.
+
+   A tile holds n_t = 6 tokens (the last one what is left), block after block; per block
+       int32 q[8][n_t]        quads of int8 inputs
+       float scale[n_t]
+       float sum[n_t]         of the int8 inputs
+       int32 start[3][n_t]    -8 times the sum over all 32, the first 16, the last 16 */
 typedef struct ft__acts {
     int n_tokens, n_cols;
-    const float *x;     /* (n_tokens, n_cols) */
-    const int8_t *q;    /* (n_tokens, n_cols), or NULL where no weight needs it */
-    const float *scale; /* (n_tokens, n_cols / 32) */
+    const float *x;       /* (n_tokens, n_cols) */
+    const int8_t *q;      /* (n_tokens, n_cols), or NULL where no weight needs it */
+    const float *scale;   /* (n_tokens, n_cols / 32) */
+    const uint8_t *tiles; /* or NULL */
 } ft__acts;
 
 /* Rows of weights times all tokens: out[t * ld + r], r < n_rows. */
 typedef void ft__rows_fn(const uint8_t *w, size_t row_bytes, int n_rows, const ft__acts *a,
                          float *out, size_t ld);
+/* The same for groups of 16 packed rows: writes 16 * n_groups outputs per token. */
+typedef void ft__packed_fn(const uint8_t *w, size_t group_bytes, int n_groups, const ft__acts *a,
+                           float *out, size_t ld);
 
 typedef struct ft__kernels {
     ft__isa isa;
-    ft__rows_fn *rows[FT__FORMATS]; /* by format id; NULL: weights of that format cannot run */
+    ft__rows_fn *rows[FT__FORMATS];     /* by format id; NULL: weights of that format cannot run */
+    ft__packed_fn *packed[FT__FORMATS]; /* NULL: they stay as the file has them */
     /* x (n), n a multiple of 32, to int8 and a scale per block */
     void (*quantize)(const float *x, int n, int8_t *q, float *scale);
     float (*sum_squares)(const float *x, int n);
-    /* s[j] = scale * sum over d of q[d] k[d][j]; k is (head_dim, 64), F32 or F16 */
-    void (*scores_f32)(const float *q, const void *k, int head_dim, float scale, float s[64]);
-    void (*scores_f16)(const float *q, const void *k, int head_dim, float scale, float s[64]);
+    /* out[t * ld + r] += factor * sum over k of low[t][k] b[k][r]; b (rank, n_out), low (n_tokens, rank) */
+    void (*low_rank)(const float *b, int rank, int n_out, const float *low, int n_tokens, float factor,
+                     float *out, size_t ld);
+    /* s[h][j] = scale * sum over d of q[h][d] k[d][j]; q (n_q, head_dim), k (head_dim, 64), s (n_q, 64) */
+    void (*scores)(const float *q, int n_q, const float *k, int head_dim, float scale, float *s);
     /* s[j] = exp(s[j] - max) for lo <= j < hi, else 0; returns their sum */
     float (*softmax)(float s[64], int lo, int hi, float max);
-    /* o[d] = o[d] + p[j] v[j][d] for lo <= j < hi ascending; v is (64, head_dim) */
-    void (*values_f32)(float *o, const float *p, const void *v, int lo, int hi, int head_dim);
-    void (*values_f16)(float *o, const float *p, const void *v, int lo, int hi, int head_dim);
+    /* o[h][d] = o[h][d] + p[h][j] v[j][d] for lo <= j < hi ascending; o (n_q, head_dim), v (64, head_dim) */
+    void (*values)(float *o, int n_q, const float *p, const float *v, int lo, int hi, int head_dim);
+    void (*widen)(const uint16_t *half, float *out, int n); /* F16 to F32 */
     void (*silu_mul)(float *gate, const float *up, int n); /* gate = silu(gate) * up */
 } ft__kernels;
 /* Fills the table for this machine, or for the path that FT_ISA names. */
@@ -68,13 +85,15 @@ FT__PRIV ft_status ft__kernels_choose(ft__kernels *k, ft_error *err);
 /* Each puts its own functions into the table and leaves the rest as it is. */
 FT__PRIV void ft__kernels_scalar(ft__kernels *k);
 FT__PRIV void ft__kernels_avx2(ft__kernels *k);
+FT__PRIV void ft__kernels_avx512(ft__kernels *k);
 
 /* ---- matmul: num/matmul.c */
 
-/* A matrix of weights as the file has it: rows of outputs, columns of inputs. */
+/* A matrix of weights: rows of outputs, columns of inputs. */
 typedef struct ft__matrix {
     const ft__format *format; /* NULL: absent */
-    const uint8_t *data;
+    const uint8_t *data;      /* as the file has it */
+    const uint8_t *packed;    /* as pack.c lays it out, or NULL */
     int n_rows, n_cols;
     size_t row_bytes;
 } ft__matrix;
@@ -82,11 +101,28 @@ typedef struct ft__matrix {
 /* out[t * ld + r] = row r . token t (+ bias[r] if given), shared out over the pool by rows. */
 FT__PRIV void ft__matmul(ft__pool *pool, const ft__kernels *k, const ft__matrix *w,
                          const float *bias, const ft__acts *a, float *out, size_t ld);
+/* kernels.low_rank with the tokens shared out over the pool; out is (n_tokens, n_out). */
+FT__PRIV void ft__low_rank(ft__pool *pool, const ft__kernels *k, const float *b, int rank, int n_out,
+                           const float *low, int n_tokens, float factor, float *out);
 /* out = x / sqrt(mean(x^2) + eps) * weight, each (n); weight may be NULL. */
 FT__PRIV void ft__rms_norm(const ft__kernels *k, const float *x, const float *weight, float eps,
                            int n, float *out);
 
+/* The int8 form of tokens first .. first + n - 1 (a tile of packed weights' activations) from row-major
+   q and scale. */
+FT__PRIV void ft__acts_tile(const int8_t *q, const float *scale, int n_cols, int first, int n,
+                            uint8_t *tiles);
+
+/* ---- pack: num/pack.c */
+
+/* Bytes of 16 rows in the packed layout; 0 if the format has none. */
+FT__PRIV size_t ft__pack_group_bytes(const ft__matrix *w);
+/* Packs all rows into out: (n_rows / 16, rounded up) groups, 64-byte aligned. */
+FT__PRIV void ft__pack(ft__pool *pool, const ft__matrix *w, uint8_t *out);
+
 /* ---- attention: num/attention.c */
+
+enum { FT__ATTENTION_TOKENS = 16 }; /* tokens that meet a tile together */
 
 /* A layer's shape, the same for all its tokens. */
 typedef struct ft__attention {
@@ -98,12 +134,15 @@ typedef struct ft__attention {
 
 /* Bytes of one head's keys and values in a page: keys (head_dim, 64), then values (64, head_dim). */
 FT__PRIV size_t ft__attention_head_bytes(const ft__attention *a);
+/* Floats that one thread needs for ft__attend. */
+FT__PRIV size_t ft__attention_scratch(const ft__attention *a);
 /* Puts one token's key and value (n_kv_heads, head_dim) at its position; false if F16 cannot hold one. */
 FT__PRIV bool ft__attention_store(const ft__attention *a, uint8_t *const *pages, int position,
                                   const float *k, const float *v);
-/* Output of the query heads that share KV head `kv_head`: q and out are (n_heads, head_dim) of the token
-   at `position`, which sees positions 0..position. */
-FT__PRIV void ft__attend(const ft__kernels *k, const ft__attention *a, uint8_t *const *pages,
-                         int position, int kv_head, const float *q, float *out);
+/* Output of the query heads that share KV head `kv_head`, for n (<= 16) tokens of one sequence at
+   positions first .. first + n - 1; q and out are (n, n_heads, head_dim).  A token sees all positions up to
+   its own. */
+FT__PRIV void ft__attend(const ft__kernels *k, const ft__attention *a, uint8_t *const *pages, int first,
+                         int n, int kv_head, const float *q, float *out, float *scratch);
 
 #endif /* FT__NUM_H */

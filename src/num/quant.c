@@ -115,6 +115,25 @@ static void ft__quant_encode_q4_0(const float *in, size_t n, void *blocks) {
     }
 }
 
+/* Q4_K: 256 elements; f16 scale and minimum, 8 six-bit scales and minimums in 12 bytes, 128 bytes of
+   nibbles: group 2g of 32 in the low ones of 32 bytes, group 2g + 1 in the high ones. */
+static void ft__quant_decode_q4_k(const void *blocks, size_t n, float *out) {
+    const uint8_t *p = (const uint8_t *)blocks;
+    for (size_t i = 0; i < n; i += 256, p += 144) {
+        const uint8_t *s = p + 4;
+        float d = ft__f16_to_f32(ft__quant_u16(p)), d_min = ft__f16_to_f32(ft__quant_u16(p + 2));
+        for (int g = 0; g < 8; g++) {
+            int sc = g < 4 ? s[g] & 63 : (s[g + 4] & 15) | (s[g - 4] >> 6) << 4;
+            int mn = g < 4 ? s[g + 4] & 63 : s[g + 4] >> 4 | (s[g] >> 6) << 4;
+            float scale = d * (float)sc, min = d_min * (float)mn;
+            for (int l = 0; l < 32; l++) {
+                int code = p[16 + 32 * (g / 2) + l] >> (g % 2 ? 4 : 0) & 15;
+                out[i + (size_t)(32 * g + l)] = scale * (float)code - min;
+            }
+        }
+    }
+}
+
 /* Q6_K: 256 elements; 128 bytes of low nibbles, 64 bytes of upper two bits, 16 int8 scales, f16 scale.
    In each half of 128, bytes 0..31 hold elements 0..31 (low) and 64..95 (high), bytes 32..63 the others;
    the upper bits of all four lie in one byte. */
@@ -142,7 +161,7 @@ static const ft__format ft__quant_formats[] = {
     {FT__FORMAT_Q8_0, "Q8_0", 32, 34, ft__quant_decode_q8_0, ft__quant_encode_q8_0},
     {10, "Q2_K", 256, 84, NULL, NULL},
     {11, "Q3_K", 256, 110, NULL, NULL},
-    {12, "Q4_K", 256, 144, NULL, NULL},
+    {FT__FORMAT_Q4_K, "Q4_K", 256, 144, ft__quant_decode_q4_k, NULL},
     {13, "Q5_K", 256, 176, NULL, NULL},
     {FT__FORMAT_Q6_K, "Q6_K", 256, 210, ft__quant_decode_q6_k, NULL},
     {16, "IQ2_XXS", 256, 66, NULL, NULL},

@@ -19,6 +19,7 @@ enum {
     FT__BENCH_MAX_BATCHES = 16, FT__BENCH_MAX_REPEATS = 99,
     FT__BENCH_BATCH_PROMPT = 128,          /* tokens of each sequence before a batch decodes */
     FT__BENCH_WARM_STEPS = 4,
+    FT__BENCH_PATIENCE = 60,               /* seconds after which a row begins no further repetition */
     FT__BENCH_PROBES = 8,                  /* looks at the ceilings during a repetition */
     FT__BENCH_READ_BYTES = 512 << 20,
     FT__BENCH_READ_PART = 4 << 20,         /* bytes that one thread reads at a time */
@@ -173,7 +174,7 @@ static const ft__bench_unit ft__bench_units[] = {
 
 /* ---- the state of a run */
 
-/* Repetitions of one measurement: the median of each counts. */
+/* One line of the result. */
 typedef struct ft__bench_row {
     int batch, n_prompt, n_steps;        /* n_steps 0: the prompt itself is timed */
     double speed, int8_share, read_share; /* medians; tokens per second */
@@ -336,20 +337,23 @@ static ft_status ft__bench_measure(ft__bench *b, ft__bench_row *row, ft_error *e
     double speed[FT__BENCH_MAX_REPEATS], int8_share[FT__BENCH_MAX_REPEATS], read_share[FT__BENCH_MAX_REPEATS];
     double seconds, int8_peak, read_peak, macs = b->layer_macs + (row->n_steps ? b->head_macs : 0);
     int warm = row->n_steps < FT__BENCH_WARM_STEPS ? row->n_steps : FT__BENCH_WARM_STEPS;
+    double start = ft__seconds();
+    size_t n = 0;
     ft_status status = ft__bench_once(b, row->batch, row->n_prompt, warm, &seconds, err);
-    for (int r = 0; r < b->desc.repeats && !status; r++) {
+    while (!status && (int)n < b->desc.repeats &&
+           (n == 0 || ft__bench_since(start) < (double)FT__BENCH_PATIENCE)) {
         ft__bench_probe_begin(b);
         status = ft__bench_once(b, row->batch, row->n_prompt, row->n_steps, &seconds, err);
         ft__bench_probe_end(b, &int8_peak, &read_peak);
-        double tokens = (double)row->batch * (row->n_steps ? row->n_steps : row->n_prompt);
-        speed[r] = tokens / seconds;
-        int8_share[r] = speed[r] * macs / int8_peak;
-        read_share[r] = speed[r] / row->batch * b->weight_bytes / read_peak;
+        speed[n] = (double)row->batch * (row->n_steps ? row->n_steps : row->n_prompt) / seconds;
+        int8_share[n] = speed[n] * macs / int8_peak;
+        read_share[n] = speed[n] / row->batch * b->weight_bytes / read_peak;
+        n++;
     }
     if (status) return status;
-    row->speed = ft__bench_median(speed, (size_t)b->desc.repeats);
-    row->int8_share = ft__bench_median(int8_share, (size_t)b->desc.repeats);
-    row->read_share = ft__bench_median(read_share, (size_t)b->desc.repeats);
+    row->speed = ft__bench_median(speed, n);
+    row->int8_share = ft__bench_median(int8_share, n);
+    row->read_share = ft__bench_median(read_share, n);
     return FT_OK;
 }
 

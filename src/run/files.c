@@ -96,7 +96,8 @@ int32_t *ft_read_ids(const char *list, int *n, ft_error *err) {
     int32_t *ids = (int32_t *)malloc((strlen(text) / 2 + 2) * sizeof *ids);
     bool ok = ids && ft__files_ids(text, ids, n);
     if (!ids) ft__fail_memory(err);
-    else if (!ok) ft__fail(err, FT_ERR_ARGUMENT, file ? list + 1 : "ids", "expected ids like 1,2,3; id %d is not one", *n);
+    else if (!ok)
+        ft__fail(err, FT_ERR_ARGUMENT, file ? list + 1 : "ids", "found \"%.60s\", expected ids like 1,2,3", text);
     if (!ok) free(ids);
     free(file);
     return ok ? ids : NULL;

@@ -11,6 +11,7 @@ static ft_status ft__session_range(const char *field, int found, int lowest, int
 static ft_status ft__session_defaults(ft_session *s, ft_session_desc *d, ft_error *err) {
     const ft_model_info *info = &s->model->info;
     if (!d->threads) d->threads = ft__cpu_count();
+    if (d->threads < 1 || d->threads > 256) return ft__session_range("threads", d->threads, 1, 256, err);
     if (!d->n_ctx) d->n_ctx = info->n_ctx;
     if (!d->max_batch) d->max_batch = 512;
     if (!d->max_sequences) d->max_sequences = 32;
@@ -41,7 +42,7 @@ static ft_status ft__session_init(ft_session *s, ft_session_desc d, ft_error *er
     if (!status) status = ft__session_defaults(s, &d, err);
     if (status) return status;
     s->slots = (ft__slot *)ft__arena_alloc(&s->arena, (size_t)s->max_batch, sizeof *s->slots);
-    if (!s->slots || !ft__scratch_init(&s->scratch, s->model, s->max_batch, &s->arena))
+    if (!s->slots || !ft__scratch_init(&s->scratch, s->model, s->max_batch, d.threads, &s->attention, &s->arena))
         return ft__fail_memory(err);
     s->pool = ft__pool_create(d.threads, &s->allocator, err);
     return s->pool ? ft_session_add_variant(s, NULL, 0, &base, err) : err ? err->code : FT_ERR_THREAD;
@@ -259,7 +260,7 @@ ft_status ft_session_decode(ft_session *s, const ft_feed *feeds, int n_feeds, ft
     ft_status status = ft__session_prepare(s, feeds, n_feeds, err);
     if (!status) status = ft__check_float_mode(err);
     if (status) return status;
-    ft__forward f = {s->model, s->pool, &s->scratch, s->variants, s->attention, s->slots, 0, 0};
+    ft__forward f = {s->model, s->pool, &s->scratch, s->variants, s->attention, s->slots, 0, 0, 0};
     ft__session_sort(s, feeds, n_feeds);
     for (int i = 0; i < n_feeds && !status; i++) {
         const ft_feed *feed = &feeds[s->order[i]];
