@@ -1,4 +1,4 @@
-# make · make demo · make test · make bench · make bench-peers · make install · make ft.h
+# make · make demo · make test · make test-arm · make bench · make bench-peers · make install · make ft.h
 # SAN=1 builds with address and undefined-behaviour sanitizers, SAN=thread with ThreadSanitizer.
 
 CC ?= cc
@@ -22,7 +22,7 @@ OBJECTS := $(ROOMS:src/%.c=$(BUILD)/%.o)
 TESTS := $(wildcard tests/*.c)
 TEST_OBJECTS := $(TESTS:tests/%.c=$(BUILD)/tests/%.o)
 
-.PHONY: all demo test bench bench-peers install clean
+.PHONY: all demo test test-arm bench bench-peers install clean
 .DELETE_ON_ERROR:
 
 all: $(BUILD)/ft
@@ -51,6 +51,17 @@ $(BUILD)/run-tests: $(OBJECTS) $(TEST_OBJECTS)
 
 test: $(BUILD)/ft $(BUILD)/demo_files $(BUILD)/run-tests
 	FT_BUILD=$(BUILD) FT_SHARED=$(SHARED) $(BUILD)/run-tests $(ONLY)
+
+# What depends on the processor, for 64-bit ARM under qemu: with the integer dot product and without.  All
+# digests, which takes long: make test-arm ARM_ONLY=golden
+ARM_ONLY ?= cpu math random sha256 quant kernels golden/adapters golden/k_quants golden/long_sequence
+test-arm:
+	@command -v aarch64-linux-gnu-gcc >/dev/null && command -v qemu-aarch64 >/dev/null || \
+	    { echo "skipped: no aarch64-linux-gnu-gcc or no qemu-aarch64"; exit 0; }; \
+	$(MAKE) CC=aarch64-linux-gnu-gcc CFLAGS="-O2 -static" SAN= BUILD=build/arm build/arm/run-tests && \
+	for cpu in max cortex-a53; do \
+	    echo "-- qemu-aarch64 -cpu $$cpu"; \
+	    qemu-aarch64 -cpu $$cpu build/arm/run-tests $(ARM_ONLY) || exit 1; done
 
 # Until the project has trained models of its own (see CHANGELOG.md): a story model, if it is there.
 MODEL ?= $(abspath $(wildcard $(SHARED)/models/stories260K.gguf))

@@ -34,8 +34,8 @@
 
    LIMITS OF THIS VERSION
      Little-endian POSIX systems with IEEE floats, gcc or clang.  Architecture "llama" (with experts),
-     weights F32 F16 BF16 Q8_0 Q4_0, tokenizer SPM ("llama"), GGUF v2/v3 in one file, LoRA adapters
-     as GGUF.  Prompts are sent as they stand (no chat templates yet).  A gate compares point
+     weights F32 F16 BF16 Q8_0 Q4_0 Q4_K Q6_K, tokenizer SPM ("llama"), GGUF v2/v3 in one file, LoRA
+     adapters as GGUF.  Prompts are sent as they stand (no chat templates yet).  A gate compares point
      differences of means (no confidence bounds yet).
 
    THE MANUAL: ERRORS, MEMORY, THREADS
@@ -50,21 +50,22 @@
 
    THE MANUAL: ARITHMETIC
      Results depend on the file, the tokens and the settings alone: never on the instruction set, the
-     number of threads, the batch, or how a prompt was cut.  To that end every float operation has one
-     order.  A product and a sum are two roundings (never a fused multiply-add); exp, log, sin, cos,
-     reciprocal and square root are built here from + - * and integer operations; integer dot products
-     are exact.  In short:
+     number of threads, the batch, how a prompt was cut, or whether its beginning was computed for
+     another.  To that end every float operation has one order.  A product and a sum are two roundings
+     (never a fused multiply-add); exp, log, sin, cos, reciprocal and square root are built here from
+     + - * and integer operations; integer dot products are exact.  In short:
        quantised weights   activations become int8 in blocks of 32 (scale = amax/127, half to even);
                            per block  acc += (ws * xs) * (float)isum,  blocks ascending within chunks
-                           of 512 inputs, chunk sums added ascending
+                           of 512 inputs, chunk sums added ascending (Q4_K's minimums: then
+                           acc -= (wm * xs) * (float)sum of the block's int8)
        float weights       64 partial sums, element k to partial k mod 64 ascending, then a halving
                            tree 32, 16, 8, 4, 2, 1; RMS norms and softmax sums use the same order
        attention           score: over d ascending; softmax online over tiles of 64 keys aligned to
                            absolute positions, within chunks of 1024; values: over keys ascending;
-                           chunks combined ascending
+                           chunks combined ascending; a Q8_0 cache rounds as activations are rounded
        ties                lowest index first
        random numbers      Philox4x32-10 keyed by (seed, row, variant, position)
-     The environment variable FT_ISA (scalar, avx2, avx512) forces a code path for tests. */
+     The environment variable FT_ISA (scalar, avx2, avx512, neon, dotprod) forces a code path for tests. */
 #ifndef FT_H
 #define FT_H
 
@@ -220,16 +221,20 @@ ft_status ft_detokenize(const ft_model *model, const int32_t *tokens, size_t n_t
 
 /* --------------------------------------------------------------------------------------- session */
 
-typedef enum ft_kv_type { FT_KV_F16 = 0, FT_KV_F32 = 1 } ft_kv_type;
+/* Q8_0: int8 with a float scale per position and 32 dimensions of a head (all of them where they are no
+   multiple of 32); about half of F16. */
+typedef enum ft_kv_type { FT_KV_F16 = 0, FT_KV_F32 = 1, FT_KV_Q8_0 = 2 } ft_kv_type;
 
 /* Defaults ({0}): as many threads as processors, the model's own context, F16 cache, 512 tokens a
-   pass, 32 sequences decoded together. */
+   pass, 32 sequences run together, no bound on cached keys and values, prefixes shared. */
 typedef struct ft_session_desc {
     int threads;       /* including the calling one, at most 256 */
     int n_ctx;         /* positions per sequence */
     ft_kv_type kv;     /* type of cached keys and values */
     int max_batch;     /* tokens computed in one pass; bounds scratch memory, not results */
-    int max_sequences; /* sequences that ft_session_generate runs at a time */
+    int max_sequences; /* sequences that ft_session_generate and ft_session_score run at a time */
+    size_t kv_bytes;   /* most memory for keys and values, 0 = as much as it takes; never shows in results */
+    bool no_prefix_sharing; /* see ft_session_generate; never shows in results */
 } ft_session_desc;
 
 /* A place to run sequences of one model; owns its threads and caches.  Allocates as the model does. */
@@ -266,8 +271,9 @@ typedef struct ft_feed {
 } ft_feed;
 
 /* Appends tokens to several sequences in one batch, each under its own variant; a sequence appears at
-   most once.  Checks everything before it changes anything; after FT_ERR_NUMERIC or FT_ERR_MEMORY the
-   sequences named have undefined content and should be closed. */
+   most once.  Checks everything before it changes anything (FT_ERR_LIMIT: not all fits into kv_bytes);
+   after FT_ERR_NUMERIC or FT_ERR_MEMORY the sequences named have undefined content and should be
+   closed. */
 ft_status ft_session_decode(ft_session *session, const ft_feed *feeds, int n_feeds, ft_error *err);
 
 /* Feeds tokens to a fresh sequence and writes the logits of every position: little-endian float32,
@@ -309,6 +315,7 @@ typedef struct ft_request {
     uint64_t row, variant_key; /* of the random draws */
     const char *const *stops;  /* (n_stops) strings that end the text and are cut from it */
     int n_stops;
+    bool want_logprobs;
 } ft_request;
 
 typedef enum ft_finish {
@@ -323,6 +330,7 @@ typedef struct ft_completion {
     char *text;      /* UTF-8 as the model made it, NUL after text_len bytes */
     size_t text_len;
     ft_finish finish;
+    float *logprobs; /* (n_tokens) as ft_session_score gives them, whatever the sampling; NULL if not wanted */
 } ft_completion;
 
 /* Optional callbacks; `done` and `text` return 0 to go on. */
@@ -333,10 +341,44 @@ typedef struct ft_generate_hooks {
 } ft_generate_hooks;
 
 /* Runs all requests, many together, and fills out[n_requests]; on failure nothing is kept.  A prompt
-   that leaves no room for max_tokens is FT_ERR_CONTEXT, before anything runs. */
+   that leaves no room for max_tokens is FT_ERR_CONTEXT, before anything runs.
+   Memory: a request starts when the keys and values of its prompt and max_tokens fit into kv_bytes beside
+   those of the running ones; one that never could is FT_ERR_LIMIT, before anything runs.
+   Prefix sharing: requests of one variant that begin with the same tokens compute these once, in whole
+   pages of 64.  Pages of finished requests are kept for later ones, also of later calls, until their
+   memory is wanted; the longest unused go first.  Without kv_bytes at most as many are kept as were in
+   use at one time. */
 ft_status ft_session_generate(ft_session *session, const ft_request *requests, int n_requests,
                               ft_completion *out, const ft_generate_hooks *hooks, ft_error *err);
 void ft_completions_free(ft_session *session, ft_completion *completions, int n);
+
+/* Tokens whose log-probs are wanted, and where they go (the caller's buffers).  A log-prob is natural,
+   logit - largest - log(sum of exp) in double from the float logits, ids ascending. */
+typedef struct ft_score_request {
+    int variant;
+    const int32_t *tokens; /* (n_tokens), at least 2 */
+    int n_tokens;
+    int first;             /* the first token to score; 0 = 1, as token 0 comes after nothing */
+    float *logprobs;       /* (n_tokens - first) of each token after all those before it, or NULL */
+    int top_k;             /* the most likely tokens at each of these places, best first; ties by id */
+    int32_t *top_tokens;   /* (n_tokens - first, top_k); may be NULL if top_k is 0 */
+    float *top_logprobs;   /* the same, or NULL */
+} ft_score_request;
+
+/* Scores all requests, many together; a few rows of logits exist at a time.  Memory and prefix sharing
+   as in ft_session_generate: answers after one common context compute the context once.  On failure the
+   buffers have undefined content. */
+ft_status ft_session_score(ft_session *session, const ft_score_request *requests, int n_requests,
+                           ft_error *err);
+
+/* Since the session was made. */
+typedef struct ft_session_stats {
+    uint64_t tokens_computed; /* that went through the model */
+    uint64_t tokens_shared;   /* of prompts, whose keys and values another sequence had computed */
+    size_t kv_bytes;          /* of keys and values now, in use or kept */
+    size_t kv_bytes_peak;
+} ft_session_stats;
+ft_session_stats ft_session_get_stats(const ft_session *session);
 
 /* ----------------------------------------------------------------------------------------- bench */
 
@@ -640,6 +682,8 @@ FT__PRIV ft_status ft__map_file(const char *path, ft__mapping *m, ft_error *err)
 FT__PRIV void ft__unmap(ft__mapping *m);
 /* These bytes of a mapping will hardly be read again: their pages need not stay in this process. */
 FT__PRIV void ft__map_forget(const uint8_t *data, size_t size);
+/* This memory will be read from end to end, often: large pages help. */
+FT__PRIV void ft__want_large_pages(void *memory, size_t size);
 /* The whole file and a NUL after it; the caller frees *data with ft__free. */
 FT__PRIV ft_status ft__read_file(const char *path, const ft_allocator *a, char **data, size_t *size,
                                  ft_error *err);
@@ -677,7 +721,10 @@ FT__PRIV int ft__pool_size(const ft__pool *pool);
 FT__PRIV void ft__pool_run(ft__pool *pool, void (*fn)(void *user, int part), void *user, int n_parts);
 
 /* ---- cpu: base/cpu.c */
-typedef enum ft__isa { FT__ISA_SCALAR, FT__ISA_AVX2, FT__ISA_AVX512, FT__ISA_COUNT } ft__isa;
+typedef enum ft__isa {
+    FT__ISA_SCALAR, FT__ISA_AVX2, FT__ISA_AVX512, /* within a family: the better one later */
+    FT__ISA_NEON, FT__ISA_DOTPROD, FT__ISA_COUNT
+} ft__isa;
 FT__PRIV const char *ft__isa_name(ft__isa isa);
 /* The best path for this machine, or the one that FT_ISA names; an unknown or impossible name is an
    error rather than a silent change of speed. */
@@ -1442,13 +1489,27 @@ FT__PRIV void ft__unmap(ft__mapping *m) {
     m->size = 0;
 }
 
+/* Advice on the whole pages within a piece of memory; on what the system does not know it does nothing. */
+__attribute__((unused)) static void ft__file_advise(const void *memory, size_t size, int advice) {
+    const uintptr_t page = 4096; /* a larger one makes the call fail, which does no harm */
+    const uintptr_t first = ((uintptr_t)memory + page - 1) / page * page;
+    const uintptr_t end = ((uintptr_t)memory + size) / page * page;
+    if (first < end) (void)madvise((void *)first, end - first, advice);
+}
+
 FT__PRIV void ft__map_forget(const uint8_t *data, size_t size) {
 #ifdef MADV_DONTNEED
-    const uintptr_t page = 4096; /* a larger one makes the call fail, which does no harm */
-    uintptr_t first = ((uintptr_t)data + page - 1) / page * page, end = ((uintptr_t)data + size) / page * page;
-    if (first < end) (void)madvise((void *)first, end - first, MADV_DONTNEED);
+    ft__file_advise(data, size, MADV_DONTNEED);
 #else
     (void)data, (void)size;
+#endif
+}
+
+FT__PRIV void ft__want_large_pages(void *memory, size_t size) {
+#ifdef MADV_HUGEPAGE
+    ft__file_advise(memory, size, MADV_HUGEPAGE);
+#else
+    (void)memory, (void)size;
 #endif
 }
 
@@ -1774,12 +1835,30 @@ FT__PRIV void ft__pool_run(ft__pool *pool, void (*fn)(void *user, int part), voi
 #include <unistd.h>
 #if defined(__x86_64__) || defined(__i386__)
 #include <cpuid.h>
+#elif defined(__aarch64__) && defined(__linux__)
+#include <sys/auxv.h>
+#elif defined(__aarch64__) && defined(__APPLE__)
+#include <sys/sysctl.h>
 #endif
 
 FT__PRIV const char *ft__isa_name(ft__isa isa) {
-    static const char *const names[FT__ISA_COUNT] = {"scalar", "avx2", "avx512"};
+    static const char *const names[FT__ISA_COUNT] = {"scalar", "avx2", "avx512", "neon", "dotprod"};
     return names[isa];
 }
+
+#if defined(__aarch64__)
+static bool ft__isa_has_dotprod(void) {
+#if defined(__linux__)
+    return getauxval(AT_HWCAP) >> 20 & 1; /* HWCAP_ASIMDDP, which old headers lack */
+#elif defined(__APPLE__)
+    int has = 0;
+    size_t size = sizeof has;
+    return sysctlbyname("hw.optional.arm.FEAT_DotProd", &has, &size, NULL, 0) == 0 && has;
+#else
+    return false;
+#endif
+}
+#endif
 
 static bool ft__isa_present(ft__isa isa) {
 #if defined(__x86_64__) || defined(__i386__)
@@ -1791,6 +1870,9 @@ static bool ft__isa_present(ft__isa isa) {
         return avx2 && __builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx512bw") &&
                __builtin_cpu_supports("avx512vl") && __builtin_cpu_supports("avx512dq") &&
                __builtin_cpu_supports("avx512vnni") && sizeof(void *) == 8;
+#elif defined(__aarch64__)
+    if (isa == FT__ISA_NEON) return true; /* a part of the base */
+    if (isa == FT__ISA_DOTPROD) return ft__isa_has_dotprod();
 #endif
     return isa == FT__ISA_SCALAR;
 }
@@ -1804,7 +1886,8 @@ FT__PRIV ft_status ft__isa_choose(ft__isa *isa, ft_error *err) {
         if (forced && forced[0])
             return ft__fail(err, FT_ERR_UNSUPPORTED, "FT_ISA", "this machine has no %s", forced);
     }
-    return ft__fail(err, FT_ERR_ARGUMENT, "FT_ISA", "found \"%s\", expected scalar, avx2 or avx512", forced);
+    return ft__fail(err, FT_ERR_ARGUMENT, "FT_ISA",
+                    "found \"%s\", expected scalar, avx2, avx512, neon or dotprod", forced);
 }
 
 FT__PRIV int ft__cpu_count(void) {
@@ -3992,7 +4075,15 @@ typedef struct ft__kernels {
     ft__packed_fn *packed[FT__FORMATS]; /* NULL: they stay as the file has them */
     /* x (n), n a multiple of 32, to int8 and a scale per block */
     void (*quantize)(const float *x, int n, int8_t *q, float *scale);
+    /* a tile of n tokens from their rows: q (n, n_cols), scale (n, n_cols / 32); see ft__acts */
+    void (*tile)(const int8_t *q, const float *scale, int n_cols, int n, uint8_t *tile);
     float (*sum_squares)(const float *x, int n);
+    void (*add)(float *x, const float *y, int n);                                     /* x += y */
+    void (*scale)(float *out, const float *x, float factor, const float *weight, int n); /* (x factor) weight,
+                                                                           or x factor if weight is NULL */
+    /* neighbouring pairs (a, b) -> (a cos - b sin, a sin + b cos); cs: cos, sin by turns; n even */
+    void (*rope)(float *x, const float *cs, int n);
+    float (*max)(const float *x, int n, float max); /* the largest of n numbers and max */
     /* out[t * ld + r] += factor * sum over k of low[t][k] b[k][r]; b (rank, n_out), low (n_tokens, rank) */
     void (*low_rank)(const float *b, int rank, int n_out, const float *low, int n_tokens, float factor,
                      float *out, size_t ld);
@@ -4011,6 +4102,8 @@ FT__PRIV ft_status ft__kernels_choose(ft__kernels *k, ft_error *err);
 FT__PRIV void ft__kernels_scalar(ft__kernels *k);
 FT__PRIV void ft__kernels_avx2(ft__kernels *k);
 FT__PRIV void ft__kernels_avx512(ft__kernels *k);
+FT__PRIV void ft__kernels_neon(ft__kernels *k);
+FT__PRIV void ft__kernels_dotprod(ft__kernels *k);
 
 /* ---- matmul: num/matmul.c */
 
@@ -4033,11 +4126,6 @@ FT__PRIV void ft__low_rank(ft__pool *pool, const ft__kernels *k, const float *b,
 FT__PRIV void ft__rms_norm(const ft__kernels *k, const float *x, const float *weight, float eps,
                            int n, float *out);
 
-/* The int8 form of tokens first .. first + n - 1 (a tile of packed weights' activations) from row-major
-   q and scale. */
-FT__PRIV void ft__acts_tile(const int8_t *q, const float *scale, int n_cols, int first, int n,
-                            uint8_t *tiles);
-
 /* ---- pack: num/pack.c */
 
 /* Bytes of 16 rows in the packed layout; 0 if the format has none. */
@@ -4053,15 +4141,17 @@ enum { FT__ATTENTION_TOKENS = 16 }; /* tokens that meet a tile together */
 typedef struct ft__attention {
     int n_heads, n_kv_heads, head_dim;
     float scale;
-    bool f16;           /* type of keys and values in the pages */
+    ft_kv_type type;    /* of keys and values in the pages */
     size_t page_offset; /* bytes from a page's start to this layer's first head */
 } ft__attention;
 
-/* Bytes of one head's keys and values in a page: keys (head_dim, 64), then values (64, head_dim). */
+/* Bytes of one head's keys and values in a page: keys (head_dim, 64), then values (64, head_dim); Q8_0 has
+   float scales behind each: (groups, 64) of the keys, (64, groups) of the values. */
 FT__PRIV size_t ft__attention_head_bytes(const ft__attention *a);
 /* Floats that one thread needs for ft__attend. */
 FT__PRIV size_t ft__attention_scratch(const ft__attention *a);
-/* Puts one token's key and value (n_kv_heads, head_dim) at its position; false if F16 cannot hold one. */
+/* Puts one token's key and value (n_kv_heads, head_dim) at its position; false if the type cannot
+   hold one. */
 FT__PRIV bool ft__attention_store(const ft__attention *a, uint8_t *const *pages, int position,
                                   const float *k, const float *v);
 /* Output of the query heads that share KV head `kv_head`, for n (<= 16) tokens of one sequence at
@@ -4296,6 +4386,48 @@ static void ft__quantize_scalar(const float *x, int n, int8_t *q, float *scale) 
     }
 }
 
+static void ft__tile_scalar(const int8_t *q, const float *scale, int n_cols, int n, uint8_t *tile) {
+    const int n_blocks = n_cols / FT__BLOCK;
+    for (int b = 0; b < n_blocks; b++, tile += n * FT__TILE_TOKEN_BYTES) {
+        int32_t *words = (int32_t *)(void *)tile, *start = words + 10 * n;
+        float *floats = (float *)(void *)(words + 8 * n);
+        for (int t = 0; t < n; t++) {
+            const int8_t *from = q + (size_t)t * (size_t)n_cols + b * FT__BLOCK;
+            int32_t low = 0, high = 0;
+            for (int k = 0; k < 8; k++) memcpy(&words[k * n + t], from + 4 * k, 4);
+            for (int i = 0; i < 16; i++) low += from[i], high += from[i + 16];
+            floats[t] = scale[(size_t)t * (size_t)n_blocks + (size_t)b];
+            floats[n + t] = (float)(low + high);
+            start[t] = -8 * (low + high);
+            start[n + t] = -8 * low;
+            start[2 * n + t] = -8 * high;
+        }
+    }
+}
+
+static void ft__add_scalar(float *x, const float *y, int n) {
+    for (int i = 0; i < n; i++) x[i] = x[i] + y[i];
+}
+
+static void ft__scale_scalar(float *out, const float *x, float factor, const float *weight, int n) {
+    for (int i = 0; i < n; i++) out[i] = weight ? (x[i] * factor) * weight[i] : x[i] * factor;
+}
+
+/* "+ b * -s" is the same number; where it says "- b * s", gcc 12 fuses the two lines (vfmaddsub) against all
+   orders. */
+static void ft__rope_scalar(float *x, const float *cs, int n) {
+    for (int i = 0; i < n; i += 2) {
+        float a = x[i], b = x[i + 1], c = cs[i], s = cs[i + 1];
+        x[i] = a * c + b * -s;
+        x[i + 1] = a * s + b * c;
+    }
+}
+
+static float ft__max_scalar(const float *x, int n, float max) {
+    for (int i = 0; i < n; i++) max = x[i] > max ? x[i] : max;
+    return max;
+}
+
 /* 64 -> 32 -> ... -> 1 */
 static float ft__scalar_tree(float p[FT__PARTIALS]) {
     for (int half = FT__PARTIALS / 2; half > 0; half /= 2)
@@ -4517,7 +4649,12 @@ FT__PRIV void ft__kernels_scalar(ft__kernels *k) {
     k->rows[FT__FORMAT_Q4_K] = ft__rows_q4_k_scalar;
     k->rows[FT__FORMAT_Q6_K] = ft__rows_q6_k_scalar;
     k->quantize = ft__quantize_scalar;
+    k->tile = ft__tile_scalar;
     k->sum_squares = ft__sum_squares_scalar;
+    k->add = ft__add_scalar;
+    k->scale = ft__scale_scalar;
+    k->rope = ft__rope_scalar;
+    k->max = ft__max_scalar;
     k->low_rank = ft__low_rank_scalar;
     k->scores = ft__scores_scalar;
     k->softmax = ft__softmax_scalar;
@@ -4613,6 +4750,79 @@ FT__AVX2 static void ft__quantize_avx2(const float *x, int n, int8_t *q, float *
         bytes = _mm256_permutevar8x32_epi32(bytes, _mm256_setr_epi32(0, 4, 1, 5, 2, 6, 3, 7));
         _mm256_storeu_si256((__m256i *)(void *)q, bytes);
     }
+}
+
+/* The sum of 16 int8 in each half of v: as bytes above -128, which `psadbw` adds by eights. */
+FT__AVX2_INLINE void ft__avx2_half_sums(__m256i v, int32_t *low, int32_t *high) {
+    v = _mm256_sad_epu8(_mm256_xor_si256(v, _mm256_set1_epi8((char)0x80)), _mm256_setzero_si256());
+    __m128i a = _mm256_castsi256_si128(v), b = _mm256_extracti128_si256(v, 1);
+    *low = _mm_cvtsi128_si32(a) + _mm_extract_epi32(a, 2) - 16 * 128;
+    *high = _mm_cvtsi128_si32(b) + _mm_extract_epi32(b, 2) - 16 * 128;
+}
+
+FT__AVX2 static void ft__tile_avx2(const int8_t *q, const float *scale, int n_cols, int n, uint8_t *tile) {
+    const int n_blocks = n_cols / FT__BLOCK;
+    for (int b = 0; b < n_blocks; b++, tile += n * FT__TILE_TOKEN_BYTES) {
+        int32_t *words = (int32_t *)(void *)tile, *start = words + 10 * n;
+        float *floats = (float *)(void *)(words + 8 * n);
+        for (int t = 0; t < n; t++) {
+            const int8_t *from = q + (size_t)t * (size_t)n_cols + b * FT__BLOCK;
+            int32_t low, high;
+            ft__avx2_half_sums(_mm256_loadu_si256((const __m256i *)(const void *)from), &low, &high);
+            for (int k = 0; k < 8; k++) memcpy(&words[k * n + t], from + 4 * k, 4);
+            floats[t] = scale[(size_t)t * (size_t)n_blocks + (size_t)b];
+            floats[n + t] = (float)(low + high);
+            start[t] = -8 * (low + high);
+            start[n + t] = -8 * low;
+            start[2 * n + t] = -8 * high;
+        }
+    }
+}
+
+FT__AVX2 static void ft__add_avx2(float *x, const float *y, int n) {
+    int i = 0;
+    for (; i + 8 <= n; i += 8)
+        _mm256_storeu_ps(x + i, _mm256_add_ps(_mm256_loadu_ps(x + i), _mm256_loadu_ps(y + i)));
+    for (; i < n; i++) x[i] = x[i] + y[i];
+}
+
+FT__AVX2 static void ft__scale_avx2(float *out, const float *x, float factor, const float *weight, int n) {
+    int i = 0;
+    for (; i + 8 <= n; i += 8) {
+        __m256 scaled = _mm256_mul_ps(_mm256_loadu_ps(x + i), _mm256_set1_ps(factor));
+        _mm256_storeu_ps(out + i, weight ? _mm256_mul_ps(scaled, _mm256_loadu_ps(weight + i)) : scaled);
+    }
+    for (; i < n; i++) out[i] = weight ? (x[i] * factor) * weight[i] : x[i] * factor;
+}
+
+/* (a, b) (c, s) -> (a c + b -s, b c + a s) */
+FT__AVX2 static void ft__rope_avx2(float *x, const float *cs, int n) {
+    const __m256 signs = _mm256_setr_ps(-0.0f, 0, -0.0f, 0, -0.0f, 0, -0.0f, 0);
+    int i = 0;
+    for (; i + 8 <= n; i += 8) {
+        __m256 v = _mm256_loadu_ps(x + i), turn = _mm256_loadu_ps(cs + i);
+        __m256 s = _mm256_xor_ps(_mm256_movehdup_ps(turn), signs), swapped = _mm256_permute_ps(v, 0xB1);
+        __m256 sum = _mm256_add_ps(_mm256_mul_ps(v, _mm256_moveldup_ps(turn)), _mm256_mul_ps(swapped, s));
+        _mm256_storeu_ps(x + i, sum);
+    }
+    for (; i < n; i += 2) {
+        float a = x[i], b = x[i + 1], c = cs[i], s = cs[i + 1];
+        x[i] = a * c + b * -s;
+        x[i + 1] = a * s + b * c;
+    }
+}
+
+FT__AVX2 static float ft__max_avx2(const float *x, int n, float max) {
+    float lanes[8];
+    int i = 0;
+    if (n >= 8) {
+        __m256 most = _mm256_set1_ps(max);
+        for (; i + 8 <= n; i += 8) most = _mm256_max_ps(_mm256_loadu_ps(x + i), most);
+        _mm256_storeu_ps(lanes, most);
+        for (int k = 0; k < 8; k++) max = lanes[k] > max ? lanes[k] : max;
+    }
+    for (; i < n; i++) max = x[i] > max ? x[i] : max;
+    return max;
 }
 
 /* Eight weights of a float format. */
@@ -5073,7 +5283,12 @@ FT__PRIV void ft__kernels_avx2(ft__kernels *k) {
     k->rows[FT__FORMAT_Q4_K] = ft__rows_q4_k_avx2;
     k->rows[FT__FORMAT_Q6_K] = ft__rows_q6_k_avx2;
     k->quantize = ft__quantize_avx2;
+    k->tile = ft__tile_avx2;
     k->sum_squares = ft__sum_squares_avx2;
+    k->add = ft__add_avx2;
+    k->scale = ft__scale_avx2;
+    k->rope = ft__rope_avx2;
+    k->max = ft__max_avx2;
     k->packed[FT__FORMAT_Q8_0] = ft__packed_q8_0_avx2;
     k->packed[FT__FORMAT_Q4_0] = ft__packed_q4_0_avx2;
     k->packed[FT__FORMAT_Q4_K] = ft__packed_q4_k_avx2;
@@ -5102,6 +5317,13 @@ FT__PRIV void ft__kernels_avx2(ft__kernels *k) { (void)k; }
 
 #if defined(__x86_64__)
 #include <immintrin.h>
+
+/* gcc 12 warns of its own intrinsics under -march=native (its bug 105593). */
+#if !defined(__clang__)
+#pragma GCC diagnostic push
+#pragma GCC diagnostic ignored "-Wmaybe-uninitialized"
+#pragma GCC diagnostic ignored "-Wuninitialized"
+#endif
 
 #define FT__AVX512_ISA "avx512f,avx512bw,avx512vl,avx512dq,avx512vnni,avx2,f16c"
 #define FT__AVX512 __attribute__((target(FT__AVX512_ISA)))
@@ -5157,11 +5379,19 @@ FT__AVX512_INLINE __m512i ft__avx512_start(int32_t minus_8_sums, int format) {
     return format == FT__FORMAT_Q4_0 ? start : _mm512_setzero_si512();
 }
 
-/* `n_g` groups of 16 rows times a tile of `n_t` tokens over one chunk: out = (first ? 0 : out) + sum.
-   n_g, n_t and format are constants when this is compiled. */
+/* Where a tile's sum over a chunk goes: sums (n_t, 16 n_g) carry it to the next chunk; the last one writes
+   out.  The sums lie together, while neighbours in out are a row of the matrix's outputs apart. */
+typedef struct ft__avx512_to {
+    float *sums, *out;
+    size_t ld;
+    bool first, last;
+} ft__avx512_to;
+
+/* `n_g` groups of 16 rows times a tile of `n_t` tokens over one chunk.  n_g, n_t and format are constants
+   when this is compiled. */
 FT__AVX512_INLINE void ft__avx512_tile(const uint8_t *codes, const uint8_t *scales, size_t group_bytes,
-                                       int n_blocks, const uint8_t *tile, bool first, float *out,
-                                       size_t ld, int n_g, int n_t, int format) {
+                                       int n_blocks, const uint8_t *tile, ft__avx512_to to, int n_g, int n_t,
+                                       int format) {
     const bool q6 = format == FT__FORMAT_Q6_K;
     const size_t code_bytes = format == FT__FORMAT_Q8_0 ? 512 : q6 ? 384 : 256;
     __m512 acc[2][6];
@@ -5220,35 +5450,39 @@ FT__AVX512_INLINE void ft__avx512_tile(const uint8_t *codes, const uint8_t *scal
     for (int g = 0; g < n_g; g++) {
 #pragma GCC unroll 6
         for (int t = 0; t < n_t; t++) {
-            float *to = out + (size_t)t * ld + 16 * g;
-            if (!first) acc[g][t] = _mm512_add_ps(_mm512_loadu_ps(to), acc[g][t]);
-            _mm512_storeu_ps(to, acc[g][t]);
+            float *sum = to.sums + 16 * (t * n_g + g);
+            if (!to.first) acc[g][t] = _mm512_add_ps(_mm512_load_ps(sum), acc[g][t]);
+            if (to.last) _mm512_storeu_ps(to.out + (size_t)t * to.ld + 16 * g, acc[g][t]);
+            else _mm512_store_ps(sum, acc[g][t]);
         }
     }
 }
 
-/* One or two groups times all tokens, chunk by chunk: the weights of a chunk stay in the first cache while
-   the tokens' tiles pass by. */
-FT__AVX512_INLINE void ft__avx512_groups(const uint8_t *w, size_t group_bytes, const ft__acts *a,
-                                         float *out, size_t ld, int n_g, int format) {
+enum { FT__AVX512_TOKENS = 48 }; /* tokens that pass while a chunk of weights stays in the first cache */
+
+/* One or two groups times some tokens, chunk by chunk. */
+FT__AVX512_INLINE void ft__avx512_groups(const uint8_t *w, size_t group_bytes, const ft__acts *a, int first,
+                                         int n_tokens, float *out, size_t ld, int n_g, int format) {
     const int n_blocks = a->n_cols / FT__BLOCK, per_chunk = FT__CHUNK / FT__BLOCK;
     const size_t code_bytes = format == FT__FORMAT_Q8_0 ? 512 : format == FT__FORMAT_Q6_K ? 384 : 256;
     const size_t unit_bytes = format == FT__FORMAT_Q4_K ? 40 : format == FT__FORMAT_Q6_K ? 36 : 32;
     const uint8_t *scales = w + (size_t)n_blocks * code_bytes;
+    float sums[FT__AVX512_TOKENS * 32] __attribute__((aligned(64)));
     for (int b = 0; b < n_blocks; b += per_chunk) {
         const uint8_t *codes = w + (size_t)b * code_bytes, *s = scales + (size_t)b * unit_bytes;
         const int n = n_blocks - b < per_chunk ? n_blocks - b : per_chunk;
-        for (int t = 0; t < a->n_tokens; t += FT__TILE_TOKENS) {
-            const int n_t = a->n_tokens - t < FT__TILE_TOKENS ? a->n_tokens - t : (int)FT__TILE_TOKENS;
-            const uint8_t *tile = a->tiles + ((size_t)t * (size_t)n_blocks + (size_t)n_t * (size_t)b) * FT__TILE_TOKEN_BYTES;
-            float *to = out + (size_t)t * ld;
+        for (int t = 0; t < n_tokens; t += FT__TILE_TOKENS) {
+            const int n_t = n_tokens - t < FT__TILE_TOKENS ? n_tokens - t : (int)FT__TILE_TOKENS;
+            const size_t at = (size_t)(first + t) * (size_t)n_blocks + (size_t)n_t * (size_t)b;
+            const uint8_t *tile = a->tiles + at * FT__TILE_TOKEN_BYTES;
+            const ft__avx512_to to = {sums + 32 * t, out + (size_t)t * ld, ld, b == 0, b + n == n_blocks};
             switch (n_t) {
-            case 1: ft__avx512_tile(codes, s, group_bytes, n, tile, b == 0, to, ld, n_g, 1, format); break;
-            case 2: ft__avx512_tile(codes, s, group_bytes, n, tile, b == 0, to, ld, n_g, 2, format); break;
-            case 3: ft__avx512_tile(codes, s, group_bytes, n, tile, b == 0, to, ld, n_g, 3, format); break;
-            case 4: ft__avx512_tile(codes, s, group_bytes, n, tile, b == 0, to, ld, n_g, 4, format); break;
-            case 5: ft__avx512_tile(codes, s, group_bytes, n, tile, b == 0, to, ld, n_g, 5, format); break;
-            default: ft__avx512_tile(codes, s, group_bytes, n, tile, b == 0, to, ld, n_g, 6, format); break;
+            case 1: ft__avx512_tile(codes, s, group_bytes, n, tile, to, n_g, 1, format); break;
+            case 2: ft__avx512_tile(codes, s, group_bytes, n, tile, to, n_g, 2, format); break;
+            case 3: ft__avx512_tile(codes, s, group_bytes, n, tile, to, n_g, 3, format); break;
+            case 4: ft__avx512_tile(codes, s, group_bytes, n, tile, to, n_g, 4, format); break;
+            case 5: ft__avx512_tile(codes, s, group_bytes, n, tile, to, n_g, 5, format); break;
+            default: ft__avx512_tile(codes, s, group_bytes, n, tile, to, n_g, 6, format); break;
             }
         }
     }
@@ -5256,11 +5490,14 @@ FT__AVX512_INLINE void ft__avx512_groups(const uint8_t *w, size_t group_bytes, c
 
 FT__AVX512_INLINE void ft__avx512_packed(const uint8_t *w, size_t group_bytes, int n_groups,
                                          const ft__acts *a, float *out, size_t ld, int format) {
-    int g = 0;
-    for (; g + 2 <= n_groups; g += 2)
-        ft__avx512_groups(w + (size_t)g * group_bytes, group_bytes, a, out + 16 * g, ld, 2, format);
-    if (g < n_groups)
-        ft__avx512_groups(w + (size_t)g * group_bytes, group_bytes, a, out + 16 * g, ld, 1, format);
+    for (int g = 0; g < n_groups; g += 2, w += 2 * group_bytes) {
+        for (int t = 0; t < a->n_tokens; t += FT__AVX512_TOKENS) {
+            const int n = a->n_tokens - t < FT__AVX512_TOKENS ? a->n_tokens - t : (int)FT__AVX512_TOKENS;
+            float *to = out + (size_t)t * ld + 16 * g;
+            if (g + 1 < n_groups) ft__avx512_groups(w, group_bytes, a, t, n, to, ld, 2, format);
+            else ft__avx512_groups(w, group_bytes, a, t, n, to, ld, 1, format);
+        }
+    }
 }
 
 FT__AVX512 static void ft__packed_q8_0_avx512(const uint8_t *w, size_t group_bytes, int n_groups,
@@ -5304,7 +5541,7 @@ FT__AVX512_INLINE __m512 ft__avx512_weights_end(const uint8_t *row, int i, int n
 /* 32, 16, then within the register 8, 4, 2, 1. */
 FT__AVX512_INLINE float ft__avx512_tree(const __m512 p[4]) {
     __m512 s = _mm512_add_ps(_mm512_add_ps(p[0], p[2]), _mm512_add_ps(p[1], p[3]));
-    __m256 e = _mm256_add_ps(_mm512_castps512_ps256(s), _mm512_extractf32x8_ps(s, 1));
+    __m256 e = _mm256_add_ps(_mm512_extractf32x8_ps(s, 0), _mm512_extractf32x8_ps(s, 1));
     __m128 q = _mm_add_ps(_mm256_castps256_ps128(e), _mm256_extractf128_ps(e, 1));
     q = _mm_add_ps(q, _mm_movehl_ps(q, q));
     q = _mm_add_ss(q, _mm_shuffle_ps(q, q, 1));
@@ -5346,15 +5583,24 @@ FT__AVX512_INLINE void ft__avx512_dots(const uint8_t *row, const float *x, int n
     for (int t = 0; t < n_t; t++) out[(size_t)t * ld] = ft__avx512_tree(p[t]);
 }
 
+enum { FT__AVX512_ROWS = 8 }; /* rows that meet four tokens while these are in the first cache */
+
 FT__AVX512_INLINE void ft__avx512_rows(const uint8_t *w, size_t row_bytes, int n_rows, const ft__acts *a,
                                        float *out, size_t ld, int format) {
     const int n = a->n_cols;
-    for (int r = 0; r < n_rows; r++, w += row_bytes) {
-        int t = 0;
-        for (; t + 4 <= a->n_tokens; t += 4)
-            ft__avx512_dots(w, a->x + (size_t)t * (size_t)n, n, out + (size_t)t * ld + r, ld, 4, format);
-        for (; t < a->n_tokens; t++)
-            ft__avx512_dots(w, a->x + (size_t)t * (size_t)n, n, out + (size_t)t * ld + r, ld, 1, format);
+    for (int first = 0; first < n_rows; first += FT__AVX512_ROWS) {
+        const int end = n_rows - first < FT__AVX512_ROWS ? n_rows : first + FT__AVX512_ROWS;
+        for (int t = 0; t < a->n_tokens;) {
+            const int n_t = a->n_tokens - t >= 4 ? 4 : 1;
+            const float *x = a->x + (size_t)t * (size_t)n;
+            for (int r = first; r < end; r++) {
+                const uint8_t *row = w + (size_t)r * row_bytes;
+                float *to = out + (size_t)t * ld + r;
+                if (n_t == 4) ft__avx512_dots(row, x, n, to, ld, 4, format);
+                else ft__avx512_dots(row, x, n, to, ld, 1, format);
+            }
+            t += n_t;
+        }
     }
 }
 
@@ -5375,24 +5621,51 @@ FT__AVX512 static void ft__rows_bf16_avx512(const uint8_t *w, size_t row_bytes, 
 
 /* ---- low-rank deltas: 16 outputs side by side, the tree over the rank from register to register */
 
+/* Up to 64 ranks of 16 outputs: the rank is a constant where it is a usual one. */
+FT__AVX512_INLINE void ft__avx512_low_rank(const float *b, size_t n_out, __mmask16 mask, int rank,
+                                           const float *low, int n_tokens, float factor, float *out, size_t ld) {
+    __m512 w[FT__PARTIALS], p[FT__PARTIALS];
+    for (int k = 0; k < rank; k++) w[k] = _mm512_maskz_loadu_ps(mask, b + (size_t)k * n_out);
+    for (int t = 0; t < n_tokens; t++, low += rank, out += ld) {
+        for (int k = 0; k < rank; k++) p[k] = _mm512_mul_ps(w[k], _mm512_set1_ps(low[k]));
+        for (int half = FT__PARTIALS / 2; half > 0; half /= 2)
+            for (int i = 0; i < half && i + half < rank; i++) p[i] = _mm512_add_ps(p[i], p[i + half]);
+        __m512 sum = _mm512_add_ps(_mm512_maskz_loadu_ps(mask, out), _mm512_mul_ps(_mm512_set1_ps(factor), p[0]));
+        _mm512_mask_storeu_ps(out, mask, sum);
+    }
+}
+
+/* Any rank: partial k takes ranks k, k + 64, ... */
+FT__AVX512_INLINE void ft__avx512_high_rank(const float *b, size_t n_out, __mmask16 mask, int rank,
+                                            const float *low, int n_tokens, float factor, float *out, size_t ld) {
+    for (int t = 0; t < n_tokens; t++, low += rank, out += ld) {
+        __m512 p[FT__PARTIALS];
+        for (int k = 0; k < rank; k++) {
+            __m512 w = _mm512_maskz_loadu_ps(mask, b + (size_t)k * n_out);
+            __m512 product = _mm512_mul_ps(w, _mm512_set1_ps(low[k]));
+            p[k % FT__PARTIALS] = k < FT__PARTIALS ? product : _mm512_add_ps(p[k % FT__PARTIALS], product);
+        }
+        for (int half = FT__PARTIALS / 2; half > 0; half /= 2)
+            for (int i = 0; i < half; i++) p[i] = _mm512_add_ps(p[i], p[i + half]);
+        __m512 sum = _mm512_add_ps(_mm512_maskz_loadu_ps(mask, out), _mm512_mul_ps(_mm512_set1_ps(factor), p[0]));
+        _mm512_mask_storeu_ps(out, mask, sum);
+    }
+}
+
 FT__AVX512 static void ft__low_rank_avx512(const float *b, int rank, int n_out, const float *low,
                                            int n_tokens, float factor, float *out, size_t ld) {
-    const int n_p = rank < FT__PARTIALS ? rank : (int)FT__PARTIALS;
-    for (int r = 0; r < n_out; r += 16) {
-        const __mmask16 mask = (__mmask16)((1u << (n_out - r < 16 ? n_out - r : 16)) - 1);
-        for (int t = 0; t < n_tokens; t++) {
-            const float *x = low + (size_t)t * (size_t)rank;
+    enum { AT_ONCE = 16 }; /* tokens whose outputs stay in reach of the caches */
+    const size_t stride = (size_t)n_out;
+    for (int t = 0; t < n_tokens; t += AT_ONCE) {
+        const int n = n_tokens - t < AT_ONCE ? n_tokens - t : (int)AT_ONCE;
+        const float *x = low + (size_t)t * (size_t)rank;
+        for (int r = 0; r < n_out; r += 16) {
+            const __mmask16 mask = (__mmask16)((1u << (n_out - r < 16 ? n_out - r : 16)) - 1);
             float *to = out + (size_t)t * ld + r;
-            __m512 p[FT__PARTIALS];
-            for (int k = 0; k < rank; k++) {
-                __m512 w = _mm512_maskz_loadu_ps(mask, b + (size_t)k * (size_t)n_out + r);
-                __m512 product = _mm512_mul_ps(w, _mm512_set1_ps(x[k]));
-                p[k % FT__PARTIALS] = k < FT__PARTIALS ? product : _mm512_add_ps(p[k % FT__PARTIALS], product);
-            }
-            for (int half = FT__PARTIALS / 2; half > 0; half /= 2)
-                for (int i = 0; i < half && i + half < n_p; i++) p[i] = _mm512_add_ps(p[i], p[i + half]);
-            __m512 sum = _mm512_add_ps(_mm512_maskz_loadu_ps(mask, to), _mm512_mul_ps(_mm512_set1_ps(factor), p[0]));
-            _mm512_mask_storeu_ps(to, mask, sum);
+            if (rank == 8) ft__avx512_low_rank(b + r, stride, mask, 8, x, n, factor, to, ld);
+            else if (rank == 16) ft__avx512_low_rank(b + r, stride, mask, 16, x, n, factor, to, ld);
+            else if (rank <= FT__PARTIALS) ft__avx512_low_rank(b + r, stride, mask, rank, x, n, factor, to, ld);
+            else ft__avx512_high_rank(b + r, stride, mask, rank, x, n, factor, to, ld);
         }
     }
 }
@@ -5418,6 +5691,23 @@ FT__AVX512_INLINE __m512 ft__avx512_exp(__m512 x) {
     p = _mm512_add_ps(p, _mm512_set1_ps(1.0f));
     __m512i power = _mm512_sub_epi32(_mm512_castps_si512(shifted), _mm512_set1_epi32(0x4B400000 - 127));
     return _mm512_maskz_mul_ps(keep, p, _mm512_castsi512_ps(_mm512_slli_epi32(power, 23)));
+}
+
+FT__AVX512_INLINE __m512 ft__avx512_silu_mul(__m512 gate, __m512 up) {
+    const __m512 two = _mm512_set1_ps(2.0f);
+    __m512 negative = _mm512_min_ps(_mm512_sub_ps(_mm512_setzero_ps(), gate), _mm512_set1_ps(80.0f));
+    __m512 below = _mm512_add_ps(_mm512_set1_ps(1.0f), ft__avx512_exp(negative));
+    __m512 y = _mm512_castsi512_ps(_mm512_sub_epi32(_mm512_set1_epi32(0x7EF311C3), _mm512_castps_si512(below)));
+    for (int i = 0; i < 3; i++) y = _mm512_mul_ps(y, _mm512_sub_ps(two, _mm512_mul_ps(below, y)));
+    return _mm512_mul_ps(_mm512_mul_ps(gate, y), up);
+}
+
+FT__AVX512 static void ft__silu_mul_avx512(float *gate, const float *up, int n) {
+    for (int i = 0; i < n; i += 16) {
+        const __mmask16 mask = (__mmask16)((1u << (n - i < 16 ? n - i : 16)) - 1);
+        __m512 g = _mm512_maskz_loadu_ps(mask, gate + i), u = _mm512_maskz_loadu_ps(mask, up + i);
+        _mm512_mask_storeu_ps(gate + i, mask, ft__avx512_silu_mul(g, u));
+    }
 }
 
 /* n_q queries against 64 keys: every product's key vector is loaded once for all of them. */
@@ -5528,8 +5818,12 @@ FT__PRIV void ft__kernels_avx512(ft__kernels *k) {
     k->softmax = ft__softmax_avx512;
     k->values = ft__values_avx512;
     k->widen = ft__widen_avx512;
+    k->silu_mul = ft__silu_mul_avx512;
 }
 
+#if !defined(__clang__)
+#pragma GCC diagnostic pop
+#endif
 #undef FT__AVX512_ISA
 #undef FT__AVX512
 #undef FT__AVX512_INLINE
@@ -5538,16 +5832,708 @@ FT__PRIV void ft__kernels_avx512(ft__kernels *k) {
 FT__PRIV void ft__kernels_avx512(ft__kernels *k) { (void)k; }
 #endif
 /* ---- end src/num/kern_avx512.c */
+/* ---- begin src/num/kern_neon.c */
+/* The scalar kernels' twins for AArch64: NEON, which every such processor has, and the integer dot product
+   that most have since ARMv8.2 ("dotprod").  Four rows, keys, dimensions or partial sums lie across a
+   register, so no order changes.  A product and a sum of floats stay two instructions (base.h turns fusing
+   off, which holds for the intrinsics too), and comparisons select, as in C: the minimum and maximum
+   instructions treat a NaN otherwise.
+
+   The dot product is written as a number: assemblers want to be asked for it, each in its own way, and a
+   function with a target of its own cannot take in those that follow the user's -mcpu. */
+
+#if defined(__aarch64__)
+#include <arm_neon.h>
+
+#define FT__NEON_INLINE static inline __attribute__((always_inline))
+/* sdot acc.4s, w.16b, x.16b; the symbols turn the names of the chosen registers into their numbers. */
+#define FT__DOTPROD_DOT(acc, w, x)                                                                           \
+    __asm__(".irp n,0,1,2,3,4,5,6,7,8,9,10,11,12,13,14,15,16,17,18,19,20,21,22,23,24,25,26,27,28,29,30,31\n" \
+            ".equ .Lft_v\\n, \\n\n"                                                                          \
+            ".endr\n\t"                                                                                      \
+            ".inst 0x4e809400 + .Lft_%0 + (.Lft_%1 << 5) + (.Lft_%2 << 16)"                                  \
+            : "+w"(acc) : "w"(w), "w"(x))
+
+/* gcc moves nothing across this: it would load all of a block first and run out of registers. */
+#define FT__NEON_FENCE() __asm__ volatile("")
+
+FT__NEON_INLINE float32x4_t ft__neon_halves(const uint16_t *p) {
+    return vcvt_f32_f16(vreinterpret_f16_u16(vld1_u16(p)));
+}
+
+/* ---- packed weights: a quarter of a group in a register */
+
+enum { FT__NEON_TOKENS = 3 }; /* of a tile at a time */
+
+/* Quad k of four rows: unsigned codes, but signed ones for Q8_0. */
+FT__NEON_INLINE int8x16_t ft__neon_quad(const uint8_t *codes, int k, int format) {
+    uint8x16_t both = vld1q_u8(codes + 64 * (format == FT__FORMAT_Q8_0 ? k : k % 4));
+    if (format == FT__FORMAT_Q8_0) return vreinterpretq_s8_u8(veorq_u8(both, vdupq_n_u8(0x80)));
+    uint8x16_t code = k < 4 ? vandq_u8(both, vdupq_n_u8(15)) : vshrq_n_u8(both, 4);
+    if (format == FT__FORMAT_Q6_K) {
+        uint8x16_t bits = vld1q_u8(codes + 256 + 64 * (k / 4));
+        bits = vshlq_u8(bits, vdupq_n_s8((int8_t)(4 - 2 * (k % 4)))); /* negative: to the right */
+        code = vorrq_u8(code, vandq_u8(bits, vdupq_n_u8(0x30)));
+    }
+    return vreinterpretq_s8_u8(code);
+}
+
+FT__NEON_INLINE int8x16_t ft__neon_four(int32_t quad) { return vreinterpretq_s8_s32(vdupq_n_s32(quad)); }
+
+FT__NEON_INLINE int32x4_t ft__neon_bytes(const uint8_t *p, bool is_signed) {
+    uint32_t four;
+    memcpy(&four, p, 4);
+    uint8x8_t bytes = vcreate_u8(four);
+    if (is_signed) return vmovl_s16(vget_low_s16(vmovl_s8(vreinterpret_s8_u8(bytes))));
+    return vreinterpretq_s32_u32(vmovl_u16(vget_low_u16(vmovl_u8(bytes))));
+}
+
+/* The scales of four rows for one block: of the weights, for Q4_K of the minimums, for Q6_K the integer ones
+   of the two halves. */
+typedef struct ft__neon_scales {
+    float32x4_t ws, wm;
+    int32x4_t s0, s1;
+} ft__neon_scales;
+
+FT__NEON_INLINE float32x4_t ft__neon_f16(const uint8_t *p) {
+    return ft__neon_halves((const uint16_t *)(const void *)p);
+}
+
+FT__NEON_INLINE ft__neon_scales ft__neon_block_scales(const uint8_t *s, int b, int lane, int format) {
+    ft__neon_scales to;
+    to.wm = vdupq_n_f32(0);
+    to.s0 = to.s1 = vdupq_n_s32(0);
+    if (format == FT__FORMAT_Q4_K) {
+        s += 320 * (size_t)(b / 8);
+        float32x4_t scale = vcvtq_f32_s32(ft__neon_bytes(s + 64 + 16 * (b % 8) + lane, false));
+        float32x4_t min = vcvtq_f32_s32(ft__neon_bytes(s + 192 + 16 * (b % 8) + lane, false));
+        to.ws = vmulq_f32(ft__neon_f16(s + 2 * lane), scale);
+        to.wm = vmulq_f32(ft__neon_f16(s + 32 + 2 * lane), min);
+    } else if (format == FT__FORMAT_Q6_K) {
+        s += 288 * (size_t)(b / 8);
+        to.ws = ft__neon_f16(s + 2 * lane);
+        to.s0 = ft__neon_bytes(s + 32 + 32 * (b % 8) + lane, true);
+        to.s1 = ft__neon_bytes(s + 48 + 32 * (b % 8) + lane, true);
+    } else {
+        to.ws = ft__neon_f16(s + 32 * (size_t)b + 2 * lane);
+    }
+    return to;
+}
+
+/* A block's product joins the sum; dot and high are exact sums of codes times activations, the bias still
+   inside.  token points at the first word of a token in the block of a tile of n_t. */
+FT__NEON_INLINE float32x4_t ft__neon_add(float32x4_t acc, int32x4_t dot, int32x4_t high, ft__neon_scales s,
+                                         const int32_t *token, int n_t, int format) {
+    const float *floats = (const float *)(const void *)(token + 8 * n_t);
+    const int32_t *start = token + 10 * n_t;
+    float32x4_t x = vdupq_n_f32(floats[0]);
+    if (format == FT__FORMAT_Q4_0) dot = vaddq_s32(dot, vdupq_n_s32(start[0]));
+    if (format == FT__FORMAT_Q6_K) {
+        dot = vaddq_s32(dot, vdupq_n_s32(4 * start[n_t]));
+        high = vaddq_s32(high, vdupq_n_s32(4 * start[2 * n_t]));
+        dot = vaddq_s32(vmulq_s32(dot, s.s0), vmulq_s32(high, s.s1));
+    }
+    acc = vaddq_f32(acc, vmulq_f32(vmulq_f32(s.ws, x), vcvtq_f32_s32(dot)));
+    if (format != FT__FORMAT_Q4_K) return acc;
+    return vsubq_f32(acc, vmulq_f32(vmulq_f32(s.wm, x), vdupq_n_f32(floats[n_t])));
+}
+
+FT__NEON_INLINE void ft__neon_store(float *to, float32x4_t sum, bool first) {
+    vst1q_f32(to, first ? sum : vaddq_f32(vld1q_f32(to), sum));
+}
+
+/* Sixteen rows times n_n tokens over one chunk: out = (first ? 0 : out) + sum.  tile points at the first of
+   them in a tile of n_t; n_n and format are constants when this is compiled. */
+FT__NEON_INLINE void ft__dotprod_tokens(const uint8_t *codes, const uint8_t *scales, int n_blocks,
+                                        const int32_t *tile, int n_t, bool first, float *out, size_t ld,
+                                        int n_n, int format) {
+    const bool q6 = format == FT__FORMAT_Q6_K;
+    const int code_bytes = format == FT__FORMAT_Q8_0 ? 512 : q6 ? 384 : 256;
+    float32x4_t acc[4][FT__NEON_TOKENS];
+#pragma GCC unroll 4
+    for (int v = 0; v < 4; v++)
+#pragma GCC unroll 3
+        for (int t = 0; t < n_n; t++) acc[v][t] = vdupq_n_f32(0);
+    for (int b = 0; b < n_blocks; b++, tile += n_t * FT__TILE_TOKEN_BYTES / 4, codes += code_bytes) {
+        int32x4_t dot[4][FT__NEON_TOKENS], high[4][FT__NEON_TOKENS];
+#pragma GCC unroll 4
+        for (int v = 0; v < 4; v++)
+#pragma GCC unroll 3
+            for (int t = 0; t < n_n; t++) dot[v][t] = high[v][t] = vdupq_n_s32(0);
+#pragma GCC unroll 8
+        for (int i = 0; i < 8; i++) {
+            const int k = format == FT__FORMAT_Q8_0 ? i : i / 2 + 4 * (i % 2); /* nibbles: both of a byte */
+            int8x16_t quad[4];
+            FT__NEON_FENCE();
+#pragma GCC unroll 4
+            for (int v = 0; v < 4; v++) quad[v] = ft__neon_quad(codes + 16 * v, k, format);
+#pragma GCC unroll 3
+            for (int t = 0; t < n_n; t++) {
+                int8x16_t x = ft__neon_four(tile[k * n_t + t]);
+#pragma GCC unroll 4
+                for (int v = 0; v < 4; v++) {
+                    if (q6 && k >= 4) FT__DOTPROD_DOT(high[v][t], quad[v], x);
+                    else FT__DOTPROD_DOT(dot[v][t], quad[v], x);
+                }
+            }
+        }
+#pragma GCC unroll 4
+        for (int v = 0; v < 4; v++) {
+            ft__neon_scales s = ft__neon_block_scales(scales, b, 4 * v, format);
+#pragma GCC unroll 3
+            for (int t = 0; t < n_n; t++)
+                acc[v][t] = ft__neon_add(acc[v][t], dot[v][t], high[v][t], s, tile + t, n_t, format);
+        }
+    }
+#pragma GCC unroll 4
+    for (int v = 0; v < 4; v++)
+#pragma GCC unroll 3
+        for (int t = 0; t < n_n; t++) ft__neon_store(out + (size_t)t * ld + 4 * v, acc[v][t], first);
+}
+
+/* The same for eight rows, beginning with `lane`, without the dot product.  As many products are summed in 16
+   bits as fit: two of Q8_0 (128 * 127), four of Q6_K (63 * 127), and those of a whole block of 4 bits. */
+FT__NEON_INLINE void ft__neon_tokens(const uint8_t *codes, const uint8_t *scales, int lane, int n_blocks,
+                                     const int32_t *tile, int n_t, bool first, float *out, size_t ld, int n_n,
+                                     int format) {
+    const bool q6 = format == FT__FORMAT_Q6_K;
+    const int code_bytes = format == FT__FORMAT_Q8_0 ? 512 : q6 ? 384 : 256;
+    const int n_fit = format == FT__FORMAT_Q8_0 ? 2 : q6 ? 4 : 8;
+    float32x4_t acc[2][FT__NEON_TOKENS];
+#pragma GCC unroll 2
+    for (int v = 0; v < 2; v++)
+#pragma GCC unroll 3
+        for (int t = 0; t < n_n; t++) acc[v][t] = vdupq_n_f32(0);
+    for (int b = 0; b < n_blocks; b++, tile += n_t * FT__TILE_TOKEN_BYTES / 4, codes += code_bytes) {
+        int32x4_t pairs[2][2][2][FT__NEON_TOKENS]; /* [half of the inputs][rows 0 1, rows 2 3] */
+#pragma GCC unroll 8
+        for (int i = 0; i < 8; i++)
+#pragma GCC unroll 3
+            for (int t = 0; t < n_n; t++) pairs[i / 4][i / 2 % 2][i % 2][t] = vdupq_n_s32(0);
+#pragma GCC unroll 4
+        for (int from = 0; from < 8; from += n_fit) {
+            int8x16_t quad[8][2];
+            FT__NEON_FENCE();
+#pragma GCC unroll 8
+            for (int k = 0; k < n_fit; k++)
+#pragma GCC unroll 2
+                for (int v = 0; v < 2; v++)
+                    quad[k][v] = ft__neon_quad(codes + 4 * lane + 16 * v, from + k, format);
+#pragma GCC unroll 3
+            for (int t = 0; t < n_n; t++) {
+                int16x8_t sum[2][2];
+                FT__NEON_FENCE();
+#pragma GCC unroll 8
+                for (int k = 0; k < n_fit; k++) {
+                    int8x16_t x = ft__neon_four(tile[(from + k) * n_t + t]);
+#pragma GCC unroll 2
+                    for (int v = 0; v < 2; v++) {
+                        if (k == 0) sum[0][v] = sum[1][v] = vdupq_n_s16(0);
+                        sum[0][v] = vmlal_s8(sum[0][v], vget_low_s8(quad[k][v]), vget_low_s8(x));
+                        sum[1][v] = vmlal_high_s8(sum[1][v], quad[k][v], x);
+                    }
+                }
+#pragma GCC unroll 4
+                for (int i = 0; i < 4; i++) {
+                    int32x4_t *to = &pairs[q6 && from >= 4][i / 2][i % 2][t];
+                    *to = vpadalq_s16(*to, sum[i / 2][i % 2]);
+                }
+            }
+        }
+#pragma GCC unroll 2
+        for (int v = 0; v < 2; v++) {
+            ft__neon_scales s = ft__neon_block_scales(scales, b, lane + 4 * v, format);
+#pragma GCC unroll 3
+            for (int t = 0; t < n_n; t++) {
+                int32x4_t dot = vpaddq_s32(pairs[0][0][v][t], pairs[0][1][v][t]);
+                int32x4_t high = vpaddq_s32(pairs[1][0][v][t], pairs[1][1][v][t]);
+                acc[v][t] = ft__neon_add(acc[v][t], dot, high, s, tile + t, n_t, format);
+            }
+        }
+    }
+#pragma GCC unroll 2
+    for (int v = 0; v < 2; v++)
+#pragma GCC unroll 3
+        for (int t = 0; t < n_n; t++) ft__neon_store(out + (size_t)t * ld + lane + 4 * v, acc[v][t], first);
+}
+
+/* One group times a tile over one chunk, and all of them. */
+typedef void ft__neon_tile_fn(const uint8_t *codes, const uint8_t *scales, int n_blocks,
+                              const uint8_t *tile, int n_t, bool first, float *out, size_t ld);
+
+static void ft__neon_packed(const uint8_t *w, size_t group_bytes, int n_groups, const ft__acts *a, float *out,
+                            size_t ld, int format, ft__neon_tile_fn *fn) {
+    const int n_blocks = a->n_cols / FT__BLOCK, per_chunk = FT__CHUNK / FT__BLOCK;
+    const size_t code_bytes = format == FT__FORMAT_Q8_0 ? 512 : format == FT__FORMAT_Q6_K ? 384 : 256;
+    const size_t unit_bytes = format == FT__FORMAT_Q4_K ? 40 : format == FT__FORMAT_Q6_K ? 36 : 32;
+    for (int g = 0; g < n_groups; g++, w += group_bytes, out += FT__LANES) {
+        const uint8_t *scales = w + (size_t)n_blocks * code_bytes;
+        for (int b = 0; b < n_blocks; b += per_chunk) {
+            const int n = n_blocks - b < per_chunk ? n_blocks - b : per_chunk;
+            for (int t = 0; t < a->n_tokens; t += FT__TILE_TOKENS) {
+                const int n_t = a->n_tokens - t < FT__TILE_TOKENS ? a->n_tokens - t : (int)FT__TILE_TOKENS;
+                const size_t token_blocks = (size_t)t * (size_t)n_blocks + (size_t)n_t * (size_t)b;
+                fn(w + (size_t)b * code_bytes, scales + (size_t)b * unit_bytes, n,
+                   a->tiles + token_blocks * FT__TILE_TOKEN_BYTES, n_t, b == 0, out + (size_t)t * ld, ld);
+            }
+        }
+    }
+}
+
+FT__NEON_INLINE void ft__dotprod_tile(const uint8_t *codes, const uint8_t *scales, int n_blocks,
+                                      const uint8_t *tile, int n_t, bool first, float *out, size_t ld,
+                                      int format) {
+    const int32_t *at = (const int32_t *)(const void *)tile;
+    int t = 0;
+    for (; t + 3 <= n_t; t += 3, out += 3 * ld)
+        ft__dotprod_tokens(codes, scales, n_blocks, at + t, n_t, first, out, ld, 3, format);
+    for (; t < n_t; t++, out += ld)
+        ft__dotprod_tokens(codes, scales, n_blocks, at + t, n_t, first, out, ld, 1, format);
+}
+
+FT__NEON_INLINE void ft__neon_tile(const uint8_t *codes, const uint8_t *scales, int n_blocks,
+                                   const uint8_t *tile, int n_t, bool first, float *out, size_t ld,
+                                   int format) {
+    const int32_t *at = (const int32_t *)(const void *)tile;
+    for (int lane = 0; lane < FT__LANES; lane += 8) {
+        float *to = out;
+        int t = 0;
+        for (; t + 3 <= n_t; t += 3, to += 3 * ld)
+            ft__neon_tokens(codes, scales, lane, n_blocks, at + t, n_t, first, to, ld, 3, format);
+        for (; t < n_t; t++, to += ld)
+            ft__neon_tokens(codes, scales, lane, n_blocks, at + t, n_t, first, to, ld, 1, format);
+    }
+}
+
+/* The kernel of one format for one of the two. */
+#define FT__NEON_KERNEL(isa, name, format)                                                                   \
+    static void ft__tile_##name##_##isa(const uint8_t *codes, const uint8_t *scales, int n_blocks,           \
+                                        const uint8_t *tile, int n_t, bool first, float *out, size_t ld) {   \
+        ft__##isa##_tile(codes, scales, n_blocks, tile, n_t, first, out, ld, format);                        \
+    }                                                                                                        \
+    static void ft__packed_##name##_##isa(const uint8_t *w, size_t group_bytes, int n_groups,                \
+                                          const ft__acts *a, float *out, size_t ld) {                        \
+        ft__neon_packed(w, group_bytes, n_groups, a, out, ld, format, ft__tile_##name##_##isa);              \
+    }
+FT__NEON_KERNEL(neon, q8_0, FT__FORMAT_Q8_0)
+FT__NEON_KERNEL(neon, q4_0, FT__FORMAT_Q4_0)
+FT__NEON_KERNEL(neon, q4_k, FT__FORMAT_Q4_K)
+FT__NEON_KERNEL(neon, q6_k, FT__FORMAT_Q6_K)
+FT__NEON_KERNEL(dotprod, q8_0, FT__FORMAT_Q8_0)
+FT__NEON_KERNEL(dotprod, q4_0, FT__FORMAT_Q4_0)
+FT__NEON_KERNEL(dotprod, q4_k, FT__FORMAT_Q4_K)
+FT__NEON_KERNEL(dotprod, q6_k, FT__FORMAT_Q6_K)
+
+/* ---- activations to int8; see the scalar twin */
+
+static void ft__quantize_neon(const float *x, int n, int8_t *q, float *scale) {
+    for (int b = 0; b < n / FT__BLOCK; b++, x += FT__BLOCK, q += FT__BLOCK) {
+        uint32x4_t most = vdupq_n_u32(0);
+        for (int i = 0; i < FT__BLOCK; i += 4) {
+            uint32x4_t bits = vreinterpretq_u32_f32(vld1q_f32(x + i));
+            most = vmaxq_u32(most, vandq_u32(bits, vdupq_n_u32(0x7FFFFFFFu)));
+        }
+        const uint32_t bits = vmaxvq_u32(most);
+        if (bits < 0x0D800000u || bits >= 0x7E800000u) {
+            scale[b] = ft__float_of(bits < 0x7E800000u ? 0 : 0x7FC00000u);
+            memset(q, 0, FT__BLOCK);
+            continue;
+        }
+        const float amax = ft__float_of(bits);
+        const float32x4_t to_int = vdupq_n_f32(127.0f * ft__recipf(amax));
+        scale[b] = amax * (1.0f / 127.0f);
+        for (int i = 0; i < FT__BLOCK; i += 8) {
+            int16x4_t half[2];
+            for (int h = 0; h < 2; h++) {
+                float32x4_t product = vmulq_f32(vld1q_f32(x + i + 4 * h), to_int);
+                float32x4_t shifted = vaddq_f32(product, vdupq_n_f32(12582912.0f));
+                half[h] = vmovn_s32(vsubq_s32(vreinterpretq_s32_f32(shifted), vdupq_n_s32(0x4B400000)));
+            }
+            vst1_s8(q + i, vmovn_s16(vcombine_s16(half[0], half[1])));
+        }
+    }
+}
+
+static void ft__tile_neon(const int8_t *q, const float *scale, int n_cols, int n, uint8_t *tile) {
+    const int n_blocks = n_cols / FT__BLOCK;
+    for (int b = 0; b < n_blocks; b++, tile += n * FT__TILE_TOKEN_BYTES) {
+        int32_t *words = (int32_t *)(void *)tile, *start = words + 10 * n;
+        float *floats = (float *)(void *)(words + 8 * n);
+        for (int t = 0; t < n; t++) {
+            const int8_t *from = q + (size_t)t * (size_t)n_cols + b * FT__BLOCK;
+            const int32_t low = vaddlvq_s8(vld1q_s8(from)), high = vaddlvq_s8(vld1q_s8(from + 16));
+            for (int k = 0; k < 8; k++) memcpy(&words[k * n + t], from + 4 * k, 4);
+            floats[t] = scale[(size_t)t * (size_t)n_blocks + (size_t)b];
+            floats[n + t] = (float)(low + high);
+            start[t] = -8 * (low + high);
+            start[n + t] = -8 * low;
+            start[2 * n + t] = -8 * high;
+        }
+    }
+}
+
+/* ---- one element at a time */
+
+static void ft__add_neon(float *x, const float *y, int n) {
+    int i = 0;
+    for (; i + 4 <= n; i += 4) vst1q_f32(x + i, vaddq_f32(vld1q_f32(x + i), vld1q_f32(y + i)));
+    for (; i < n; i++) x[i] = x[i] + y[i];
+}
+
+static void ft__scale_neon(float *out, const float *x, float factor, const float *weight, int n) {
+    int i = 0;
+    for (; i + 4 <= n; i += 4) {
+        float32x4_t scaled = vmulq_f32(vld1q_f32(x + i), vdupq_n_f32(factor));
+        vst1q_f32(out + i, weight ? vmulq_f32(scaled, vld1q_f32(weight + i)) : scaled);
+    }
+    for (; i < n; i++) out[i] = weight ? (x[i] * factor) * weight[i] : x[i] * factor;
+}
+
+static void ft__rope_neon(float *x, const float *cs, int n) {
+    int i = 0;
+    for (; i + 8 <= n; i += 8) {
+        float32x4x2_t v = vld2q_f32(x + i), turn = vld2q_f32(cs + i), to;
+        to.val[0] = vaddq_f32(vmulq_f32(v.val[0], turn.val[0]), vmulq_f32(v.val[1], vnegq_f32(turn.val[1])));
+        to.val[1] = vaddq_f32(vmulq_f32(v.val[0], turn.val[1]), vmulq_f32(v.val[1], turn.val[0]));
+        vst2q_f32(x + i, to);
+    }
+    for (; i < n; i += 2) {
+        float a = x[i], b = x[i + 1], c = cs[i], s = cs[i + 1];
+        x[i] = a * c + b * -s;
+        x[i + 1] = a * s + b * c;
+    }
+}
+
+static float ft__max_neon(const float *x, int n, float max) {
+    float lanes[4];
+    float32x4_t most = vdupq_n_f32(max);
+    int i = 0;
+    for (; i + 4 <= n; i += 4) {
+        float32x4_t v = vld1q_f32(x + i);
+        most = vbslq_f32(vcgtq_f32(v, most), v, most);
+    }
+    vst1q_f32(lanes, most);
+    for (int k = 0; k < 4; k++) max = lanes[k] > max ? lanes[k] : max;
+    for (; i < n; i++) max = x[i] > max ? x[i] : max;
+    return max;
+}
+
+/* ---- float weights: 64 partial sums in 16 registers */
+
+/* Four weights of a float format. */
+FT__NEON_INLINE float32x4_t ft__neon_weights(const uint8_t *row, int i, int format) {
+    if (format == FT__FORMAT_F32) return vreinterpretq_f32_u8(vld1q_u8(row + 4 * (size_t)i));
+    uint16x4_t half = vreinterpret_u16_u8(vld1_u8(row + 2 * (size_t)i));
+    if (format == FT__FORMAT_F16) return vcvt_f32_f16(vreinterpret_f16_u16(half));
+    return vreinterpretq_f32_u32(vshll_n_u16(half, 16));
+}
+
+/* 64 -> 32 -> ... -> 4 from register to register, then 2 and 1 within the last. */
+FT__NEON_INLINE float ft__neon_tree(float32x4_t p[16]) {
+#pragma GCC unroll 4
+    for (int half = 8; half > 0; half /= 2)
+#pragma GCC unroll 8
+        for (int g = 0; g < half; g++) p[g] = vaddq_f32(p[g], p[g + half]);
+    float32x2_t two = vadd_f32(vget_low_f32(p[0]), vget_high_f32(p[0]));
+    return vget_lane_f32(two, 0) + vget_lane_f32(two, 1);
+}
+
+/* The last n % 64 elements, through a copy with zeros after it, which add nothing. */
+FT__NEON_INLINE void ft__neon_tail(float32x4_t p[16], const uint8_t *row, const float *x, int n, int format) {
+    uint8_t w_rest[4 * FT__PARTIALS] = {0};
+    float x_rest[FT__PARTIALS] = {0};
+    memcpy(w_rest, row, (size_t)n * (format == FT__FORMAT_F32 ? 4 : 2));
+    memcpy(x_rest, x, (size_t)n * sizeof *x);
+#pragma GCC unroll 16
+    for (int g = 0; g < 16; g++)
+        p[g] = vaddq_f32(p[g], vmulq_f32(ft__neon_weights(w_rest, 4 * g, format), vld1q_f32(x_rest + 4 * g)));
+}
+
+FT__NEON_INLINE float ft__neon_dot(const uint8_t *row, const float *x, int n, int format) {
+    float32x4_t p[16];
+    int i = 0;
+#pragma GCC unroll 16
+    for (int g = 0; g < 16; g++) p[g] = vdupq_n_f32(0);
+    for (; i + FT__PARTIALS <= n; i += FT__PARTIALS) {
+#pragma GCC unroll 16
+        for (int g = 0; g < 16; g++) {
+            float32x4_t w = ft__neon_weights(row, i + 4 * g, format);
+            p[g] = vaddq_f32(p[g], vmulq_f32(w, vld1q_f32(x + i + 4 * g)));
+        }
+    }
+    if (i < n) ft__neon_tail(p, row + (size_t)i * (format == FT__FORMAT_F32 ? 4 : 2), x + i, n - i, format);
+    return ft__neon_tree(p);
+}
+
+static float ft__sum_squares_neon(const float *x, int n) {
+    return ft__neon_dot((const uint8_t *)x, x, n, FT__FORMAT_F32);
+}
+
+FT__NEON_INLINE void ft__neon_rows(const uint8_t *w, size_t row_bytes, int n_rows, const ft__acts *a,
+                                   float *out, size_t ld, int format) {
+    for (int r = 0; r < n_rows; r++, w += row_bytes)
+        for (int t = 0; t < a->n_tokens; t++)
+            out[(size_t)t * ld + (size_t)r] =
+                ft__neon_dot(w, a->x + (size_t)t * (size_t)a->n_cols, a->n_cols, format);
+}
+
+static void ft__rows_f32_neon(const uint8_t *w, size_t row_bytes, int n_rows, const ft__acts *a, float *out,
+                              size_t ld) {
+    ft__neon_rows(w, row_bytes, n_rows, a, out, ld, FT__FORMAT_F32);
+}
+
+static void ft__rows_f16_neon(const uint8_t *w, size_t row_bytes, int n_rows, const ft__acts *a, float *out,
+                              size_t ld) {
+    ft__neon_rows(w, row_bytes, n_rows, a, out, ld, FT__FORMAT_F16);
+}
+
+static void ft__rows_bf16_neon(const uint8_t *w, size_t row_bytes, int n_rows, const ft__acts *a, float *out,
+                               size_t ld) {
+    ft__neon_rows(w, row_bytes, n_rows, a, out, ld, FT__FORMAT_BF16);
+}
+
+/* ---- low-rank deltas: four outputs side by side, the tree over the rank from register to register */
+
+FT__NEON_INLINE float32x4_t ft__neon_first(const float *p, int n) {
+    float four[4] = {0};
+    if (n >= 4) return vld1q_f32(p);
+    memcpy(four, p, (size_t)n * sizeof *p);
+    return vld1q_f32(four);
+}
+
+static void ft__low_rank_neon(const float *b, int rank, int n_out, const float *low, int n_tokens,
+                              float factor, float *out, size_t ld) {
+    const int n_p = rank < FT__PARTIALS ? rank : (int)FT__PARTIALS;
+    for (int r = 0; r < n_out; r += 4) {
+        const int n = n_out - r < 4 ? n_out - r : 4;
+        for (int t = 0; t < n_tokens; t++) {
+            const float *x = low + (size_t)t * (size_t)rank;
+            float *to = out + (size_t)t * ld + r, four[4];
+            float32x4_t p[FT__PARTIALS];
+            for (int k = 0; k < n_p; k++) p[k] = vdupq_n_f32(0);
+            for (int k = 0; k < rank; k++) {
+                float32x4_t w = ft__neon_first(b + (size_t)k * (size_t)n_out + r, n);
+                p[k % FT__PARTIALS] = vaddq_f32(p[k % FT__PARTIALS], vmulq_f32(w, vdupq_n_f32(x[k])));
+            }
+            for (int half = FT__PARTIALS / 2; half > 0; half /= 2) /* the rest are zeros */
+                for (int i = 0; i < half && i + half < n_p; i++) p[i] = vaddq_f32(p[i], p[i + half]);
+            vst1q_f32(four, vaddq_f32(ft__neon_first(to, n), vmulq_f32(vdupq_n_f32(factor), p[0])));
+            memcpy(to, four, (size_t)n * sizeof *to);
+        }
+    }
+}
+
+/* ---- attention */
+
+/* As ft__expf. */
+FT__NEON_INLINE float32x4_t ft__neon_exp(float32x4_t x) {
+    const float32x4_t most = vdupq_n_f32(88.0f), least = vdupq_n_f32(-87.0f), magic = vdupq_n_f32(12582912.0f);
+    const uint32x4_t keep = vcgeq_f32(x, least);
+    x = vbslq_f32(vcltq_f32(x, most), x, most);
+    x = vbslq_f32(vcgtq_f32(x, least), x, least);
+    float32x4_t shifted = vaddq_f32(vmulq_f32(x, vdupq_n_f32(1.44269504f)), magic);
+    float32x4_t n = vsubq_f32(shifted, magic);
+    float32x4_t r = vsubq_f32(x, vmulq_f32(n, vdupq_n_f32(0.693359375f)));
+    r = vsubq_f32(r, vmulq_f32(n, vdupq_n_f32(-2.12194440e-4f)));
+    float32x4_t p = vdupq_n_f32(0.0013942160876467824f);
+    p = vaddq_f32(vmulq_f32(p, r), vdupq_n_f32(0.008363775908946991f));
+    p = vaddq_f32(vmulq_f32(p, r), vdupq_n_f32(0.041666362434625626f));
+    p = vaddq_f32(vmulq_f32(p, r), vdupq_n_f32(0.16666573286056519f));
+    p = vaddq_f32(vmulq_f32(p, r), vdupq_n_f32(0.5f));
+    p = vmulq_f32(p, vmulq_f32(r, r));
+    p = vaddq_f32(p, r);
+    p = vaddq_f32(p, vdupq_n_f32(1.0f));
+    int32x4_t power = vsubq_s32(vreinterpretq_s32_f32(shifted), vdupq_n_s32(0x4B400000 - 127));
+    p = vmulq_f32(p, vreinterpretq_f32_s32(vshlq_n_s32(power, 23)));
+    return vreinterpretq_f32_u32(vandq_u32(vreinterpretq_u32_f32(p), keep));
+}
+
+/* n_q queries against 16 of the 64 keys. */
+FT__NEON_INLINE void ft__neon_scores(const float *q, const float *k, int head_dim, float scale, float *s,
+                                     int n_q) {
+    float32x4_t sum[4][4];
+#pragma GCC unroll 4
+    for (int h = 0; h < n_q; h++)
+#pragma GCC unroll 4
+        for (int g = 0; g < 4; g++) sum[h][g] = vdupq_n_f32(0);
+    for (int d = 0; d < head_dim; d++, k += FT__TILE) {
+        float32x4_t key[4];
+#pragma GCC unroll 4
+        for (int g = 0; g < 4; g++) key[g] = vld1q_f32(k + 4 * g);
+#pragma GCC unroll 4
+        for (int h = 0; h < n_q; h++) {
+            float32x4_t x = vdupq_n_f32(q[h * head_dim + d]);
+#pragma GCC unroll 4
+            for (int g = 0; g < 4; g++) sum[h][g] = vaddq_f32(sum[h][g], vmulq_f32(x, key[g]));
+        }
+    }
+#pragma GCC unroll 4
+    for (int h = 0; h < n_q; h++)
+#pragma GCC unroll 4
+        for (int g = 0; g < 4; g++)
+            vst1q_f32(s + h * FT__TILE + 4 * g, vmulq_f32(sum[h][g], vdupq_n_f32(scale)));
+}
+
+static void ft__scores_neon(const float *q, int n_q, const float *k, int head_dim, float scale, float *s) {
+    for (int j = 0; j < FT__TILE; j += 16) {
+        int h = 0;
+        for (; h + 4 <= n_q; h += 4)
+            ft__neon_scores(q + h * head_dim, k + j, head_dim, scale, s + h * FT__TILE + j, 4);
+        for (; h < n_q; h++)
+            ft__neon_scores(q + h * head_dim, k + j, head_dim, scale, s + h * FT__TILE + j, 1);
+    }
+}
+
+static float ft__softmax_neon(float s[64], int lo, int hi, float max) {
+    static const int32_t lanes[4] = {0, 1, 2, 3};
+    float32x4_t p[16];
+    for (int g = 0; g < 16; g++) {
+        int32x4_t j = vaddq_s32(vld1q_s32(lanes), vdupq_n_s32(4 * g));
+        uint32x4_t seen = vandq_u32(vcgeq_s32(j, vdupq_n_s32(lo)), vcltq_s32(j, vdupq_n_s32(hi)));
+        p[g] = ft__neon_exp(vsubq_f32(vld1q_f32(s + 4 * g), vdupq_n_f32(max)));
+        p[g] = vreinterpretq_f32_u32(vandq_u32(vreinterpretq_u32_f32(p[g]), seen));
+        vst1q_f32(s + 4 * g, p[g]);
+    }
+    return ft__neon_tree(p);
+}
+
+/* 4 n_g dimensions of n_q outputs in registers while the keys pass. */
+FT__NEON_INLINE void ft__neon_values(float *o, const float *p, const float *v, int lo, int hi, int head_dim,
+                                     int n_g, int n_q) {
+    float32x4_t sum[4][4];
+#pragma GCC unroll 4
+    for (int h = 0; h < n_q; h++)
+#pragma GCC unroll 4
+        for (int g = 0; g < n_g; g++) sum[h][g] = vld1q_f32(o + h * head_dim + 4 * g);
+    for (int j = lo; j < hi; j++) {
+        float32x4_t value[4];
+#pragma GCC unroll 4
+        for (int g = 0; g < n_g; g++) value[g] = vld1q_f32(v + j * head_dim + 4 * g);
+#pragma GCC unroll 4
+        for (int h = 0; h < n_q; h++) {
+            float32x4_t weight = vdupq_n_f32(p[h * FT__TILE + j]);
+#pragma GCC unroll 4
+            for (int g = 0; g < n_g; g++) sum[h][g] = vaddq_f32(sum[h][g], vmulq_f32(weight, value[g]));
+        }
+    }
+#pragma GCC unroll 4
+    for (int h = 0; h < n_q; h++)
+#pragma GCC unroll 4
+        for (int g = 0; g < n_g; g++) vst1q_f32(o + h * head_dim + 4 * g, sum[h][g]);
+}
+
+static void ft__values_neon(float *o, int n_q, const float *p, const float *v, int lo, int hi, int head_dim) {
+    int d = 0;
+    for (; d + 16 <= head_dim; d += 16) {
+        int h = 0;
+        for (; h + 4 <= n_q; h += 4)
+            ft__neon_values(o + h * head_dim + d, p + h * FT__TILE, v + d, lo, hi, head_dim, 4, 4);
+        for (; h < n_q; h++)
+            ft__neon_values(o + h * head_dim + d, p + h * FT__TILE, v + d, lo, hi, head_dim, 4, 1);
+    }
+    for (; d + 4 <= head_dim; d += 4)
+        for (int h = 0; h < n_q; h++)
+            ft__neon_values(o + h * head_dim + d, p + h * FT__TILE, v + d, lo, hi, head_dim, 1, 1);
+    for (; d < head_dim; d++)
+        for (int h = 0; h < n_q; h++)
+            for (int j = lo; j < hi; j++)
+                o[h * head_dim + d] = o[h * head_dim + d] + p[h * FT__TILE + j] * v[j * head_dim + d];
+}
+
+static void ft__widen_neon(const uint16_t *half, float *out, int n) {
+    int i = 0;
+    for (; i + 4 <= n; i += 4) vst1q_f32(out + i, ft__neon_halves(half + i));
+    for (; i < n; i++) out[i] = ft__f16_to_f32(half[i]);
+}
+
+/* ---- silu */
+
+/* As ft__recipf. */
+FT__NEON_INLINE float32x4_t ft__neon_recip(float32x4_t x) {
+    uint32x4_t guess = vsubq_u32(vdupq_n_u32(0x7EF311C3u), vreinterpretq_u32_f32(x));
+    float32x4_t y = vreinterpretq_f32_u32(guess);
+    for (int i = 0; i < 3; i++) y = vmulq_f32(y, vsubq_f32(vdupq_n_f32(2.0f), vmulq_f32(x, y)));
+    return y;
+}
+
+FT__NEON_INLINE float32x4_t ft__neon_silu_mul(float32x4_t gate, float32x4_t up) {
+    const float32x4_t most = vdupq_n_f32(80.0f);
+    float32x4_t negative = vsubq_f32(vdupq_n_f32(0), gate);
+    negative = vbslq_f32(vcltq_f32(negative, most), negative, most);
+    float32x4_t below = vaddq_f32(vdupq_n_f32(1.0f), ft__neon_exp(negative));
+    return vmulq_f32(vmulq_f32(gate, ft__neon_recip(below)), up);
+}
+
+static void ft__silu_mul_neon(float *gate, const float *up, int n) {
+    int i = 0;
+    for (; i + 4 <= n; i += 4) vst1q_f32(gate + i, ft__neon_silu_mul(vld1q_f32(gate + i), vld1q_f32(up + i)));
+    if (i == n) return;
+    float four[4];
+    vst1q_f32(four, ft__neon_silu_mul(ft__neon_first(gate + i, n - i), ft__neon_first(up + i, n - i)));
+    memcpy(gate + i, four, (size_t)(n - i) * sizeof *gate);
+}
+
+/* Block formats as the file has them stay with the reference: packed weights are the fast way. */
+FT__PRIV void ft__kernels_neon(ft__kernels *k) {
+    k->packed[FT__FORMAT_Q8_0] = ft__packed_q8_0_neon;
+    k->packed[FT__FORMAT_Q4_0] = ft__packed_q4_0_neon;
+    k->packed[FT__FORMAT_Q4_K] = ft__packed_q4_k_neon;
+    k->packed[FT__FORMAT_Q6_K] = ft__packed_q6_k_neon;
+    k->rows[FT__FORMAT_F32] = ft__rows_f32_neon;
+    k->rows[FT__FORMAT_F16] = ft__rows_f16_neon;
+    k->rows[FT__FORMAT_BF16] = ft__rows_bf16_neon;
+    k->quantize = ft__quantize_neon;
+    k->tile = ft__tile_neon;
+    k->add = ft__add_neon;
+    k->scale = ft__scale_neon;
+    k->rope = ft__rope_neon;
+    k->max = ft__max_neon;
+    k->sum_squares = ft__sum_squares_neon;
+    k->low_rank = ft__low_rank_neon;
+    k->scores = ft__scores_neon;
+    k->softmax = ft__softmax_neon;
+    k->values = ft__values_neon;
+    k->widen = ft__widen_neon;
+    k->silu_mul = ft__silu_mul_neon;
+}
+
+FT__PRIV void ft__kernels_dotprod(ft__kernels *k) {
+    k->packed[FT__FORMAT_Q8_0] = ft__packed_q8_0_dotprod;
+    k->packed[FT__FORMAT_Q4_0] = ft__packed_q4_0_dotprod;
+    k->packed[FT__FORMAT_Q4_K] = ft__packed_q4_k_dotprod;
+    k->packed[FT__FORMAT_Q6_K] = ft__packed_q6_k_dotprod;
+}
+
+#undef FT__NEON_INLINE
+#undef FT__DOTPROD_DOT
+#undef FT__NEON_FENCE
+#undef FT__NEON_KERNEL
+#else
+FT__PRIV void ft__kernels_neon(ft__kernels *k) { (void)k; }
+FT__PRIV void ft__kernels_dotprod(ft__kernels *k) { (void)k; }
+#endif
+/* ---- end src/num/kern_neon.c */
 /* ---- begin src/num/kernels.c */
 /* One table of kernels per model, filled once: the reference first, then what this machine does faster. */
+
+/* What fills the table of an instruction set, in this order. */
+static const struct {
+    ft__isa isa;
+    void (*fill)(ft__kernels *k);
+} ft__kernels_fill[] = {
+    {FT__ISA_AVX2, ft__kernels_avx2},
+    {FT__ISA_AVX512, ft__kernels_avx2}, {FT__ISA_AVX512, ft__kernels_avx512},
+    {FT__ISA_NEON, ft__kernels_neon},
+    {FT__ISA_DOTPROD, ft__kernels_neon}, {FT__ISA_DOTPROD, ft__kernels_dotprod},
+};
 
 FT__PRIV ft_status ft__kernels_choose(ft__kernels *k, ft_error *err) {
     memset(k, 0, sizeof *k);
     ft_status status = ft__isa_choose(&k->isa, err);
     if (status) return status;
     ft__kernels_scalar(k);
-    if (k->isa >= FT__ISA_AVX2) ft__kernels_avx2(k);
-    if (k->isa >= FT__ISA_AVX512) ft__kernels_avx512(k);
+    for (size_t i = 0; i < FT__COUNT(ft__kernels_fill); i++)
+        if (ft__kernels_fill[i].isa == k->isa) ft__kernels_fill[i].fill(k);
     return FT_OK;
 }
 /* ---- end src/num/kernels.c */
@@ -5672,6 +6658,7 @@ FT__PRIV void ft__pack(ft__pool *pool, const ft__matrix *w, uint8_t *out) {
 
 enum { FT__MATMUL_SMALL = 1 << 16 }; /* multiplications below which waking threads costs more */
 
+/* Parts are rectangles: some rows for some tokens, row by row of rectangles. */
 typedef struct ft__matmul_job {
     const ft__kernels *k;
     const ft__matrix *w;
@@ -5679,7 +6666,7 @@ typedef struct ft__matmul_job {
     const ft__acts *a;
     float *out;
     size_t ld;
-    int rows_per_part;
+    int rows_per_part, tokens_per_part, row_parts;
 } ft__matmul_job;
 
 /* Packed kernels write all 16 rows of a group: where the matrix ends inside one, through a copy. */
@@ -5710,29 +6697,41 @@ static void ft__matmul_packed(const ft__matmul_job *job, int first, int n) {
 }
 
 static void ft__matmul_part(void *user, int part) {
-    const ft__matmul_job *job = (const ft__matmul_job *)user;
-    const ft__matrix *w = job->w;
-    const int first = part * job->rows_per_part;
-    const int n = w->n_rows - first < job->rows_per_part ? w->n_rows - first : job->rows_per_part;
-    float *out = job->out + first;
-    if (w->packed) ft__matmul_packed(job, first, n);
-    else job->k->rows[w->format->id](w->data + (size_t)first * w->row_bytes, w->row_bytes, n, job->a, out, job->ld);
-    if (!job->bias) return;
-    for (int t = 0; t < job->a->n_tokens; t++)
-        for (int r = 0; r < n; r++) out[(size_t)t * job->ld + (size_t)r] += job->bias[first + r];
+    ft__matmul_job job = *(const ft__matmul_job *)user;
+    const ft__matrix *w = job.w;
+    const int first = part % job.row_parts * job.rows_per_part, t = part / job.row_parts * job.tokens_per_part;
+    const int n = w->n_rows - first < job.rows_per_part ? w->n_rows - first : job.rows_per_part;
+    ft__acts a = *job.a; /* the tokens of this part */
+    const size_t at = (size_t)t * (size_t)a.n_cols, at_block = at / FT__BLOCK;
+    if (a.n_tokens - t < job.tokens_per_part) a.n_tokens -= t;
+    else a.n_tokens = job.tokens_per_part;
+    a.x += at;
+    if (a.q) a.q += at, a.scale += at_block;
+    if (a.tiles) a.tiles += at_block * FT__TILE_TOKEN_BYTES;
+    job.a = &a;
+    job.out += (size_t)t * job.ld;
+    float *out = job.out + first;
+    if (w->packed) ft__matmul_packed(&job, first, n);
+    else job.k->rows[w->format->id](w->data + (size_t)first * w->row_bytes, w->row_bytes, n, &a, out, job.ld);
+    if (!job.bias) return;
+    for (int i = 0; i < a.n_tokens; i++) job.k->add(out + (size_t)i * job.ld, job.bias + first, n);
 }
 
 FT__PRIV void ft__matmul(ft__pool *pool, const ft__kernels *k, const ft__matrix *w,
                          const float *bias, const ft__acts *a, float *out, size_t ld) {
-    ft__matmul_job job = {k, w, bias, a, out, ld, w->n_rows};
+    ft__matmul_job job = {k, w, bias, a, out, ld, w->n_rows, a->n_tokens, 1};
     double products = (double)w->n_rows * w->n_cols * a->n_tokens;
-    int n_parts = 1;
+    int token_parts = 1;
     if (products > (double)FT__MATMUL_SMALL && ft__pool_size(pool) > 1) {
         const int wanted = 4 * ft__pool_size(pool), pair = 2 * FT__LANES; /* some slack for uneven threads */
         job.rows_per_part = ((w->n_rows + wanted - 1) / wanted + pair - 1) / pair * pair;
-        n_parts = (w->n_rows + job.rows_per_part - 1) / job.rows_per_part;
+        job.row_parts = (w->n_rows + job.rows_per_part - 1) / job.rows_per_part;
+        if (job.row_parts < wanted / 2) token_parts = wanted / job.row_parts; /* few rows: an adapter's */
+        job.tokens_per_part = (a->n_tokens + token_parts - 1) / token_parts;
+        job.tokens_per_part = (job.tokens_per_part + FT__TILE_TOKENS - 1) / FT__TILE_TOKENS * FT__TILE_TOKENS;
+        token_parts = (a->n_tokens + job.tokens_per_part - 1) / job.tokens_per_part;
     }
-    ft__pool_run(pool, ft__matmul_part, &job, n_parts);
+    ft__pool_run(pool, ft__matmul_part, &job, job.row_parts * token_parts);
 }
 
 typedef struct ft__low_rank_job {
@@ -5760,33 +6759,11 @@ FT__PRIV void ft__low_rank(ft__pool *pool, const ft__kernels *k, const float *b,
     ft__pool_run(pool, ft__low_rank_part, &job, (n_tokens + job.tokens_per_part - 1) / job.tokens_per_part);
 }
 
-FT__PRIV void ft__acts_tile(const int8_t *q, const float *scale, int n_cols, int first, int n,
-                            uint8_t *tiles) {
-    const int n_blocks = n_cols / FT__BLOCK;
-    uint8_t *at = tiles + (size_t)first * (size_t)n_blocks * FT__TILE_TOKEN_BYTES;
-    for (int b = 0; b < n_blocks; b++, at += n * FT__TILE_TOKEN_BYTES) {
-        int32_t *words = (int32_t *)(void *)at;
-        float *floats = (float *)(void *)(words + 8 * n);
-        int32_t *start = words + 10 * n;
-        for (int t = 0; t < n; t++) {
-            const int8_t *from = q + (size_t)(first + t) * (size_t)n_cols + b * FT__BLOCK;
-            int32_t low = 0, high = 0;
-            for (int k = 0; k < 8; k++) memcpy(&words[k * n + t], from + 4 * k, 4);
-            for (int i = 0; i < 16; i++) low += from[i], high += from[i + 16];
-            floats[t] = scale[(size_t)(first + t) * (size_t)n_blocks + (size_t)b];
-            floats[n + t] = (float)(low + high);
-            start[t] = -8 * (low + high);
-            start[n + t] = -8 * low;
-            start[2 * n + t] = -8 * high;
-        }
-    }
-}
-
 FT__PRIV void ft__rms_norm(const ft__kernels *k, const float *x, const float *weight, float eps,
                            int n, float *out) {
     float mean = k->sum_squares(x, n) * (1.0f / (float)n);
     float factor = ft__rsqrtf(mean + eps);
-    for (int i = 0; i < n; i++) out[i] = weight ? (x[i] * factor) * weight[i] : x[i] * factor;
+    k->scale(out, x, factor, weight, n);
 }
 /* ---- end src/num/matmul.c */
 /* ---- begin src/num/attention.c */
@@ -5796,20 +6773,64 @@ FT__PRIV void ft__rms_norm(const ft__kernels *k, const float *x, const float *we
    Softmax is online (Milakov and Gimelshein, 2018) over tiles of 64 keys, within spans of 1024 positions
    that each keep their own maximum, sum and output and are then combined in ascending order: the cut is by
    absolute position, so the bits do not depend on how a prompt was fed or who computes it.  Several tokens
-   of a prompt meet a tile together, which saves widening it for each. */
+   of a prompt meet a tile together, which saves widening it for each.
+
+   A Q8_0 cache has int8 and behind them float scales, one per position and group of dimensions, by the rule
+   that makes activations int8 (num/kern_scalar.c), so that a key is the same whoever computes it. */
+
+/* Dimensions that share a scale in a Q8_0 cache. */
+static int ft__attention_group(const ft__attention *a) {
+    return a->head_dim % FT__BLOCK ? a->head_dim : (int)FT__BLOCK;
+}
 
 FT__PRIV size_t ft__attention_head_bytes(const ft__attention *a) {
-    return (size_t)2 * FT__TILE * (size_t)a->head_dim * (a->f16 ? 2 : 4);
+    const size_t n = (size_t)2 * FT__TILE * (size_t)a->head_dim;
+    if (a->type == FT_KV_Q8_0) return n + n / (size_t)ft__attention_group(a) * sizeof(float);
+    return n * (a->type == FT_KV_F16 ? 2 : 4);
 }
 
 static bool ft__attention_put(const ft__attention *a, uint8_t *to, size_t at, float x) {
-    if (!a->f16) {
+    if (a->type == FT_KV_F32) {
         memcpy(to + 4 * at, &x, 4);
         return true;
     }
     uint16_t half = ft__f32_to_f16(x);
     memcpy(to + 2 * at, &half, 2);
     return (half & 0x7C00) != 0x7C00;
+}
+
+/* n numbers to int8, `stride` bytes apart, and their scale; false for one that is no number or reaches
+   2^126. */
+static bool ft__attention_put_q8(const float *x, int n, uint8_t *codes, size_t stride, uint8_t *scale) {
+    uint32_t most = 0; /* as bits, where a NaN is the largest */
+    for (int i = 0; i < n; i++) {
+        uint32_t bits = ft__bits_of(x[i]) & 0x7FFFFFFFu;
+        most = bits > most ? bits : most;
+    }
+    const bool plain = most >= 0x0D800000u && most < 0x7E800000u; /* below 2^-100 counts as zero */
+    const float amax = ft__float_of(most), to_int = plain ? 127.0f * ft__recipf(amax) : 0.0f;
+    const float step = plain ? amax * (1.0f / 127.0f) : 0.0f;
+    for (int i = 0; i < n; i++, codes += stride) {
+        float shifted = (plain ? x[i] : 0.0f) * to_int + 12582912.0f; /* 1.5 * 2^23: rounds half to even */
+        *codes = (uint8_t)(ft__bits_of(shifted) & 0xFF);
+    }
+    memcpy(scale, &step, sizeof step);
+    return most < 0x7E800000u;
+}
+
+/* The key and value of one head. */
+static bool ft__attention_store_q8(const ft__attention *a, uint8_t *keys, uint8_t *values, size_t slot,
+                                   const float *k, const float *v) {
+    const size_t hd = (size_t)a->head_dim, group = (size_t)ft__attention_group(a), n = hd / group;
+    uint8_t *key_scales = keys + FT__TILE * hd, *value_scales = values + FT__TILE * hd;
+    bool ok = true;
+    for (size_t g = 0; g < n; g++) {
+        ok &= ft__attention_put_q8(k + g * group, (int)group, keys + g * group * FT__TILE + slot, FT__TILE,
+                                   key_scales + (g * FT__TILE + slot) * sizeof(float));
+        ok &= ft__attention_put_q8(v + g * group, (int)group, values + slot * hd + g * group, 1,
+                                   value_scales + (slot * n + g) * sizeof(float));
+    }
+    return ok;
 }
 
 FT__PRIV bool ft__attention_store(const ft__attention *a, uint8_t *const *pages, int position,
@@ -5819,7 +6840,8 @@ FT__PRIV bool ft__attention_store(const ft__attention *a, uint8_t *const *pages,
     uint8_t *head = pages[position / FT__TILE] + a->page_offset;
     bool ok = true;
     for (int h = 0; h < a->n_kv_heads; h++, head += head_bytes, k += hd, v += hd) {
-        for (size_t d = 0; d < hd; d++) {
+        if (a->type == FT_KV_Q8_0) ok &= ft__attention_store_q8(a, head, head + head_bytes / 2, slot, k, v);
+        for (size_t d = 0; d < hd && a->type != FT_KV_Q8_0; d++) {
             ok &= ft__attention_put(a, head, d * FT__TILE + slot, k[d]);
             ok &= ft__attention_put(a, head + head_bytes / 2, slot * hd + d, v[d]);
         }
@@ -5858,19 +6880,29 @@ static void ft__attention_lay_out(ft__attention_work *w, float *scratch) {
     w->all_sum = w->all_max + queries;
 }
 
+static void ft__attention_widen_q8(const ft__attention *a, const uint8_t *head, float *keys, float *values) {
+    const int hd = a->head_dim, group = ft__attention_group(a);
+    const uint8_t *half = head + ft__attention_head_bytes(a) / 2;
+    const int8_t *k = (const int8_t *)head, *v = (const int8_t *)half;
+    const float *k_scale = (const float *)(const void *)(head + FT__TILE * (size_t)hd);
+    const float *v_scale = (const float *)(const void *)(half + FT__TILE * (size_t)hd);
+    for (int d = 0; d < hd; d++, k += FT__TILE, keys += FT__TILE)
+        for (int j = 0; j < FT__TILE; j++) keys[j] = (float)k[j] * k_scale[d / group * FT__TILE + j];
+    for (int g = 0; g < FT__TILE * hd / group; g++, v += group, values += group)
+        for (int i = 0; i < group; i++) values[i] = (float)v[i] * v_scale[g];
+}
+
 static void ft__attention_load(ft__attention_work *w, const uint8_t *head) {
     const int n = w->a->head_dim * FT__TILE;
-    if (w->a->f16) {
+    if (w->a->type == FT_KV_Q8_0) {
+        ft__attention_widen_q8(w->a, head, w->wide, w->wide + n);
+        head = (const uint8_t *)w->wide;
+    } else if (w->a->type == FT_KV_F16) {
         w->k->widen((const uint16_t *)(const void *)head, w->wide, 2 * n);
         head = (const uint8_t *)w->wide;
     }
     w->keys = (const float *)(const void *)head;
     w->values = w->keys + n;
-}
-
-static float ft__attention_max(const float s[64], int hi, float max) {
-    for (int j = 0; j < hi; j++) max = s[j] > max ? s[j] : max;
-    return max;
 }
 
 /* Adds the tile's first `hi` keys to the spans of one token's heads. */
@@ -5880,12 +6912,11 @@ static void ft__attention_tile(ft__attention_work *w, int token, int hi) {
     for (int h = 0; h < w->group; h++) {
         const int at = token * w->group + h;
         float *s = w->s + h * FT__TILE, *out = w->out + (size_t)at * (size_t)hd;
-        float max = ft__attention_max(s, hi, w->max[at]);
+        float max = w->k->max(s, hi, w->max[at]);
         float shrink = ft__expf(w->max[at] - max), sum = w->k->softmax(s, 0, hi, max);
         w->sum[at] = w->sum[at] * shrink + sum;
         w->max[at] = max;
-        if (shrink != 1.0f)
-            for (int d = 0; d < hd; d++) out[d] = out[d] * shrink;
+        if (shrink != 1.0f) w->k->scale(out, out, shrink, NULL, hd);
     }
     w->k->values(w->out + (size_t)token * (size_t)w->group * (size_t)hd, w->group, w->s, w->values, 0, hi, hd);
 }
@@ -5907,7 +6938,7 @@ static void ft__attention_join(ft__attention_work *w, int token, bool first, flo
 static void ft__attention_finish(const ft__attention_work *w, int token, float *out) {
     for (int h = 0; h < w->group; h++, out += w->a->head_dim) {
         float share = ft__recipf(w->all_sum[token * w->group + h]);
-        for (int d = 0; d < w->a->head_dim; d++) out[d] = out[d] * share;
+        w->k->scale(out, out, share, NULL, w->a->head_dim);
     }
 }
 
@@ -7073,6 +8104,8 @@ static ft_status ft__weights_matrix(ft__loader *l, const char *name, int cols, i
     if (!format->decode || !l->m->kernels.rows[format->id])
         return ft__fail(l->err, FT_ERR_UNSUPPORTED, l->where, "weights of type %s are not in this version",
                         format->name);
+    if (rows > INT_MAX / depth)
+        return ft__fail(l->err, FT_ERR_LIMIT, l->where, "more rows than this version can count");
     w->format = format;
     w->data = t->data;
     w->n_rows = rows * depth;
@@ -7324,7 +8357,10 @@ static ft_status ft__weights_pack(ft_model *m, int threads, ft_error *err) {
     packer.pool = ft__pool_create(threads ? threads : ft__cpu_count(), &m->allocator, err);
     if (!packer.pool) return err ? err->code : FT_ERR_THREAD;
     packer.next = m->packed = (uint8_t *)ft__alloc_aligned(&m->allocator, total, 1);
-    if (m->packed) ft__weights_each(m, ft__weights_pack_one, &packer);
+    if (m->packed) {
+        ft__want_large_pages(m->packed, total);
+        ft__weights_each(m, ft__weights_pack_one, &packer);
+    }
     ft__pool_free(packer.pool);
     return m->packed ? FT_OK : ft__fail_memory(err);
 }
@@ -7671,7 +8707,7 @@ static void ft__forward_input_row(const ft__forward_input *in, int t) {
     const ft_model *m = in->f->model;
     const size_t at = (size_t)t * (size_t)in->n_cols;
     float *x = in->x + at;
-    for (int i = 0; in->add && i < in->n_cols; i++) x[i] = x[i] + in->add[at + (size_t)i];
+    if (in->add) m->kernels.add(x, in->add + at, in->n_cols);
     if (in->up) m->kernels.silu_mul(x, in->up + at, in->n_cols);
     if (in->weight) {
         ft__rms_norm(&m->kernels, x, in->weight, m->norm_eps, in->n_cols, in->normed + at);
@@ -7688,7 +8724,10 @@ static void ft__forward_input_part(void *user, int part) {
     const int first = part * FT__TILE_TOKENS;
     const int n = in->n - first < FT__TILE_TOKENS ? in->n - first : (int)FT__TILE_TOKENS;
     for (int t = first; t < first + n; t++) ft__forward_input_row(in, t);
-    if (in->want & FT__WANT_TILES) ft__acts_tile(s->q8, s->q8_scale, in->n_cols, first, n, s->tiles);
+    if (!(in->want & FT__WANT_TILES)) return;
+    const size_t n_blocks = (size_t)in->n_cols / FT__BLOCK, at = (size_t)first * n_blocks;
+    in->f->model->kernels.tile(s->q8 + at * FT__BLOCK, s->q8_scale + at, in->n_cols, n,
+                               s->tiles + at * FT__TILE_TOKEN_BYTES);
 }
 
 /* The int8 form has one buffer and is good until the next call. */
@@ -7748,16 +8787,9 @@ static void ft__forward_rope_table(void *user, int t) {
     }
 }
 
-/* Turns neighbouring pairs (a, b) -> (a cos - b sin, a sin + b cos) in every head of one token.  "+ b * -s"
-   is the same number; where it says "- b * s", gcc 12 fuses the two lines (vfmaddsub) against all orders. */
+/* Turns the first n_rot dimensions of every head of one token. */
 static void ft__forward_rope(const ft_model *m, float *x, int n_heads, const float *cs) {
-    for (int h = 0; h < n_heads; h++, x += m->info.head_dim) {
-        for (int i = 0; i < m->n_rot; i += 2) {
-            float a = x[i], b = x[i + 1], c = cs[i], s = cs[i + 1];
-            x[i] = a * c + b * -s;
-            x[i + 1] = a * s + b * c;
-        }
-    }
+    for (int h = 0; h < n_heads; h++, x += m->info.head_dim) m->kernels.rope(x, cs, m->n_rot);
 }
 
 static void ft__forward_store_part(void *user, int t) {
@@ -7991,23 +9023,57 @@ FT__PRIV ft_status ft__forward_run(ft__forward *f, ft_error *err) {
 }
 /* ---- end src/model/forward.c */
 /* ---- begin src/run/kv.c */
-/* Memory for keys and values: pages of 64 positions, kept for the next sequence when one ends. */
+/* Memory for keys and values: pages of 64 positions.
+
+   A page that is full can become known: under the known page before it (none for the first), the variant,
+   and its own 64 tokens, which together say all of its prefix.  Sequences that begin alike hold the same
+   pages; nobody writes into a full page.  A known page that nobody holds stays findable until its memory is
+   wanted.  Who holds a page holds those before it too, and gives them back from the end: so the page that
+   has been idle longest has no known page after it, and nothing is cut off when it goes. */
 /* ---- begin src/run/run.h */
 /* Floor 4: sequences in the making. */
 #ifndef FT__RUN_H
 #define FT__RUN_H
 
 
-/* ---- kv: run/kv.c.  Pages of 64 positions, all layers together, given out and taken back. */
+/* ---- kv: run/kv.c.  Pages of 64 positions, all layers together: shared, counted, kept, given out. */
+
+/* Stands before the data; outside kv.c a page is its data. */
+typedef struct ft__kv_page {
+    struct ft__kv_page *parent;        /* the known page before it */
+    struct ft__kv_page *next;          /* in its bucket, or among the free */
+    struct ft__kv_page *older, *newer; /* among the idle: known and held by none */
+    uint32_t hash;
+    int variant, n_holders;
+    bool known;
+    int32_t tokens[FT__TILE];
+} ft__kv_page;
+
+enum { FT__KV_BUCKETS = 1024 };
 typedef struct ft__kv {
     ft_allocator allocator;
-    size_t page_bytes;
-    uint8_t **free_pages;
-    size_t n_free, cap_free;
+    size_t page_bytes, max_pages;
+    size_t n_pages, n_free, n_idle;
+    size_t most_pages, most_used;
+    ft__kv_page *free_pages, *oldest, *newest;
+    ft__kv_page *known[FT__KV_BUCKETS];
 } ft__kv;
-FT__PRIV uint8_t *ft__kv_take(ft__kv *kv); /* NULL: out of memory; content is anything finite */
-FT__PRIV void ft__kv_give(ft__kv *kv, uint8_t *page);
-FT__PRIV void ft__kv_clear(ft__kv *kv); /* frees the pages that were given back */
+/* Of a zeroed struct; `bound` in bytes, 0 = none. */
+FT__PRIV void ft__kv_init(ft__kv *kv, const ft_allocator *a, size_t data_bytes, size_t bound);
+FT__PRIV size_t ft__kv_used(const ft__kv *kv); /* pages that are held */
+/* A page to write into, held once; NULL: out of memory or bound.  Its content is anything finite. */
+FT__PRIV uint8_t *ft__kv_take(ft__kv *kv);
+FT__PRIV void ft__kv_hold(ft__kv *kv, uint8_t *page); /* once more */
+FT__PRIV void ft__kv_give(ft__kv *kv, uint8_t *page); /* once less */
+/* The known page with these 64 tokens behind the known page `before` (NULL: at the start), or NULL.
+   Hashes only shorten the search. */
+FT__PRIV uint8_t *ft__kv_find(const ft__kv *kv, const uint8_t *before, int variant, const int32_t *tokens);
+/* Makes a full page known, whose holder also holds `before`.  Returns the page to hold from now on: another
+   one if that prefix was known already. */
+FT__PRIV uint8_t *ft__kv_learn(ft__kv *kv, const uint8_t *before, int variant, const int32_t *tokens,
+                               uint8_t *page);
+FT__PRIV uint32_t ft__kv_hash(const uint8_t *before, int variant, const int32_t *tokens);
+FT__PRIV void ft__kv_clear(ft__kv *kv); /* frees all pages; none may be held */
 
 /* ---- session: run/session.c */
 typedef struct ft__sequence {
@@ -8035,30 +9101,189 @@ struct ft_session {
     size_t n_adapters, cap_adapters;
     int *order;      /* feeds by variant */
     size_t cap_order;
+    bool share_prefixes;
+    uint64_t tokens_computed, tokens_shared;
 };
+FT__PRIV ft_status ft__session_check_variant(const ft_session *s, int variant, const char *where, ft_error *err);
+FT__PRIV ft_status ft__session_check_tokens(const ft_session *s, const int32_t *tokens, int n_tokens,
+                                            const char *where, ft_error *err);
+
+/* ---- places: run/places.c.  Sequences that run side by side, as long as their memory suffices, and use each
+   other's pages. */
+typedef struct ft__place {
+    int sequence; /* -1: free */
+    int variant;
+    const int32_t *prompt; /* what is known of its tokens beforehand */
+    int n_prompt;
+    int n_shareable; /* of these, the first that others may have computed */
+    int n_most;      /* tokens that it will be fed at most, the prompt included */
+    int n_known;     /* pages that others know */
+    bool began;      /* was fed before */
+    bool fed;        /* is fed in this round */
+} ft__place;
+
+typedef struct ft__places {
+    ft_session *session;
+    ft__place *items;
+    int n;
+} ft__places;
+FT__PRIV bool ft__places_init(ft__places *all, ft_session *s, int n, ft__arena *arena);
+/* FT_ERR_LIMIT if `n_most` tokens can never be cached. */
+FT__PRIV ft_status ft__places_check(const ft_session *s, int n_most, const char *where, ft_error *err);
+/* Opens a sequence in a free place with all that is known already.  *fits is false, and the place still
+   free, if it has to wait until others end. */
+FT__PRIV ft_status ft__places_start(ft__places *all, int i, const ft__place *what, bool *fits, ft_error *err);
+FT__PRIV void ft__places_round(ft__places *all); /* nothing is fed yet */
+/* Whether the place is fed in this round: not if another is computing just what it needs next.  The first
+   one asked always is. */
+FT__PRIV bool ft__places_ready(ft__places *all, int i);
+FT__PRIV int ft__places_n_tokens(const ft__places *all, int i); /* cached so far */
+/* After a round: what was computed becomes known.  `more` are the tokens after the prompt. */
+FT__PRIV void ft__places_learn(ft__places *all, int i, const int32_t *more);
+FT__PRIV void ft__places_end(ft__places *all, int i); /* free ones are left alone */
+
+/* ---- score: run/score.c */
+FT__PRIV float ft__logprob(const float *logits, int n_vocab, int32_t token);
 
 #endif /* FT__RUN_H */
 /* ---- end src/run/run.h */
 
-FT__PRIV uint8_t *ft__kv_take(ft__kv *kv) {
-    if (kv->n_free) return kv->free_pages[--kv->n_free];
-    uint8_t *page = (uint8_t *)ft__alloc_aligned(&kv->allocator, kv->page_bytes, 1);
-    if (page) memset(page, 0, kv->page_bytes); /* a tile is computed whole, also where nothing is yet */
+enum { FT__KV_HEADER = (sizeof(ft__kv_page) + 63) / 64 * 64 }; /* the data behind it is aligned, too */
+
+static ft__kv_page *ft__kv_page_of(const uint8_t *data) {
+    return (ft__kv_page *)(void *)(uintptr_t)(data - FT__KV_HEADER);
+}
+
+static uint8_t *ft__kv_data(ft__kv_page *page) { return page ? (uint8_t *)page + FT__KV_HEADER : NULL; }
+
+FT__PRIV void ft__kv_init(ft__kv *kv, const ft_allocator *a, size_t data_bytes, size_t bound) {
+    kv->allocator = *a;
+    kv->page_bytes = FT__KV_HEADER + data_bytes;
+    kv->max_pages = bound ? bound / kv->page_bytes : SIZE_MAX;
+}
+
+FT__PRIV size_t ft__kv_used(const ft__kv *kv) { return kv->n_pages - kv->n_free - kv->n_idle; }
+
+/* ---- the idle, from the oldest to the newest */
+
+static void ft__kv_idle_add(ft__kv *kv, ft__kv_page *page) {
+    page->older = kv->newest;
+    page->newer = NULL;
+    *(kv->newest ? &kv->newest->newer : &kv->oldest) = page;
+    kv->newest = page;
+    kv->n_idle++;
+}
+
+static void ft__kv_idle_remove(ft__kv *kv, ft__kv_page *page) {
+    *(page->older ? &page->older->newer : &kv->oldest) = page->newer;
+    *(page->newer ? &page->newer->older : &kv->newest) = page->older;
+    kv->n_idle--;
+}
+
+/* ---- the known */
+
+FT__PRIV uint32_t ft__kv_hash(const uint8_t *before, int variant, const int32_t *tokens) {
+    uint32_t h = before ? ft__kv_page_of(before)->hash : (uint32_t)variant + 1;
+    for (int t = 0; t < FT__TILE; t++) {
+        h = (h ^ (uint32_t)tokens[t]) * 0x01000193u;
+        h ^= h >> 15;
+    }
+    return h;
+}
+
+FT__PRIV uint8_t *ft__kv_find(const ft__kv *kv, const uint8_t *before, int variant, const int32_t *tokens) {
+    const uint32_t hash = ft__kv_hash(before, variant, tokens);
+    const ft__kv_page *parent = before ? ft__kv_page_of(before) : NULL;
+    ft__kv_page *page = kv->known[hash % FT__KV_BUCKETS];
+    for (; page; page = page->next)
+        if (page->hash == hash && page->parent == parent && page->variant == variant &&
+            memcmp(page->tokens, tokens, sizeof page->tokens) == 0)
+            break;
+    return ft__kv_data(page);
+}
+
+FT__PRIV uint8_t *ft__kv_learn(ft__kv *kv, const uint8_t *before, int variant, const int32_t *tokens,
+                               uint8_t *data) {
+    uint8_t *known = ft__kv_find(kv, before, variant, tokens);
+    if (known) { /* another sequence was first: its page has the same bits */
+        ft__kv_hold(kv, known);
+        ft__kv_give(kv, data);
+        return known;
+    }
+    ft__kv_page *page = ft__kv_page_of(data), **bucket;
+    page->hash = ft__kv_hash(before, variant, tokens);
+    page->parent = before ? ft__kv_page_of(before) : NULL;
+    page->variant = variant;
+    page->known = true;
+    memcpy(page->tokens, tokens, sizeof page->tokens);
+    bucket = &kv->known[page->hash % FT__KV_BUCKETS];
+    page->next = *bucket;
+    *bucket = page;
+    return data;
+}
+
+static ft__kv_page *ft__kv_forget_oldest(ft__kv *kv) {
+    ft__kv_page *page = kv->oldest, **at = &kv->known[page->hash % FT__KV_BUCKETS];
+    ft__kv_idle_remove(kv, page);
+    while (*at != page) at = &(*at)->next;
+    *at = page->next;
+    page->known = false;
     return page;
 }
 
-FT__PRIV void ft__kv_give(ft__kv *kv, uint8_t *page) {
-    if (ft__grow(&kv->allocator, (void **)&kv->free_pages, &kv->cap_free, kv->n_free + 1, sizeof page))
-        kv->free_pages[kv->n_free++] = page;
-    else
-        ft__free_aligned(&kv->allocator, page);
+/* ---- giving and taking */
+
+static ft__kv_page *ft__kv_create(ft__kv *kv) {
+    if (kv->n_pages >= kv->max_pages) return NULL;
+    ft__kv_page *page = (ft__kv_page *)ft__alloc_aligned(&kv->allocator, kv->page_bytes, 1);
+    if (!page) return NULL;
+    memset(page, 0, kv->page_bytes); /* a tile is computed whole, also where nothing is yet */
+    if (++kv->n_pages > kv->most_pages) kv->most_pages = kv->n_pages;
+    return page;
+}
+
+FT__PRIV uint8_t *ft__kv_take(ft__kv *kv) {
+    ft__kv_page *page = kv->free_pages;
+    const bool spare = kv->max_pages == SIZE_MAX && kv->n_idle > kv->most_used; /* of what no bound bounds */
+    if (page) {
+        kv->free_pages = page->next;
+        kv->n_free--;
+    } else if (!spare) {
+        page = ft__kv_create(kv);
+    }
+    if (!page && kv->n_idle) page = ft__kv_forget_oldest(kv);
+    if (!page) return NULL;
+    page->n_holders = 1;
+    if (ft__kv_used(kv) > kv->most_used) kv->most_used = ft__kv_used(kv);
+    return ft__kv_data(page);
+}
+
+FT__PRIV void ft__kv_hold(ft__kv *kv, uint8_t *data) {
+    ft__kv_page *page = ft__kv_page_of(data);
+    if (!page->n_holders++) ft__kv_idle_remove(kv, page);
+    if (ft__kv_used(kv) > kv->most_used) kv->most_used = ft__kv_used(kv);
+}
+
+FT__PRIV void ft__kv_give(ft__kv *kv, uint8_t *data) {
+    ft__kv_page *page = ft__kv_page_of(data);
+    if (--page->n_holders) return;
+    if (page->known) {
+        ft__kv_idle_add(kv, page);
+        return;
+    }
+    page->next = kv->free_pages;
+    kv->free_pages = page;
+    kv->n_free++;
 }
 
 FT__PRIV void ft__kv_clear(ft__kv *kv) {
-    while (kv->n_free) ft__free_aligned(&kv->allocator, kv->free_pages[--kv->n_free]);
-    ft__free(&kv->allocator, kv->free_pages);
-    kv->free_pages = NULL;
-    kv->cap_free = 0;
+    while (kv->n_idle || kv->free_pages) {
+        ft__kv_page *page = kv->free_pages;
+        if (page) kv->free_pages = page->next;
+        else page = ft__kv_forget_oldest(kv);
+        ft__free_aligned(&kv->allocator, page);
+    }
+    kv->n_pages = kv->n_free = 0;
 }
 /* ---- end src/run/kv.c */
 /* ---- begin src/run/session.c */
@@ -8081,7 +9306,7 @@ static ft_status ft__session_defaults(ft_session *s, ft_session_desc *d, ft_erro
     ft_status status = ft__session_range("n_ctx", d->n_ctx, 1, FT__SESSION_MAX_CTX, err);
     if (!status) status = ft__session_range("max_batch", d->max_batch, 1, FT__SESSION_MAX_BATCH, err);
     if (!status) status = ft__session_range("max_sequences", d->max_sequences, 1, 65536, err);
-    if (!status) status = ft__session_range("kv", (int)d->kv, FT_KV_F16, FT_KV_F32, err);
+    if (!status) status = ft__session_range("kv", (int)d->kv, FT_KV_F16, FT_KV_Q8_0, err);
     s->n_ctx = d->n_ctx;
     s->max_batch = d->max_batch;
     s->max_sequences = d->max_sequences;
@@ -8089,10 +9314,11 @@ static ft_status ft__session_defaults(ft_session *s, ft_session_desc *d, ft_erro
     s->attention.n_kv_heads = info->n_kv_heads;
     s->attention.head_dim = info->head_dim;
     s->attention.scale = (float)(1.0 / ft__sqrt(info->head_dim));
-    s->attention.f16 = d->kv == FT_KV_F16;
-    s->kv.allocator = s->allocator;
-    s->kv.page_bytes =
-        (size_t)info->n_layers * (size_t)info->n_kv_heads * ft__attention_head_bytes(&s->attention);
+    s->attention.type = d->kv;
+    s->share_prefixes = !d->no_prefix_sharing;
+    ft__kv_init(&s->kv, &s->allocator,
+                (size_t)info->n_layers * (size_t)info->n_kv_heads * ft__attention_head_bytes(&s->attention),
+                d->kv_bytes);
     return status;
 }
 
@@ -8112,7 +9338,8 @@ static ft_status ft__session_init(ft_session *s, ft_session_desc d, ft_error *er
 }
 
 ft_session *ft_session_create(const ft_model *model, const ft_session_desc *desc, ft_error *err) {
-    ft_session_desc defaults = {0, 0, FT_KV_F16, 0, 0};
+    ft_session_desc defaults;
+    memset(&defaults, 0, sizeof defaults);
     ft_session *s = (ft_session *)ft__alloc_zero(&model->allocator, 1, sizeof *s);
     if (!s) {
         ft__fail_memory(err);
@@ -8233,11 +9460,26 @@ ft_status ft_session_load_variant(ft_session *s, const char *const *specs, int n
     return status;
 }
 
+FT__PRIV ft_status ft__session_check_variant(const ft_session *s, int variant, const char *where,
+                                             ft_error *err) {
+    if (variant >= 0 && (size_t)variant < s->n_variants) return FT_OK;
+    return ft__fail(err, FT_ERR_ARGUMENT, where, "variant: found %d, expected 0 to %d", variant,
+                    (int)s->n_variants - 1);
+}
+
+FT__PRIV ft_status ft__session_check_tokens(const ft_session *s, const int32_t *tokens, int n_tokens,
+                                            const char *where, ft_error *err) {
+    for (int t = 0; t < n_tokens; t++)
+        if (tokens[t] < 0 || tokens[t] >= s->model->info.n_vocab)
+            return ft__fail(err, FT_ERR_TOKEN, where, "token %d is %d, expected 0 to %d", t, (int)tokens[t],
+                            s->model->info.n_vocab - 1);
+    return FT_OK;
+}
+
 ft_status ft_session_open(ft_session *s, int variant, int *sequence, ft_error *err) {
     size_t at = 0, n_pages = ((size_t)s->n_ctx + FT__TILE - 1) / FT__TILE;
-    if (variant < 0 || (size_t)variant >= s->n_variants)
-        return ft__fail(err, FT_ERR_ARGUMENT, "variant", "found %d, expected 0 to %d", variant,
-                        (int)s->n_variants - 1);
+    ft_status status = ft__session_check_variant(s, variant, NULL, err);
+    if (status) return status;
     while (at < s->n_sequences && s->sequences[at].open) at++;
     if (at == s->n_sequences) {
         ft__sequence fresh = {false, false, 0, 0, NULL, 0};
@@ -8278,11 +9520,20 @@ static ft_status ft__session_check_feed(ft_session *s, const ft_feed *feed, int 
     if (feed->n_tokens > s->n_ctx - q->n_tokens)
         return ft__fail(err, FT_ERR_CONTEXT, where, "%d tokens and %d more are over the context of %d",
                         q->n_tokens, feed->n_tokens, s->n_ctx);
-    for (int t = 0; t < feed->n_tokens; t++)
-        if (feed->tokens[t] < 0 || feed->tokens[t] >= s->model->info.n_vocab)
-            return ft__fail(err, FT_ERR_TOKEN, where, "token %d is %d, expected 0 to %d", t,
-                            (int)feed->tokens[t], s->model->info.n_vocab - 1);
-    return FT_OK;
+    return ft__session_check_tokens(s, feed->tokens, feed->n_tokens, where, err);
+}
+
+/* Whether the cache's bound has room for all feeds. */
+static ft_status ft__session_check_room(const ft_session *s, const ft_feed *feeds, int n_feeds, ft_error *err) {
+    size_t wanted = 0, used = ft__kv_used(&s->kv);
+    for (int i = 0; i < n_feeds; i++) {
+        const ft__sequence *q = &s->sequences[feeds[i].sequence];
+        int n_pages = (q->n_tokens + feeds[i].n_tokens + FT__TILE - 1) / FT__TILE;
+        if (n_pages > q->n_pages) wanted += (size_t)(n_pages - q->n_pages);
+    }
+    if (wanted <= s->kv.max_pages - used) return FT_OK;
+    return ft__fail(err, FT_ERR_LIMIT, "kv_bytes", "%zu pages of %zu bytes are in use and %zu more needed, "
+                    "expected at most %zu in all", used, s->kv.page_bytes, wanted, s->kv.max_pages);
 }
 
 /* Everything is checked, and every page is there, before anything changes. */
@@ -8290,6 +9541,7 @@ static ft_status ft__session_prepare(ft_session *s, const ft_feed *feeds, int n_
     ft_status status = FT_OK;
     for (size_t i = 0; i < s->n_sequences; i++) s->sequences[i].fed = false;
     for (int i = 0; i < n_feeds && !status; i++) status = ft__session_check_feed(s, &feeds[i], i, err);
+    if (!status) status = ft__session_check_room(s, feeds, n_feeds, err);
     if (status) return status;
     if (!ft__grow(&s->allocator, (void **)&s->order, &s->cap_order, (size_t)n_feeds, sizeof *s->order))
         return ft__fail_memory(err);
@@ -8335,8 +9587,17 @@ ft_status ft_session_decode(ft_session *s, const ft_feed *feeds, int n_feeds, ft
             f.n_slots = 0;
         }
     }
-    for (int i = 0; i < n_feeds; i++) s->sequences[feeds[i].sequence].n_tokens += feeds[i].n_tokens;
+    for (int i = 0; i < n_feeds; i++) {
+        s->sequences[feeds[i].sequence].n_tokens += feeds[i].n_tokens;
+        s->tokens_computed += (uint64_t)feeds[i].n_tokens;
+    }
     return status;
+}
+
+ft_session_stats ft_session_get_stats(const ft_session *s) {
+    ft_session_stats stats = {s->tokens_computed, s->tokens_shared, s->kv.n_pages * s->kv.page_bytes,
+                              s->kv.most_pages * s->kv.page_bytes};
+    return stats;
 }
 
 enum { FT__SESSION_LOGITS_AT_ONCE = 64 };
@@ -8370,6 +9631,292 @@ ft_status ft_session_write_logits(ft_session *s, int variant, const int32_t *tok
     return status;
 }
 /* ---- end src/run/session.c */
+/* ---- begin src/run/places.c */
+/* Sequences that run side by side.  What memory each may still want is counted when it starts, so that those
+   who run always come to their end; who does not fit waits.  A sequence takes the known pages of its
+   prompt, and where another one is computing its next page at this moment, it waits a round and takes that. */
+
+static size_t ft__places_pages(int n_tokens) { return ((size_t)n_tokens + FT__TILE - 1) / FT__TILE; }
+
+static ft__sequence *ft__places_sequence(const ft__places *all, int i) {
+    return &all->session->sequences[all->items[i].sequence];
+}
+
+FT__PRIV bool ft__places_init(ft__places *all, ft_session *s, int n, ft__arena *arena) {
+    all->session = s;
+    all->items = (ft__place *)ft__arena_alloc(arena, (size_t)n, sizeof *all->items);
+    if (!all->items) return false;
+    all->n = n;
+    for (int i = 0; i < n; i++) all->items[i].sequence = -1;
+    return true;
+}
+
+/* Sequences of the caller's own keep what they have. */
+FT__PRIV ft_status ft__places_check(const ft_session *s, int n_most, const char *where, ft_error *err) {
+    const size_t wanted = ft__places_pages(n_most), room = s->kv.max_pages - ft__kv_used(&s->kv);
+    if (wanted <= room) return FT_OK;
+    return ft__fail(err, FT_ERR_LIMIT, where, "%d tokens take %zu pages of %zu bytes of keys and values, kv_bytes "
+                    "has room for %zu", n_most, wanted, s->kv.page_bytes, room);
+}
+
+/* Whether all places can have their most. */
+static bool ft__places_fit(const ft__places *all) {
+    size_t pages = ft__kv_used(&all->session->kv);
+    for (int i = 0; i < all->n; i++)
+        if (all->items[i].sequence >= 0)
+            pages += ft__places_pages(all->items[i].n_most) - (size_t)ft__places_sequence(all, i)->n_pages;
+    return pages <= all->session->kv.max_pages;
+}
+
+/* Takes what is known of the prompt. */
+static void ft__places_join(const ft__places *all, int i) {
+    ft__kv *kv = &all->session->kv;
+    const ft__place *p = &all->items[i];
+    ft__sequence *q = ft__places_sequence(all, i);
+    while (all->session->share_prefixes && q->n_tokens + FT__TILE <= p->n_shareable) {
+        uint8_t *before = q->n_pages ? q->pages[q->n_pages - 1] : NULL;
+        uint8_t *page = ft__kv_find(kv, before, p->variant, p->prompt + q->n_tokens);
+        if (!page) break;
+        ft__kv_hold(kv, page);
+        q->pages[q->n_pages++] = page;
+        q->n_tokens += FT__TILE;
+    }
+}
+
+FT__PRIV ft_status ft__places_start(ft__places *all, int i, const ft__place *what, bool *fits, ft_error *err) {
+    int sequence;
+    ft_status status = ft_session_open(all->session, what->variant, &sequence, err);
+    if (status) return status;
+    all->items[i] = *what;
+    all->items[i].sequence = sequence;
+    ft__places_join(all, i);
+    *fits = ft__places_fit(all);
+    if (!*fits) ft__places_end(all, i);
+    return FT_OK;
+}
+
+FT__PRIV void ft__places_round(ft__places *all) {
+    for (int i = 0; i < all->n; i++) all->items[i].fed = false;
+}
+
+/* Whether a place that is fed in this round has, or will have, the page that place i needs next. */
+static bool ft__places_wait(const ft__places *all, int i) {
+    const ft__place *p = &all->items[i];
+    const int n = ft__places_sequence(all, i)->n_tokens + FT__TILE;
+    for (int k = 0; k < all->n && all->session->share_prefixes && n <= p->n_shareable; k++) {
+        const ft__place *other = &all->items[k];
+        if (other->fed && other->variant == p->variant && n <= other->n_prompt &&
+            memcmp(other->prompt, p->prompt, (size_t)n * sizeof *p->prompt) == 0)
+            return true;
+    }
+    return false;
+}
+
+FT__PRIV bool ft__places_ready(ft__places *all, int i) {
+    ft__place *p = &all->items[i];
+    if (!p->began) {
+        ft__places_join(all, i);
+        if (ft__places_wait(all, i)) return false;
+        p->n_known = ft__places_sequence(all, i)->n_pages;
+        p->began = true;
+        all->session->tokens_shared += (uint64_t)p->n_known * FT__TILE;
+    }
+    return p->fed = true;
+}
+
+FT__PRIV int ft__places_n_tokens(const ft__places *all, int i) { return ft__places_sequence(all, i)->n_tokens; }
+
+FT__PRIV void ft__places_learn(ft__places *all, int i, const int32_t *more) {
+    ft__place *p = &all->items[i];
+    ft__sequence *q = ft__places_sequence(all, i);
+    int32_t tokens[FT__TILE];
+    for (; all->session->share_prefixes && (p->n_known + 1) * FT__TILE <= q->n_tokens; p->n_known++) {
+        for (int t = 0; t < FT__TILE; t++) {
+            const int at = p->n_known * FT__TILE + t;
+            tokens[t] = at < p->n_prompt ? p->prompt[at] : more[at - p->n_prompt];
+        }
+        uint8_t **page = &q->pages[p->n_known];
+        *page = ft__kv_learn(&all->session->kv, p->n_known ? page[-1] : NULL, p->variant, tokens, *page);
+    }
+}
+
+FT__PRIV void ft__places_end(ft__places *all, int i) {
+    if (all->items[i].sequence < 0) return;
+    ft_session_close(all->session, all->items[i].sequence);
+    all->items[i].sequence = -1;
+    all->items[i].fed = false;
+}
+/* ---- end src/run/places.c */
+/* ---- begin src/run/score.c */
+/* Log-probs of given texts.  The logits of a few positions at a time stand in one buffer, whichever sequences
+   they are of; what comes before the first token to score asks for none, and may come from others' pages. */
+
+enum { FT__SCORE_ROWS = 64 };
+
+typedef struct ft__score_row {
+    const ft_score_request *request;
+    int token; /* that comes after these logits */
+} ft__score_row;
+
+typedef struct ft__score_run {
+    ft__places places;
+    const ft_score_request **at; /* (places) */
+    const ft_score_request *requests;
+    int n_requests, n_taken;
+    ft_feed *feeds;              /* (places) */
+    float *logits;               /* (max_rows, n_vocab) */
+    ft__score_row *rows;
+    int n_rows, max_rows;
+    ft_error *err;
+} ft__score_run;
+
+typedef struct ft__score_norm {
+    double largest, log_sum;
+} ft__score_norm;
+
+static ft__score_norm ft__score_normalize(const float *logits, int n) {
+    float largest = logits[0];
+    double sum = 0;
+    for (int i = 1; i < n; i++) largest = logits[i] > largest ? logits[i] : largest;
+    for (int i = 0; i < n; i++) sum += ft__exp((double)logits[i] - (double)largest);
+    ft__score_norm norm = {(double)largest, ft__log(sum)};
+    return norm;
+}
+
+static float ft__score_of(const ft__score_norm *norm, float logit) {
+    return (float)((double)logit - norm->largest - norm->log_sum);
+}
+
+FT__PRIV float ft__logprob(const float *logits, int n_vocab, int32_t token) {
+    ft__score_norm norm = ft__score_normalize(logits, n_vocab);
+    return ft__score_of(&norm, logits[token]);
+}
+
+/* The k largest, by insertion: after the first few, hardly any id gets in. */
+static void ft__score_top(const float *logits, int n, int k, int32_t *top) {
+    int n_top = 0;
+    for (int i = 0; i < n; i++) {
+        if (n_top == k && !(logits[i] > logits[top[k - 1]])) continue;
+        int at = n_top < k ? n_top++ : k - 1;
+        for (; at > 0 && logits[i] > logits[top[at - 1]]; at--) top[at] = top[at - 1];
+        top[at] = i;
+    }
+}
+
+static int ft__score_first(const ft_score_request *r) { return r->first ? r->first : 1; }
+
+static void ft__score_row_part(void *user, int part) {
+    const ft__score_run *g = (const ft__score_run *)user;
+    const ft_score_request *r = g->rows[part].request;
+    const int n = g->places.session->model->info.n_vocab, token = g->rows[part].token;
+    const float *logits = g->logits + (size_t)part * (size_t)n;
+    const ft__score_norm norm = ft__score_normalize(logits, n);
+    const size_t at = (size_t)(token - ft__score_first(r)), top_at = at * (size_t)r->top_k;
+    if (r->logprobs) r->logprobs[at] = ft__score_of(&norm, logits[r->tokens[token]]);
+    if (!r->top_k) return;
+    ft__score_top(logits, n, r->top_k, r->top_tokens + top_at);
+    for (int k = 0; k < r->top_k && r->top_logprobs; k++)
+        r->top_logprobs[top_at + (size_t)k] = ft__score_of(&norm, logits[r->top_tokens[top_at + (size_t)k]]);
+}
+
+static ft_status ft__score_check(const ft_session *s, const ft_score_request *r, int i, ft_error *err) {
+    char where[32];
+    snprintf(where, sizeof where, "request %d", i);
+    if (r->n_tokens < 2 || r->first < 0 || r->first >= r->n_tokens)
+        return ft__fail(err, FT_ERR_ARGUMENT, where, "%d tokens, the first to score %d: expected at least 2, and "
+                        "one after the first", r->n_tokens, r->first);
+    if (r->top_k < 0 || r->top_k > s->model->info.n_vocab || (r->top_k && !r->top_tokens))
+        return ft__fail(err, FT_ERR_ARGUMENT, where, "top_k %d: expected 0 to %d, and top_tokens for them",
+                        r->top_k, s->model->info.n_vocab);
+    if (r->n_tokens > s->n_ctx)
+        return ft__fail(err, FT_ERR_CONTEXT, where, "%d tokens are over the context of %d", r->n_tokens, s->n_ctx);
+    ft_status status = ft__session_check_variant(s, r->variant, where, err);
+    if (!status) status = ft__session_check_tokens(s, r->tokens, r->n_tokens, where, err);
+    return status ? status : ft__places_check(s, r->n_tokens - 1, where, err);
+}
+
+/* Requests start in their order: one that does not fit holds up those behind it. */
+static ft_status ft__score_take(ft__score_run *g) {
+    ft_status status = FT_OK;
+    bool fits = true;
+    for (int i = 0; i < g->places.n && g->n_taken < g->n_requests && fits && !status; i++) {
+        const ft_score_request *r = &g->requests[g->n_taken];
+        const int n = r->n_tokens - 1; /* nothing is asked of the last one's logits */
+        ft__place place = {-1, r->variant, r->tokens, n, ft__score_first(r) - 1, n, 0, false, false};
+        if (g->places.items[i].sequence >= 0) continue;
+        status = ft__places_start(&g->places, i, &place, &fits, g->err);
+        if (!status && fits) g->at[i] = r, g->n_taken++;
+    }
+    return status;
+}
+
+/* What place i is fed: its context, or as many tokens as it has rows for logits. */
+static ft_feed ft__score_feed(ft__score_run *g, int i, int share) {
+    const ft_score_request *r = g->at[i];
+    const int at = ft__places_n_tokens(&g->places, i), context = ft__score_first(r) - 1;
+    int n = at < context ? context - at : r->n_tokens - 1 - at;
+    ft_feed feed = {g->places.items[i].sequence, r->tokens + at, n, NULL, NULL};
+    if (at < context) return feed;
+    if (n > share) feed.n_tokens = n = share;
+    feed.all_logits = g->logits + (size_t)g->n_rows * (size_t)g->places.session->model->info.n_vocab;
+    for (int t = 0; t < n; t++) {
+        ft__score_row row = {r, at + t + 1};
+        g->rows[g->n_rows++] = row;
+    }
+    return feed;
+}
+
+static ft_status ft__score_round(ft__score_run *g) {
+    ft_session *s = g->places.session;
+    int n_feeds = 0, n_busy = 0;
+    ft_status status = ft__score_take(g);
+    g->n_rows = 0;
+    ft__places_round(&g->places);
+    for (int i = 0; i < g->places.n; i++) n_busy += g->places.items[i].sequence >= 0;
+    for (int i = 0; i < g->places.n && !status; i++)
+        if (g->places.items[i].sequence >= 0 && ft__places_ready(&g->places, i))
+            g->feeds[n_feeds++] = ft__score_feed(g, i, g->max_rows / n_busy);
+    if (!status) status = ft_session_decode(s, g->feeds, n_feeds, g->err);
+    if (status) return status;
+    ft__pool_run(s->pool, ft__score_row_part, g, g->n_rows);
+    for (int i = 0; i < g->places.n; i++) {
+        if (!g->places.items[i].fed) continue;
+        ft__places_learn(&g->places, i, NULL);
+        if (ft__places_n_tokens(&g->places, i) == g->at[i]->n_tokens - 1) ft__places_end(&g->places, i);
+    }
+    return FT_OK;
+}
+
+static bool ft__score_busy(const ft__score_run *g) {
+    for (int i = 0; i < g->places.n; i++)
+        if (g->places.items[i].sequence >= 0) return true;
+    return g->n_taken < g->n_requests;
+}
+
+ft_status ft_session_score(ft_session *s, const ft_score_request *requests, int n_requests, ft_error *err) {
+    ft__arena arena;
+    ft__score_run g;
+    const int n = n_requests < s->max_sequences ? n_requests : s->max_sequences;
+    ft_status status = FT_OK;
+    for (int i = 0; i < n_requests && !status; i++) status = ft__score_check(s, &requests[i], i, err);
+    if (status || n_requests < 1) return status;
+    memset(&g, 0, sizeof g);
+    g.requests = requests;
+    g.n_requests = n_requests;
+    g.max_rows = n > FT__SCORE_ROWS ? n : (int)FT__SCORE_ROWS;
+    g.err = err;
+    ft__arena_init(&arena, &s->allocator);
+    g.at = (const ft_score_request **)ft__arena_alloc(&arena, (size_t)n, sizeof *g.at);
+    g.feeds = (ft_feed *)ft__arena_alloc(&arena, (size_t)n, sizeof *g.feeds);
+    g.rows = (ft__score_row *)ft__arena_alloc(&arena, (size_t)g.max_rows, sizeof *g.rows);
+    g.logits = (float *)ft__arena_alloc(&arena, (size_t)g.max_rows, sizeof(float) * (size_t)s->model->info.n_vocab);
+    if (!ft__places_init(&g.places, s, n, &arena) || arena.failed) status = ft__fail_memory(err);
+    while (!status && ft__score_busy(&g)) status = ft__score_round(&g);
+    for (int i = 0; i < g.places.n; i++) ft__places_end(&g.places, i);
+    ft__arena_free(&arena);
+    return status;
+}
+/* ---- end src/run/score.c */
 /* ---- begin src/run/sampler.c */
 /* Choosing a token.  Greedy is the largest logit, the lowest id on ties.  Otherwise top-k, top-p and min-p
    cut the candidates, ordered by logit and then id, by their probabilities at temperature 1; one of those
@@ -8459,19 +10006,20 @@ int ft_sample(const float *logits, int n_vocab, const ft_sampling *sampling, con
 }
 /* ---- end src/run/sampler.c */
 /* ---- begin src/run/generate.c */
-/* Generation of many requests at once: a place that becomes free is taken by the next request, prompts and
-   single tokens share batches, and each finished text is cut at its stop string. */
+/* Generation of many requests at once: a place that becomes free is taken by the next request, as soon as
+   there is memory for it, prompts and single tokens share batches, and each finished text is cut at its stop
+   string. */
 
 /* A request at work. */
 typedef struct ft__gen_place {
-    int request, sequence; /* request -1: free */
+    int index;          /* of its sequence among the places that run */
+    int request;        /* -1: free */
     ft__buf text;
     int32_t *tokens;
-    size_t n_tokens, cap_tokens;
+    float *logprobs;    /* of the tokens, if wanted */
+    size_t n_tokens, cap_tokens, cap_logprobs;
     size_t n_told;      /* bytes of the text that the hook has seen */
-    int32_t next;       /* the token to feed */
     float *logits;      /* (n_vocab) */
-    bool started;
 } ft__gen_place;
 
 typedef struct ft__gen {
@@ -8482,6 +10030,7 @@ typedef struct ft__gen {
     const ft_generate_hooks *hooks;
     ft__gen_place *places;
     int n_places;
+    ft__places run;
     ft_feed *feeds;
     float *scratch;
     ft_error *err;
@@ -8512,6 +10061,9 @@ static ft_status ft__gen_prepare(ft__gen *g, const ft_request *requests, ft__are
     return status;
 }
 
+/* Tokens that a request is fed at most: the last one that it makes is not. */
+static int ft__gen_most(const ft_request *r) { return r->n_prompt + r->max_tokens - 1; }
+
 static ft_status ft__gen_check(const ft__gen *g) {
     for (int i = 0; i < g->n_requests; i++) {
         const ft_request *r = &g->requests[i];
@@ -8527,18 +10079,25 @@ static ft_status ft__gen_check(const ft__gen *g) {
         for (int s = 0; s < r->n_stops; s++)
             if (!r->stops[s] || !r->stops[s][0])
                 return ft__fail(g->err, FT_ERR_ARGUMENT, where, "stop string %d is empty", s);
+        ft_status status = ft__session_check_variant(g->session, r->variant, where, g->err);
+        if (!status) status = ft__session_check_tokens(g->session, r->prompt, r->n_prompt, where, g->err);
+        if (!status) status = ft__places_check(g->session, ft__gen_most(r), where, g->err);
+        if (status) return status;
     }
     return FT_OK;
 }
 
-static ft_status ft__gen_take(ft__gen *g, ft__gen_place *p) {
+/* The next request, if there is memory for it; *fits says so. */
+static ft_status ft__gen_take(ft__gen *g, ft__gen_place *p, bool *fits) {
     const ft_request *r = &g->requests[g->n_taken];
-    ft_status status = ft_session_open(g->session, r->variant, &p->sequence, g->err);
-    if (status) return status;
+    const ft__place place = {-1, r->variant, r->prompt, r->n_prompt, r->n_prompt - 1, ft__gen_most(r), 0,
+                             false, false}; /* the prompt's last token is always computed, for its logits */
+    ft_status status = ft__places_start(&g->run, p->index, &place, fits, g->err);
+    if (status || !*fits) return status;
     p->request = g->n_taken++;
-    p->started = false;
-    p->n_tokens = p->cap_tokens = p->n_told = 0;
+    p->n_tokens = p->cap_tokens = p->cap_logprobs = p->n_told = 0;
     p->tokens = NULL;
+    p->logprobs = NULL;
     ft__buf_init(&p->text, &g->session->allocator);
     ft__buf_text(&p->text, "");
     return p->text.failed ? ft__fail_memory(g->err) : FT_OK;
@@ -8575,9 +10134,10 @@ static ft_status ft__gen_tell(ft__gen *g, ft__gen_place *p, size_t up_to) {
 
 static void ft__gen_release(ft__gen *g, ft__gen_place *p) {
     if (p->request < 0) return;
-    ft_session_close(g->session, p->sequence);
+    ft__places_end(&g->run, p->index);
     ft__buf_free(&p->text);
     ft__free(&g->session->allocator, p->tokens);
+    ft__free(&g->session->allocator, p->logprobs);
     p->request = -1;
 }
 
@@ -8590,7 +10150,9 @@ static ft_status ft__gen_finish(ft__gen *g, ft__gen_place *p, ft_finish finish) 
     c->text = p->text.data;
     c->text_len = p->text.len;
     c->finish = finish;
+    c->logprobs = p->logprobs;
     p->tokens = NULL;
+    p->logprobs = NULL;
     p->text.data = NULL;
     int request = p->request;
     ft__gen_release(g, p);
@@ -8611,7 +10173,11 @@ static ft_status ft__gen_step(ft__gen *g, ft__gen_place *p) {
     if (p->text.failed || !ft__grow(&s->allocator, (void **)&p->tokens, &p->cap_tokens, p->n_tokens + 1,
                                     sizeof *p->tokens))
         return ft__fail_memory(g->err);
-    p->tokens[p->n_tokens++] = p->next = token;
+    if (r->want_logprobs && !ft__grow(&s->allocator, (void **)&p->logprobs, &p->cap_logprobs, p->n_tokens + 1,
+                                      sizeof *p->logprobs))
+        return ft__fail_memory(g->err);
+    if (r->want_logprobs) p->logprobs[p->n_tokens] = ft__logprob(p->logits, s->model->info.n_vocab, token);
+    p->tokens[p->n_tokens++] = token;
     size_t stop = ft__gen_find_stop(&p->text, n_before, r);
     if (stop != SIZE_MAX) {
         p->text.len = stop;
@@ -8622,23 +10188,35 @@ static ft_status ft__gen_step(ft__gen *g, ft__gen_place *p) {
     return ft__gen_tell(g, p, p->text.len - ft__gen_held_back(&p->text, r));
 }
 
+/* What a place is fed: its prompt, as far as it is not there already, and then token by token. */
+static ft_feed ft__gen_feed(const ft__gen *g, const ft__gen_place *p) {
+    const ft_request *r = &g->requests[p->request];
+    const int at = ft__places_n_tokens(&g->run, p->index);
+    ft_feed feed = {g->run.items[p->index].sequence, r->prompt + at, r->n_prompt - at, p->logits, NULL};
+    if (at < r->n_prompt) return feed;
+    feed.tokens = p->tokens + p->n_tokens - 1;
+    feed.n_tokens = 1;
+    return feed;
+}
+
 /* One batch: what every place wants next. */
 static ft_status ft__gen_round(ft__gen *g) {
     int n_feeds = 0;
+    bool fits = true;
     ft_status status = FT_OK;
+    ft__places_round(&g->run);
     for (int i = 0; i < g->n_places && !status; i++) {
         ft__gen_place *p = &g->places[i];
-        if (p->request < 0 && g->n_taken < g->n_requests) status = ft__gen_take(g, p);
-        if (status || p->request < 0) continue;
-        const ft_request *r = &g->requests[p->request];
-        ft_feed feed = {p->sequence, p->started ? &p->next : r->prompt, p->started ? 1 : r->n_prompt,
-                        p->logits, NULL};
-        g->feeds[n_feeds++] = feed;
-        p->started = true;
+        if (p->request < 0 && g->n_taken < g->n_requests && fits) status = ft__gen_take(g, p, &fits);
+        if (status || p->request < 0 || !ft__places_ready(&g->run, i)) continue;
+        g->feeds[n_feeds++] = ft__gen_feed(g, p);
     }
     if (!status) status = ft_session_decode(g->session, g->feeds, n_feeds, g->err);
-    for (int i = 0; i < g->n_places && !status; i++)
-        if (g->places[i].request >= 0) status = ft__gen_step(g, &g->places[i]);
+    for (int i = 0; i < g->n_places && !status; i++) {
+        if (!g->run.items[i].fed) continue;
+        ft__places_learn(&g->run, i, g->places[i].tokens);
+        status = ft__gen_step(g, &g->places[i]);
+    }
     return status;
 }
 
@@ -8653,7 +10231,9 @@ static ft_status ft__gen_run(ft__gen *g, ft__arena *arena) {
     g->places = (ft__gen_place *)ft__arena_alloc(arena, n, sizeof *g->places);
     g->feeds = (ft_feed *)ft__arena_alloc(arena, n, sizeof *g->feeds);
     g->scratch = (float *)ft__arena_alloc(arena, V, sizeof(float));
+    ft__places_init(&g->run, g->session, g->n_places, arena);
     for (size_t i = 0; i < n && g->places; i++) {
+        g->places[i].index = (int)i;
         g->places[i].request = -1;
         g->places[i].logits = (float *)ft__arena_alloc(arena, V, sizeof(float));
     }
@@ -8689,7 +10269,9 @@ void ft_completions_free(ft_session *session, ft_completion *completions, int n)
     for (int i = 0; i < n && completions; i++) {
         ft__free(&session->allocator, completions[i].tokens);
         ft__free(&session->allocator, completions[i].text);
+        ft__free(&session->allocator, completions[i].logprobs);
         completions[i].tokens = NULL;
+        completions[i].logprobs = NULL;
         completions[i].text = NULL;
     }
 }

@@ -79,7 +79,7 @@ typedef struct engine {
 } engine;
 
 static ft_status engine_open(engine *e, const options *o, ft_kv_type kv, ft_error *err) {
-    ft_session_desc desc = {(int)o->threads, (int)o->ctx, kv, 0, 0};
+    ft_session_desc desc = {(int)o->threads, (int)o->ctx, kv, 0, 0, 0, false};
     e->model = ft_model_load(o->file, NULL, err);
     e->session = e->model ? ft_session_create(e->model, &desc, err) : NULL;
     if (!e->session) return err->code;
@@ -127,12 +127,14 @@ static int command_logits(const options *o) {
     ft_error err = {0};
     engine e = {0};
     int n;
-    bool f16 = o->kv && strcmp(o->kv, "f16") == 0;
+    const char *const types[] = {"f16", "f32", "q8_0"}; /* in the order of ft_kv_type */
+    int kv = 0;
     if (!o->tokens || !o->out) return wrong("logits needs", "--tokens 1,2,3 and -o FILE");
-    if (o->kv && !f16 && strcmp(o->kv, "f32") != 0) return wrong("--kv is f32 or f16, not", o->kv);
+    while (kv < 3 && strcmp(types[kv], o->kv ? o->kv : "f32") != 0) kv++;
+    if (kv == 3) return wrong("--kv is f32, f16 or q8_0, not", o->kv);
     int32_t *ids = ft_read_ids(o->tokens, &n, &err);
     if (!ids) return fail(&err);
-    ft_status status = engine_open(&e, o, f16 ? FT_KV_F16 : FT_KV_F32, &err);
+    ft_status status = engine_open(&e, o, (ft_kv_type)kv, &err);
     if (!status)
         status = ft_session_write_logits(e.session, e.variant, ids, n, to_stdout, NULL, &err);
     engine_close(&e);
@@ -204,7 +206,7 @@ static const command commands[] = {
      "MODEL [-a ADAPTER[:SCALE]]... (-p TEXT | -f FILE) [--temp T] [--top-k K] [--top-p P]\n"
      "             [--min-p P] [--seed S] [-n TOKENS] [--stop TEXT]... [--ctx N] [--threads N]"},
     {"logits", command_logits, " -a --tokens --ctx --kv --threads -o ",
-     "MODEL --tokens 1,2,3|@FILE -o FILE [-a ADAPTER[:SCALE]]... [--ctx N] [--kv f32|f16]\n"
+     "MODEL --tokens 1,2,3|@FILE -o FILE [-a ADAPTER[:SCALE]]... [--ctx N] [--kv f32|f16|q8_0]\n"
      "             [--threads N]    raw float32, every position"},
     {"tokenize", command_tokenize, " --special -p -f ",
      "MODEL [--special] (-p TEXT | -f ROWS.jsonl)"},
@@ -219,7 +221,8 @@ static int usage(FILE *to) {
     for (int i = 0; i < N_COMMANDS; i++)
         fprintf(to, "ft %-9s %s\n", commands[i].name, commands[i].usage);
     fprintf(to, "\nExit codes: 0 ship or success, 1 block, 2 insufficient data, 3 wrong job, data\n"
-                "or arguments, 4 the run failed.  FT_ISA=scalar|avx2|avx512 forces a path.\n");
+                "or arguments, 4 the run failed.  FT_ISA=scalar|avx2|avx512|neon|dotprod forces a\n"
+                "code path.\n");
     return to == stderr ? 3 : fflush(to) != 0 ? 4 : 0;
 }
 

@@ -34,8 +34,8 @@
 
    LIMITS OF THIS VERSION
      Little-endian POSIX systems with IEEE floats, gcc or clang.  Architecture "llama" (with experts),
-     weights F32 F16 BF16 Q8_0 Q4_0, tokenizer SPM ("llama"), GGUF v2/v3 in one file, LoRA adapters
-     as GGUF.  Prompts are sent as they stand (no chat templates yet).  A gate compares point
+     weights F32 F16 BF16 Q8_0 Q4_0 Q4_K Q6_K, tokenizer SPM ("llama"), GGUF v2/v3 in one file, LoRA
+     adapters as GGUF.  Prompts are sent as they stand (no chat templates yet).  A gate compares point
      differences of means (no confidence bounds yet).
 
    THE MANUAL: ERRORS, MEMORY, THREADS
@@ -50,21 +50,22 @@
 
    THE MANUAL: ARITHMETIC
      Results depend on the file, the tokens and the settings alone: never on the instruction set, the
-     number of threads, the batch, or how a prompt was cut.  To that end every float operation has one
-     order.  A product and a sum are two roundings (never a fused multiply-add); exp, log, sin, cos,
-     reciprocal and square root are built here from + - * and integer operations; integer dot products
-     are exact.  In short:
+     number of threads, the batch, how a prompt was cut, or whether its beginning was computed for
+     another.  To that end every float operation has one order.  A product and a sum are two roundings
+     (never a fused multiply-add); exp, log, sin, cos, reciprocal and square root are built here from
+     + - * and integer operations; integer dot products are exact.  In short:
        quantised weights   activations become int8 in blocks of 32 (scale = amax/127, half to even);
                            per block  acc += (ws * xs) * (float)isum,  blocks ascending within chunks
-                           of 512 inputs, chunk sums added ascending
+                           of 512 inputs, chunk sums added ascending (Q4_K's minimums: then
+                           acc -= (wm * xs) * (float)sum of the block's int8)
        float weights       64 partial sums, element k to partial k mod 64 ascending, then a halving
                            tree 32, 16, 8, 4, 2, 1; RMS norms and softmax sums use the same order
        attention           score: over d ascending; softmax online over tiles of 64 keys aligned to
                            absolute positions, within chunks of 1024; values: over keys ascending;
-                           chunks combined ascending
+                           chunks combined ascending; a Q8_0 cache rounds as activations are rounded
        ties                lowest index first
        random numbers      Philox4x32-10 keyed by (seed, row, variant, position)
-     The environment variable FT_ISA (scalar, avx2, avx512) forces a code path for tests. */
+     The environment variable FT_ISA (scalar, avx2, avx512, neon, dotprod) forces a code path for tests. */
 #ifndef FT_H
 #define FT_H
 
@@ -220,16 +221,20 @@ ft_status ft_detokenize(const ft_model *model, const int32_t *tokens, size_t n_t
 
 /* --------------------------------------------------------------------------------------- session */
 
-typedef enum ft_kv_type { FT_KV_F16 = 0, FT_KV_F32 = 1 } ft_kv_type;
+/* Q8_0: int8 with a float scale per position and 32 dimensions of a head (all of them where they are no
+   multiple of 32); about half of F16. */
+typedef enum ft_kv_type { FT_KV_F16 = 0, FT_KV_F32 = 1, FT_KV_Q8_0 = 2 } ft_kv_type;
 
 /* Defaults ({0}): as many threads as processors, the model's own context, F16 cache, 512 tokens a
-   pass, 32 sequences decoded together. */
+   pass, 32 sequences run together, no bound on cached keys and values, prefixes shared. */
 typedef struct ft_session_desc {
     int threads;       /* including the calling one, at most 256 */
     int n_ctx;         /* positions per sequence */
     ft_kv_type kv;     /* type of cached keys and values */
     int max_batch;     /* tokens computed in one pass; bounds scratch memory, not results */
-    int max_sequences; /* sequences that ft_session_generate runs at a time */
+    int max_sequences; /* sequences that ft_session_generate and ft_session_score run at a time */
+    size_t kv_bytes;   /* most memory for keys and values, 0 = as much as it takes; never shows in results */
+    bool no_prefix_sharing; /* see ft_session_generate; never shows in results */
 } ft_session_desc;
 
 /* A place to run sequences of one model; owns its threads and caches.  Allocates as the model does. */
@@ -266,8 +271,9 @@ typedef struct ft_feed {
 } ft_feed;
 
 /* Appends tokens to several sequences in one batch, each under its own variant; a sequence appears at
-   most once.  Checks everything before it changes anything; after FT_ERR_NUMERIC or FT_ERR_MEMORY the
-   sequences named have undefined content and should be closed. */
+   most once.  Checks everything before it changes anything (FT_ERR_LIMIT: not all fits into kv_bytes);
+   after FT_ERR_NUMERIC or FT_ERR_MEMORY the sequences named have undefined content and should be
+   closed. */
 ft_status ft_session_decode(ft_session *session, const ft_feed *feeds, int n_feeds, ft_error *err);
 
 /* Feeds tokens to a fresh sequence and writes the logits of every position: little-endian float32,
@@ -309,6 +315,7 @@ typedef struct ft_request {
     uint64_t row, variant_key; /* of the random draws */
     const char *const *stops;  /* (n_stops) strings that end the text and are cut from it */
     int n_stops;
+    bool want_logprobs;
 } ft_request;
 
 typedef enum ft_finish {
@@ -323,6 +330,7 @@ typedef struct ft_completion {
     char *text;      /* UTF-8 as the model made it, NUL after text_len bytes */
     size_t text_len;
     ft_finish finish;
+    float *logprobs; /* (n_tokens) as ft_session_score gives them, whatever the sampling; NULL if not wanted */
 } ft_completion;
 
 /* Optional callbacks; `done` and `text` return 0 to go on. */
@@ -333,10 +341,44 @@ typedef struct ft_generate_hooks {
 } ft_generate_hooks;
 
 /* Runs all requests, many together, and fills out[n_requests]; on failure nothing is kept.  A prompt
-   that leaves no room for max_tokens is FT_ERR_CONTEXT, before anything runs. */
+   that leaves no room for max_tokens is FT_ERR_CONTEXT, before anything runs.
+   Memory: a request starts when the keys and values of its prompt and max_tokens fit into kv_bytes beside
+   those of the running ones; one that never could is FT_ERR_LIMIT, before anything runs.
+   Prefix sharing: requests of one variant that begin with the same tokens compute these once, in whole
+   pages of 64.  Pages of finished requests are kept for later ones, also of later calls, until their
+   memory is wanted; the longest unused go first.  Without kv_bytes at most as many are kept as were in
+   use at one time. */
 ft_status ft_session_generate(ft_session *session, const ft_request *requests, int n_requests,
                               ft_completion *out, const ft_generate_hooks *hooks, ft_error *err);
 void ft_completions_free(ft_session *session, ft_completion *completions, int n);
+
+/* Tokens whose log-probs are wanted, and where they go (the caller's buffers).  A log-prob is natural,
+   logit - largest - log(sum of exp) in double from the float logits, ids ascending. */
+typedef struct ft_score_request {
+    int variant;
+    const int32_t *tokens; /* (n_tokens), at least 2 */
+    int n_tokens;
+    int first;             /* the first token to score; 0 = 1, as token 0 comes after nothing */
+    float *logprobs;       /* (n_tokens - first) of each token after all those before it, or NULL */
+    int top_k;             /* the most likely tokens at each of these places, best first; ties by id */
+    int32_t *top_tokens;   /* (n_tokens - first, top_k); may be NULL if top_k is 0 */
+    float *top_logprobs;   /* the same, or NULL */
+} ft_score_request;
+
+/* Scores all requests, many together; a few rows of logits exist at a time.  Memory and prefix sharing
+   as in ft_session_generate: answers after one common context compute the context once.  On failure the
+   buffers have undefined content. */
+ft_status ft_session_score(ft_session *session, const ft_score_request *requests, int n_requests,
+                           ft_error *err);
+
+/* Since the session was made. */
+typedef struct ft_session_stats {
+    uint64_t tokens_computed; /* that went through the model */
+    uint64_t tokens_shared;   /* of prompts, whose keys and values another sequence had computed */
+    size_t kv_bytes;          /* of keys and values now, in use or kept */
+    size_t kv_bytes_peak;
+} ft_session_stats;
+ft_session_stats ft_session_get_stats(const ft_session *session);
 
 /* ----------------------------------------------------------------------------------------- bench */
 
@@ -481,6 +523,7 @@ ft_status ft_report_term(const ft_result *result, int width, bool color, ft_writ
 #include "num/kern_scalar.c"
 #include "num/kern_avx2.c"
 #include "num/kern_avx512.c"
+#include "num/kern_neon.c"
 #include "num/kernels.c"
 #include "num/pack.c"
 #include "num/matmul.c"
@@ -492,6 +535,8 @@ ft_status ft_report_term(const ft_result *result, int width, bool color, ft_writ
 #include "model/forward.c"
 #include "run/kv.c"
 #include "run/session.c"
+#include "run/places.c"
+#include "run/score.c"
 #include "run/sampler.c"
 #include "run/generate.c"
 #include "run/info.c"

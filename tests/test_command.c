@@ -141,7 +141,7 @@ TEST(command, options_are_checked) {
     EXPECT("ft generate base.gguf -p x --seed 1x", 3, "wrong value for --seed");
     EXPECT("ft generate base.gguf tuned.gguf -p x", 3, "one file too many: tuned.gguf");
     EXPECT("ft generate -p x", 3, "MODEL");
-    EXPECT("ft logits base.gguf --tokens 1 -o x.f32 --kv q8_0", 3, "f32 or f16, not q8_0");
+    EXPECT("ft logits base.gguf --tokens 1 -o x.f32 --kv q4_0", 3, "f32, f16 or q8_0, not q4_0");
     EXPECT("ft generate base.gguf -p x -n 1 --threads 1000", 3, "threads: found 1000");
     /* the end of a known option's name is not its name */
     EXPECT("ft generate base.gguf -p x -k 5", 3, "there is no option -k");
@@ -301,6 +301,9 @@ TEST(command, logits_are_the_same_on_every_path) {
     EXPECT(
         "ft logits base.gguf --tokens 1,40,300,77,12 -o two.f32 --kv f16; cmp -s one.f32 two.f32",
         1, NULL);
+    EXPECT("ft logits base.gguf --tokens 1,40,300,77,12 -o three.f32 --kv q8_0 && "
+           "! cmp -s one.f32 three.f32 && ! cmp -s two.f32 three.f32",
+           0, NULL);
     EXPECT("ft logits base.gguf --tokens 1,40,300,77,12 -o two.f32 -a tuned.gguf:0 && cmp one.f32 "
            "two.f32",
            0, NULL);

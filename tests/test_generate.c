@@ -2,7 +2,7 @@
 #include "test.h"
 #include "gguf_edit.h"
 #include "tiny.h"
-#include "../src/text/text.h"
+#include "../src/run/run.h"
 
 /* ---- sampling */
 
@@ -189,7 +189,7 @@ static char base_path[512];
 static bool begin_at(const char *path, int max_sequences, const ft_allocator *a) {
     ft_error err;
     ft_model_desc desc;
-    ft_session_desc with = {1, N_CTX, FT_KV_F16, 64, max_sequences};
+    ft_session_desc with = {1, N_CTX, FT_KV_F16, 64, max_sequences, 0, false};
     memset(&desc, 0, sizeof desc);
     if (a) desc.allocator = *a;
     model = ft_model_load(path, &desc, &err);
@@ -586,6 +586,187 @@ TEST(generate, is_decode_and_sample) {
     end();
 }
 
+/* ---- shared prefixes and little memory */
+
+enum { N_SHARING = 12, LONGEST = 150 };
+#if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
+enum { STEP = 3 }; /* of all combinations: the sanitizers are slow */
+#else
+enum { STEP = 1 };
+#endif
+static ft_request sharing[N_SHARING];
+
+/* Two families with 130 and 64 common tokens, each under the base and an adapter, and a prompt that is the
+   beginning of another. */
+static void write_sharing(void) {
+    static int32_t prompts[N_SHARING][LONGEST];
+    static const int lengths[N_SHARING] = {140, 150, 131, 130, 140, 150, 66, 90, 65, 64, 20, 128};
+    memset(sharing, 0, sizeof sharing);
+    for (int i = 0; i < N_SHARING; i++) {
+        const int family = i < 6 || i == 11 ? 0 : 1, common = family ? 64 : 130;
+        random_state = 1000 + (uint64_t)family;
+        for (int k = 0; k < lengths[i]; k++) {
+            if (k == common) random_state = 2000 + (uint64_t)i;
+            prompts[i][k] = (int32_t)(next_random() % (uint32_t)tiny_vocab_size());
+        }
+        sharing[i].prompt = prompts[i];
+        sharing[i].n_prompt = lengths[i];
+        sharing[i].variant = i == 4 || i == 5 || i == 8;
+        sharing[i].max_tokens = 1 + i * 7 % 50;
+        sharing[i].sampling.temperature = i % 2 ? 1.0f : 0;
+        sharing[i].row = (uint64_t)i;
+        sharing[i].want_logprobs = true;
+    }
+}
+
+static ft_session *sharing_session(int max_sequences, size_t kv_bytes, bool alone, const ft_adapter *adapter) {
+    ft_error err;
+    ft_session_desc with = {2, N_CTX, FT_KV_F16, 64, max_sequences, kv_bytes, alone};
+    ft_adapter_use use = {adapter, 1};
+    int variant;
+    ft_session *s = ft_session_create(model, &with, &err);
+    if (!CHECK_OK(s ? FT_OK : err.code, err)) return NULL;
+    if (adapter) CHECK_OK(ft_session_add_variant(s, &use, 1, &variant, &err), err);
+    return s;
+}
+
+static bool same_with_logprobs(const ft_completion *a, const ft_completion *b) {
+    return same_completion(a, b) && memcmp(a->logprobs, b->logprobs, (size_t)a->n_tokens * sizeof(float)) == 0;
+}
+
+/* Shared or not, many or few at a time, however little memory: the same bits, each token computed once or
+   taken, and never more memory than was said. */
+TEST(generate, shared_prefixes_and_little_memory) {
+    static const tiny_adapter options = {4, 8, 1, 1, 0, FT__FORMAT_F32, false};
+    static const int places[] = {1, 2, 5, 32};
+    ft_completion expected[N_SHARING], got[N_SHARING];
+    ft_error err;
+    if (!begin(1)) return;
+    tiny_write_adapter(test_path("adapter.gguf"), NULL, &options);
+    ft_adapter *adapter = ft_adapter_load(model, test_path("adapter.gguf"), &err);
+    CHECK_OK(adapter ? FT_OK : err.code, err);
+    write_sharing();
+    ft_session *plain = sharing_session(1, 0, true, adapter);
+    for (int i = 0; i < N_SHARING; i++)
+        CHECK_OK(ft_session_generate(plain, &sharing[i], 1, &expected[i], NULL, &err), err);
+    ft_session_stats stats = ft_session_get_stats(plain);
+    const uint64_t fed = stats.tokens_computed;
+    const size_t page = stats.kv_bytes_peak / 3; /* 179 tokens at most */
+    CHECK_INT(stats.tokens_shared, 0);
+    for (int round = 0; round < 32; round += STEP) {
+        const bool alone = round % 2 == 0;
+        const size_t bounds[] = {0, 3 * page, 4 * page + 1, 11 * page}, bound = bounds[round / 8];
+        ft_session *s = sharing_session(places[round / 2 % 4], bound, alone, adapter);
+        for (int again = 1; again <= 2; again++) {
+            CHECK_OK(ft_session_generate(s, sharing, N_SHARING, got, NULL, &err), err);
+            for (int i = 0; i < N_SHARING; i++)
+                if (!CHECK(same_with_logprobs(&expected[i], &got[i]))) test_note("request %d, round %d", i, round);
+            ft_completions_free(s, got, N_SHARING);
+            stats = ft_session_get_stats(s);
+            CHECK_INT(stats.tokens_computed + stats.tokens_shared, (uint64_t)again * fed);
+            CHECK(!bound || stats.kv_bytes_peak <= bound);
+            if (alone) CHECK_INT(stats.tokens_shared, 0);
+            /* the base: 1, 2, 3 take 2 pages each, 11 one (its last token is computed); 7 one (9 none); the adapter: 5 */
+            if (!alone && !bound && again == 1 && round > 1) /* one at a time keeps less */
+                CHECK_INT(stats.tokens_shared, 64 * (3 * 2 + 1 + 1 + 2));
+            if (!alone && !bound && again == 2) CHECK(stats.tokens_shared >= 64 * (10 + 8));
+        }
+        if (round == 9) test_note("%d of %d tokens shared in 3 pages", (int)stats.tokens_shared, (int)(2 * fed));
+        ft_session_free(s);
+    }
+    ft_completions_free(plain, expected, N_SHARING);
+    ft_session_free(plain);
+    ft_adapter_free(adapter);
+    end();
+}
+
+/* What a model said is a prefix, too: the next turn of a conversation takes it. */
+TEST(generate, answers_are_prefixes) {
+    int32_t turn[200];
+    ft_error err;
+    ft_completion first, second, expected;
+    if (!begin(1)) return;
+    write_sharing();
+    ft_request r = sharing[6];
+    r.max_tokens = 70;
+    r.sampling.temperature = 1.5f;
+    memset(&first, 0, sizeof first);
+    for (r.row = 0; first.n_tokens < 63 && r.row < 20; r.row++) { /* until one does not stop early */
+        ft_completions_free(session, &first, 1);
+        CHECK_OK(ft_session_generate(session, &r, 1, &first, NULL, &err), err);
+    }
+    const uint64_t before = ft_session_get_stats(session).tokens_shared;
+    memcpy(turn, r.prompt, 66 * sizeof *turn);
+    memcpy(turn + 66, first.tokens, (size_t)first.n_tokens * sizeof *turn);
+    r.prompt = turn;
+    r.n_prompt = 66 + first.n_tokens;
+    r.max_tokens = 20;
+    CHECK(r.n_prompt > 128);
+    CHECK_OK(ft_session_generate(session, &r, 1, &second, NULL, &err), err);
+    CHECK_INT(ft_session_get_stats(session).tokens_shared - before, 128);
+    ft_session *s = sharing_session(1, 0, true, NULL);
+    CHECK_OK(ft_session_generate(s, &r, 1, &expected, NULL, &err), err);
+    CHECK(same_with_logprobs(&second, &expected));
+    ft_completions_free(s, &first, 1);
+    ft_completions_free(s, &second, 1);
+    ft_completions_free(s, &expected, 1);
+    ft_session_free(s);
+    end();
+}
+
+/* Kept pages are as many as were in use at most, where no bound is set. */
+TEST(generate, what_is_kept_is_bounded) {
+    ft_error err;
+    ft_completion c;
+    int32_t prompt[130];
+    if (!begin(1)) return;
+    for (int i = 0; i < 40; i++) {
+        for (int k = 0; k < 130; k++) prompt[k] = (k * 7 + i) % 300;
+        ft_request r = request_of("", 5);
+        r.text = NULL, r.prompt = prompt, r.n_prompt = 130;
+        CHECK_OK(ft_session_generate(session, &r, 1, &c, NULL, &err), err);
+        ft_completions_free(session, &c, 1);
+    }
+    ft_session_stats stats = ft_session_get_stats(session);
+    CHECK_INT(stats.tokens_shared, 0);
+    CHECK_INT(stats.kv_bytes, stats.kv_bytes_peak);
+    const size_t page = session->kv.page_bytes;
+    test_note("%d pages for sequences of 3", (int)(stats.kv_bytes / page));
+    CHECK(stats.kv_bytes <= 2 * 3 * page + page);
+    end();
+}
+
+TEST(generate, requests_that_never_fit) {
+    ft_error err;
+    ft_completion out[3];
+    if (!begin(1)) return;
+    write_sharing();
+    ft_session *s = sharing_session(3, 2 * session->kv.page_bytes + 10, false, NULL);
+    if (!s) return;
+    ft_request three[3] = {sharing[10], sharing[6], sharing[10]};
+    three[0].variant = three[1].variant = three[2].variant = 0;
+    three[1].max_tokens = 129 - 66; /* the last one made is not cached: 128 of 128 */
+    CHECK_OK(ft_session_generate(s, three, 3, out, NULL, &err), err);
+    ft_completions_free(s, out, 3);
+    CHECK(ft_session_get_stats(s).kv_bytes_peak == 2 * session->kv.page_bytes);
+    const uint64_t computed = ft_session_get_stats(s).tokens_computed;
+    three[1].max_tokens = 130 - 66;
+    CHECK_ERROR(ft_session_generate(s, three, 3, out, NULL, &err), FT_ERR_LIMIT, err,
+                "request 1: 129 tokens take 3 pages of ");
+    CHECK_INT(ft_session_get_stats(s).tokens_computed, computed);
+    three[1].max_tokens = 5; /* a sequence of the caller's own takes its part of the bound */
+    int sequence;
+    CHECK_OK(ft_session_open(s, 0, &sequence, &err), err);
+    ft_feed feed = {sequence, sharing[0].prompt, 65, NULL, NULL};
+    CHECK_OK(ft_session_decode(s, &feed, 1, &err), err);
+    CHECK_ERROR(ft_session_generate(s, three, 3, out, NULL, &err), FT_ERR_LIMIT, err, "kv_bytes has room for 0");
+    ft_session_close(s, sequence);
+    CHECK_OK(ft_session_generate(s, three, 3, out, NULL, &err), err);
+    ft_completions_free(s, out, 3);
+    ft_session_free(s);
+    end();
+}
+
 /* ---- what is refused */
 
 TEST(generate, wrong_requests) {
@@ -623,7 +804,7 @@ TEST(generate, wrong_requests) {
         listen(&l, &hooks, 0);
         CHECK_ERROR(ft_session_generate(session, requests, 2, out, &hooks, &err), expected[i].status, err,
                     expected[i].needle);
-        if (i < 7) CHECK_INT(l.calls, 0); /* before anything runs */
+        CHECK_INT(l.calls, 0); /* before anything runs */
         CHECK(!out[0].text && !out[0].tokens && !out[1].text && !out[1].tokens);
         forget(&l);
     }
@@ -712,6 +893,43 @@ TEST(generate, out_of_memory) {
         CHECK_INT(memory.live, live);
     } while (status && n < 100);
     CHECK(n > 2 && n < 100);
+    end();
+    CHECK_INT(memory.live, 0);
+}
+
+/* The same for prompts that share pages, in little memory: after any failure the session is as good as new. */
+TEST(generate, out_of_memory_while_sharing) {
+    test_memory memory;
+    ft_error err;
+    ft_completion expected[N_SHARING], got[N_SHARING];
+    memset(&memory, 0, sizeof memory);
+    ft_allocator a = test_allocator(&memory);
+    tiny_write_model(test_path("base.gguf"), NULL);
+    if (!begin_at(test_path("base.gguf"), 1, &a)) return;
+    write_sharing();
+    for (int i = 0; i < N_SHARING; i++) sharing[i].variant = 0, sharing[i].max_tokens = 1 + i % 3;
+    const size_t bound = 7 * session->kv.page_bytes;
+    CHECK_OK(ft_session_generate(session, sharing, N_SHARING, expected, NULL, &err), err);
+    const long live = memory.live;
+    ft_status status = FT_ERR_MEMORY;
+    long n = 0;
+    for (; status && n < 200; n++) {
+        ft_session_desc with = {1, N_CTX, FT_KV_F16, 64, 3, bound, false};
+        ft_session *s = ft_session_create(model, &with, &err);
+        memory.fail_at = memory.requests + n + 1;
+        status = ft_session_generate(s, sharing, N_SHARING, got, NULL, &err);
+        memory.fail_at = 0;
+        if (status) CHECK_ERROR(status, FT_ERR_MEMORY, err, "out of memory");
+        if (status) CHECK_OK(ft_session_generate(s, sharing, N_SHARING, got, NULL, &err), err);
+        for (int i = 0; i < N_SHARING; i++) CHECK(same_with_logprobs(&expected[i], &got[i]));
+        CHECK(ft_session_get_stats(s).kv_bytes_peak <= bound);
+        ft_completions_free(s, got, N_SHARING);
+        ft_session_free(s);
+        CHECK_INT(memory.live, live);
+    }
+    test_note("%ld requests for memory", n);
+    CHECK(n > 20 && n < 200);
+    ft_completions_free(session, expected, N_SHARING);
     end();
     CHECK_INT(memory.live, 0);
 }

@@ -4,6 +4,7 @@
 #include "test.h"
 #include "gguf_edit.h"
 #include "tiny.h"
+#include "../src/run/run.h"
 
 static const char golden_path[] = "tests/golden/logits.txt";
 static const char golden_head[] =
@@ -99,7 +100,7 @@ static bool feed_piece(ft_session *s, const way *w, int sequence, const int *oth
 static void digest(const ft_model *m, const ft_adapter_use *uses, int n_uses, ft_kv_type kv, int n,
                    const way *w, char hex[65]) {
     ft_error err;
-    ft_session_desc desc = {w->threads, 2048, kv, w->max_batch, 0};
+    ft_session_desc desc = {w->threads, 2048, kv, w->max_batch, 0, 0, false};
     ft_session *s = ft_session_create(m, &desc, &err);
     float *logits = (float *)calloc((size_t)n * (size_t)tiny_vocab_size(), sizeof *logits);
     int variant = 0, half = 0, sequence, others[5];
@@ -142,6 +143,7 @@ static void check_file(const char *model_path, const golden *g, const way *ways,
     const tiny_adapter *options[2] = {&one, &two};
     ft_adapter *adapters[2] = {NULL, NULL};
     ft_model *m = NULL;
+    static const char *const kvs[] = {"kv-f16", "kv-f32", "kv-q8_0"};
     const char *isa = "";
     char adapter_path[512], name[64], hex[65];
     ft_error err;
@@ -158,10 +160,10 @@ static void check_file(const char *model_path, const golden *g, const way *ways,
                 CHECK_OK(adapters[a] ? FT_OK : err.code, err);
             }
         }
-        for (int kv = 0; kv < 2 && m; kv++) {
+        for (int kv = 0; kv < 3 && m; kv++) {
             ft_adapter_use uses[2] = {{adapters[0], 1}, {adapters[1], -0.5f}};
             digest(m, uses, g->adapted ? 2 : 0, (ft_kv_type)kv, n, &ways[i], hex);
-            snprintf(name, sizeof name, "%s/%s", g->name, kv == FT_KV_F16 ? "kv-f16" : "kv-f32");
+            snprintf(name, sizeof name, "%s/%s", g->name, kvs[kv]);
             check_digest(name, hex);
         }
     }
@@ -183,7 +185,9 @@ static const way few_ways[] = {
     {"avx2", 1, 1, false, -1},    {"avx2", 2, 3, true, 50},    {"avx2", 3, 32, false, 1},
     {"avx2", 8, 512, true, -1},   {"avx2", 8, 32, false, 17},  {"avx512", 1, 512, false, 0},
     {"avx512", 1, 1, false, -1},  {"avx512", 2, 3, true, 50},  {"avx512", 8, 512, true, -1},
-    {"avx2/rows", 2, 64, true, 30}, {"avx512/rows", 3, 100, false, -1}};
+    {"avx2/rows", 2, 64, true, 30}, {"avx512/rows", 3, 100, false, -1},
+    {"neon", 1, 512, false, 0},   {"neon", 2, 3, true, 50},    {"neon", 3, 32, true, -1},
+    {"dotprod", 1, 512, false, 0}, {"dotprod", 2, 32, true, -1}, {"dotprod/rows", 2, 64, true, 30}};
 
 static void check_few(const golden *models, size_t n) {
     for (size_t i = 0; i < n; i++) check_golden(&models[i], few_ways, FT__COUNT(few_ways), N);
@@ -269,21 +273,97 @@ TEST(golden, k_quants) {
 /* Positions beyond 1024: the second span of attention. */
 TEST(golden, long_sequence) {
     static const way ways[] = {{"scalar", 2, 512, false, 0}, {"avx2", 3, 512, true, -1}, {"avx2", 2, 100, false, 333},
-                                {"avx512", 2, 512, false, 0}, {"avx512", 1, 77, true, -1}};
+                                {"avx512", 2, 512, false, 0}, {"avx512", 1, 77, true, -1},
+                                {"neon", 2, 512, true, -1}, {"dotprod", 2, 100, false, 333}};
     static const golden model = {
         "long", {1, 32, 2, 1, 0, 32, 2048, 8, FT__FORMAT_F16, true, false, false, false, 0, 0}, false};
     check_golden(&model, ways, FT__COUNT(ways), LONG);
+}
+
+/* ---- prefixes that another sequence computed */
+
+/* Sequences that take 0, 1, 2 and 3 pages of what the first of them computed, then all together in batches
+   with it; among those of the base, which had the same tokens first. */
+static void check_shared(const ft_model *m, const ft_adapter_use uses[2], ft_kv_type kv, int threads, int max_batch,
+                         const char *name) {
+    enum { KINDS = 4 };
+    ft_error err;
+    ft__arena arena;
+    ft__places run;
+    ft_session_desc desc = {threads, 256, kv, max_batch, 0, 0, false};
+    ft_session *s = ft_session_create(m, &desc, &err);
+    const size_t V = (size_t)tiny_vocab_size();
+    float *logits[KINDS];
+    int variant;
+    char hex[65];
+    if (!CHECK_OK(s ? FT_OK : err.code, err)) return;
+    CHECK_OK(ft_session_add_variant(s, uses, 2, &variant, &err), err);
+    ft__arena_init(&arena, NULL);
+    CHECK(ft__places_init(&run, s, 5, &arena));
+    for (int k = 0; k < KINDS; k++) logits[k] = (float *)calloc((size_t)N * V, sizeof(float));
+    for (int k = -1; k < KINDS; k++) { /* -1: the base's */
+        const ft__place place = {-1, k < 0 ? 0 : variant, tokens, N, 64 * k, N, 0, false, false};
+        bool fits = false;
+        const int i = k < 0 ? 4 : k;
+        CHECK_OK(ft__places_start(&run, i, &place, &fits, &err), err);
+        ft__places_round(&run);
+        CHECK(fits && ft__places_ready(&run, i));
+        const int at = ft__places_n_tokens(&run, i), sequence = run.items[i].sequence;
+        CHECK_INT(at, k < 0 ? 0 : 64 * k);
+        if (k > 0) memcpy(logits[k], logits[0], (size_t)at * V * sizeof(float));
+        ft_feed feed = {sequence, tokens + at, k > 0 ? 5 : N, NULL, k < 0 ? NULL : logits[k] + (size_t)at * V};
+        CHECK_OK(ft_session_decode(s, &feed, 1, &err), err);
+        ft__places_learn(&run, i, NULL);
+    }
+    CHECK_INT(ft_session_get_stats(s).tokens_shared, 64 * (1 + 2 + 3));
+    ft_feed feeds[KINDS - 1];
+    for (int k = 1; k < KINDS; k++) {
+        const int at = ft__places_n_tokens(&run, k);
+        ft_feed feed = {run.items[k].sequence, tokens + at, N - at, NULL, logits[k] + (size_t)at * V};
+        feeds[k - 1] = feed;
+    }
+    CHECK_OK(ft_session_decode(s, feeds, KINDS - 1, &err), err);
+    for (int k = 0; k < KINDS; k++) {
+        ft__sha256_hex(logits[k], (size_t)N * V * sizeof(float), hex);
+        check_digest(name, hex);
+        free(logits[k]);
+    }
+    ft__arena_free(&arena);
+    ft_session_free(s);
+}
+
+TEST(golden, shared_prefixes) {
+    static const tiny_model options = {0, 0, 0, 0, 0, 0, 0, 1, FT__FORMAT_Q8_0, false, false, true, true, 0, 0};
+    static const tiny_adapter one = {8, 12, 3, 0.6f, 0, FT__FORMAT_F32, false};
+    static const tiny_adapter two = {5, 0, 4, 0.4f, TINY_Q | TINY_K | TINY_UP, FT__FORMAT_F16, false};
+    static const char *const isas[] = {"scalar", "avx2", "avx512"};
+    static const char *const names[] = {"q8_0-adapted/kv-f16", "q8_0-adapted/kv-f32", "q8_0-adapted/kv-q8_0"};
+    ft_error err;
+    fill_tokens();
+    tiny_write_model(test_path("model.gguf"), &options);
+    tiny_write_adapter(test_path("one.gguf"), &options, &one);
+    tiny_write_adapter(test_path("two.gguf"), &options, &two);
+    for (int i = 0; i < 3; i++) {
+        ft_model *m = load_for(isas[i], test_path("model.gguf"));
+        if (!m) continue;
+        ft_adapter_use uses[2] = {{ft_adapter_load(m, test_path("one.gguf"), &err), 1},
+                                  {ft_adapter_load(m, test_path("two.gguf"), &err), -0.5f}};
+        for (int kv = 0; kv < 3; kv++)
+            check_shared(m, uses, (ft_kv_type)kv, 1 + i, i == 1 ? 37 : 512, names[kv]);
+        for (int a = 0; a < 2; a++) ft_adapter_free((ft_adapter *)(uintptr_t)uses[a].adapter);
+        ft_model_free(m);
+    }
 }
 
 /* Every combination, for the model that takes part in most of the code. */
 TEST(golden, every_way) {
     static const golden model = {
         "q8_0-adapted", {0, 0, 0, 0, 0, 0, 0, 1, FT__FORMAT_Q8_0, false, false, true, true, 0, 0}, true};
-    static const char *const isas[] = {"scalar", "avx2", "avx512", "avx512/rows"};
+    static const char *const isas[] = {"scalar", "avx2", "avx512", "avx512/rows", "neon", "dotprod"};
     static const int threads[] = {1, 2, 3, 8}, batches[] = {1, 3, 32, 512};
-    way ways[128];
+    way ways[6 * 4 * 4 * 2];
     size_t n = 0;
-    for (int i = 0; i < 4; i++)
+    for (int i = 0; i < (int)FT__COUNT(isas); i++)
         for (int t = 0; t < 4; t++)
             for (int b = 0; b < 4; b++)
                 for (int among = 0; among < 2; among++) {

@@ -41,7 +41,7 @@ static int begin(uint64_t seed) {
     return n_twins;
 }
 
-static const char *const no_twin = "this machine has no AVX2";
+static const char *const no_twin = "this machine has neither AVX2 nor NEON";
 
 /* Equal bits; NaNs may differ in sign and payload, since all of them are reported as one error. */
 static size_t n_different(const float *a, const float *b, size_t n) {
@@ -93,7 +93,9 @@ static void fill_weights(uint32_t type, size_t n) {
 static ft__acts int8_acts(int n_tokens, int n_cols) {
     ft__acts a = {n_tokens, n_cols, x, q, scales, tiles};
     for (int t = 0; t < n_tokens; t += FT__TILE_TOKENS)
-        ft__acts_tile(q, scales, n_cols, t, n_tokens - t < FT__TILE_TOKENS ? n_tokens - t : (int)FT__TILE_TOKENS, tiles);
+        ref.tile(q + t * n_cols, scales + t * n_cols / 32, n_cols,
+                 n_tokens - t < FT__TILE_TOKENS ? n_tokens - t : (int)FT__TILE_TOKENS,
+                 tiles + t * n_cols / 32 * FT__TILE_TOKEN_BYTES);
     return a;
 }
 
@@ -591,7 +593,7 @@ TEST(kernels, values) {
 }
 
 /* All of attention, over several spans, against double precision; tokens together as one by one, and every
-   twin.  N tokens of KV heads are stored, in F32 or as F16 holds them. */
+   twin.  N tokens of KV heads are stored, in F32 or as F16 or int8 hold them. */
 enum { N = 2100, HEADS = 6, KV = 2, DIM = 20, PAGES = (N + 63) / 64 };
 static uint8_t all_pages[PAGES][4 * 2 * 64 * DIM * KV + 64] __attribute__((aligned(64)));
 static float keys[N][KV * DIM], values[N][KV * DIM];
@@ -613,12 +615,12 @@ static void exact_attention(int position, int head, const float *one_query, doub
         for (int d = 0; d < DIM; d++) out[d] += p[t] / sum * (double)values[t][kv + d];
 }
 
-static void check_attention(bool f16) {
+static void check_attention(ft_kv_type type) {
     static const int positions[] = {0, 1, 50, 63, 64, 700, 1010, 1023, 1024, 1100, 2040, 2047, 2048, 2080};
     enum { ROW = HEADS * DIM, MOST = FT__ATTENTION_TOKENS };
     uint8_t *pages[PAGES];
     static float got[MOST * ROW], other[MOST * ROW];
-    ft__attention a = {HEADS, KV, DIM, 0.3f, f16, 64};
+    ft__attention a = {HEADS, KV, DIM, 0.3f, type, 64};
     float *scratch = (float *)malloc(ft__attention_scratch(&a) * sizeof *scratch);
     for (int i = 0; i < PAGES; i++) {
         memset(all_pages[i], 0xFF, sizeof all_pages[i]); /* NaNs where nothing was stored */
@@ -628,6 +630,9 @@ static void check_attention(bool f16) {
         for (int i = 0; i < KV * DIM; i++) {
             keys[t][i] = ft__f16_to_f32(ft__f32_to_f16(next_float()));
             values[t][i] = ft__f16_to_f32(ft__f32_to_f16(next_float()));
+            if (type != FT_KV_Q8_0) continue; /* such as int8 holds: each head reaches 127 */
+            keys[t][i] = (float)(i % DIM ? next_below(255) - 127 : 127) * 0.015625f;
+            values[t][i] = (float)(i % DIM ? next_below(255) - 127 : -127) * 0.125f;
         }
         CHECK(ft__attention_store(&a, pages, t, keys[t], values[t]));
     }
@@ -654,14 +659,15 @@ static void check_attention(bool f16) {
 
 TEST(kernels, attention) {
     begin(18);
-    check_attention(false);
-    check_attention(true);
+    check_attention(FT_KV_F32);
+    check_attention(FT_KV_F16);
+    check_attention(FT_KV_Q8_0);
 }
 
 TEST(kernels, cache_says_what_f16_cannot_hold) {
     static const float beyond[] = {65520.0f, -65520.0f, 1e30f};
     uint8_t *page = (uint8_t *)calloc(1, 4096);
-    ft__attention a = {1, 1, 8, 1, true, 0};
+    ft__attention a = {1, 1, 8, 1, FT_KV_F16, 0};
     float k[8] = {65519.0f}, v[8] = {-65519.0f};
     CHECK(ft__attention_store(&a, &page, 5, k, v));
     for (size_t i = 0; i < 3; i++) {
@@ -772,8 +778,50 @@ TEST(kernels, the_environment_chooses) {
     CHECK_OK(ft__kernels_choose(&k, &err), err);
     CHECK_INT(k.isa, FT__ISA_SCALAR);
     setenv("FT_ISA", "avx9", 1);
-    CHECK_ERROR(ft__kernels_choose(&k, &err), FT_ERR_ARGUMENT, err, "found \"avx9\", expected scalar, avx2 or avx512");
+    CHECK_ERROR(ft__kernels_choose(&k, &err), FT_ERR_ARGUMENT, err, "found \"avx9\", expected scalar, avx2, avx512, neon or dotprod");
     setenv("FT_ISA", "", 1);
     CHECK_OK(ft__kernels_choose(&k, &err), err);
     unsetenv("FT_ISA");
+}
+
+/* The small ones: row by row what the scalar twin gives, at every length. */
+TEST(kernels, elementwise) {
+    enum { LEN = 150 };
+    float a[LEN], b[LEN], w[LEN], out[2][LEN];
+    begin(31);
+    for (int n = 0; n <= LEN; n++) {
+        for (int i = 0; i < LEN; i++) a[i] = next_float(), b[i] = next_float(), w[i] = next_float();
+        for (int k = 0; k < n_twins; k++) {
+            const ft__kernels *tables[2] = {&ref, &twins[k]};
+            float max[2];
+            for (int op = 0; op < 4; op++) {
+                for (int t = 0; t < 2; t++) {
+                    memcpy(out[t], a, sizeof a);
+                    if (op == 0) tables[t]->add(out[t], b, n);
+                    if (op == 1) tables[t]->scale(out[t], a, 0.37f, w, n);
+                    if (op == 2) tables[t]->scale(out[t], out[t], -1.7f, NULL, n);
+                    if (op == 3) tables[t]->rope(out[t], b, n / 2 * 2);
+                }
+                if (!CHECK_INT(n_different(out[0], out[1], LEN), 0)) return;
+            }
+            for (int t = 0; t < 2; t++) max[t] = tables[t]->max(a, n, -1.0f);
+            CHECK(ft__bits_of(max[0]) == ft__bits_of(max[1]));
+        }
+    }
+}
+
+TEST(kernels, tiles) {
+    enum { COLS = 96, BYTES = FT__TILE_TOKENS * COLS / 32 * FT__TILE_TOKEN_BYTES };
+    static uint8_t made[2][BYTES];
+    begin(32);
+    for (int n = 1; n <= FT__TILE_TOKENS; n++) {
+        for (int i = 0; i < n * COLS; i++) q[i] = (int8_t)next_random();
+        for (int i = 0; i < n * COLS / 32; i++) scales[i] = next_float();
+        for (int k = 0; k < n_twins; k++) {
+            memset(made, 0, sizeof made);
+            ref.tile(q, scales, COLS, n, made[0]);
+            twins[k].tile(q, scales, COLS, n, made[1]);
+            CHECK(memcmp(made[0], made[1], BYTES) == 0);
+        }
+    }
 }

@@ -41,7 +41,7 @@ static ft__json *read_json(const char *path, ft__arena *arena) {
 /* Logits of all tokens under an adapter (or none), F32 cache; free() them. */
 static float *logits_of(const char *model, const char *adapter, const int32_t *tokens, int n) {
     ft_error err;
-    ft_session_desc desc = {2, n, FT_KV_F32, 7, 0};
+    ft_session_desc desc = {2, n, FT_KV_F32, 7, 0, 0, false};
     ft_model *m = ft_model_load(model, NULL, &err);
     ft_session *s = m ? ft_session_create(m, &desc, &err) : NULL;
     float *logits = NULL;
@@ -338,7 +338,7 @@ TEST(model, any_byte_of_the_head) {
         static const unsigned char masks[3] = {0xFF, 0x01, 0x80};
         unsigned char changed = (unsigned char)bytes[at] ^ masks[at % 3];
         ft_error err = {FT_OK, "", ""};
-        ft_session_desc desc = {1, 4, FT_KV_F32, 4, 1};
+        ft_session_desc desc = {1, 4, FT_KV_F32, 4, 1, 0, false};
         fseek(f, (long)at, SEEK_SET);
         fputc(changed, f);
         fflush(f);

@@ -2,6 +2,7 @@
 #include "test.h"
 #include "gguf_edit.h"
 #include "tiny.h"
+#include "../src/run/run.h"
 
 #include <sys/resource.h>
 #include <sys/wait.h>
@@ -54,7 +55,7 @@ static void end(void) {
 
 static ft_session *session_of(int threads, int n_ctx, ft_kv_type kv, int max_batch) {
     ft_error err;
-    ft_session_desc desc = {threads, n_ctx, kv, max_batch, 0};
+    ft_session_desc desc = {threads, n_ctx, kv, max_batch, 0, 0, false};
     ft_session *s = ft_session_create(model, &desc, &err);
     CHECK_OK(s ? FT_OK : err.code, err);
     return s;
@@ -240,14 +241,14 @@ TEST(session, sequences_are_used_again) {
 
 TEST(session, wrong_descriptions) {
     static const struct { ft_session_desc desc; const char *needle; } wrong[] = {
-        {{-1, 0, FT_KV_F16, 0, 0}, "threads: found -1, expected 1 to 256"},
-        {{257, 0, FT_KV_F16, 0, 0}, "threads: found 257"},
-        {{1, -1, FT_KV_F16, 0, 0}, "n_ctx: found -1"},
-        {{1, 1 << 25, FT_KV_F16, 0, 0}, "n_ctx: found 33554432"},
-        {{1, 0, (ft_kv_type)2, 0, 0}, "kv: found 2"},
-        {{1, 0, FT_KV_F16, -4, 0}, "max_batch: found -4"},
-        {{1, 0, FT_KV_F16, 1 << 17, 0}, "max_batch: found 131072"},
-        {{1, 0, FT_KV_F16, 0, -1}, "max_sequences: found -1"},
+        {{-1, 0, FT_KV_F16, 0, 0, 0, false}, "threads: found -1, expected 1 to 256"},
+        {{257, 0, FT_KV_F16, 0, 0, 0, false}, "threads: found 257"},
+        {{1, -1, FT_KV_F16, 0, 0, 0, false}, "n_ctx: found -1"},
+        {{1, 1 << 25, FT_KV_F16, 0, 0, 0, false}, "n_ctx: found 33554432"},
+        {{1, 0, (ft_kv_type)3, 0, 0, 0, false}, "kv: found 3"},
+        {{1, 0, FT_KV_F16, -4, 0, 0, false}, "max_batch: found -4"},
+        {{1, 0, FT_KV_F16, 1 << 17, 0, 0, false}, "max_batch: found 131072"},
+        {{1, 0, FT_KV_F16, 0, -1, 0, false}, "max_sequences: found -1"},
     };
     ft_error err;
     if (!begin(NULL, NULL)) return;
@@ -339,13 +340,178 @@ TEST(session, wrong_feeds) {
     end();
 }
 
+/* ---- the cache */
+
+/* Smaller caches cost accuracy, but not more than their bits: half of the mantissa's last one relative to a
+   number for F16, to the largest of 32 for Q8_0.  (Logits have a std of 2; random weights amplify errors.) */
+TEST(session, types_of_the_cache) {
+    tiny_model options;
+    memset(&options, 0, sizeof options);
+    options.n_embd = 256; /* heads of 64: two scales each */
+    if (!begin(&options, NULL)) return;
+    float *expected = NULL;
+    size_t bytes[3];
+    static const ft_kv_type types[3] = {FT_KV_F32, FT_KV_F16, FT_KV_Q8_0};
+    static const double most[3] = {0, 1e-2, 0.4};
+    for (int i = 0; i < 3; i++) {
+        ft_session *s = session_of(1, N, types[i], 0);
+        float *got = alone(s, 0, some_tokens(3), N);
+        double largest = 0;
+        for (int k = 0; k < N * n_vocab && i; k++) {
+            double off = (double)got[k] - (double)expected[k];
+            if (off < 0) off = -off;
+            if (off > largest) largest = off;
+        }
+        bytes[i] = ft_session_get_stats(s).kv_bytes;
+        test_note("cache %d: %d bytes, logits at most %.5f off", (int)types[i], (int)bytes[i], largest);
+        CHECK(largest <= most[i] && (i == 0 || largest > 0));
+        if (i == 0) expected = got;
+        else free(got);
+        ft_session_free(s);
+    }
+    CHECK(bytes[1] < bytes[0] * 51 / 100 && bytes[2] < bytes[1] * 57 / 100);
+    free(expected);
+    end();
+}
+
+/* What decoding may not take, it does not take a part of. */
+TEST(session, bounded_cache) {
+    ft_error err;
+    if (!begin(NULL, NULL)) return;
+    ft_session *s = session_of(1, 300, FT_KV_F16, 0);
+    float *expected = alone(s, 0, some_tokens(0), N), *got = (float *)calloc((size_t)N * (size_t)n_vocab, sizeof *got);
+    const size_t page = ft_session_get_stats(s).kv_bytes;
+    ft_session_free(s);
+    ft_session_desc desc = {1, 300, FT_KV_F16, 0, 0, 3 * page + page / 2, false};
+    s = ft_session_create(model, &desc, &err);
+    int a = open_of(s, 0), b = open_of(s, 0);
+    ft_feed feeds[2] = {{a, some_tokens(0), 10, NULL, got}, {b, some_tokens(1), N, NULL, NULL}};
+    CHECK_OK(ft_session_decode(s, feeds, 2, &err), err);
+    CHECK_INT(ft_session_get_stats(s).kv_bytes, 2 * page);
+    for (int i = 0; i < 3; i++) CHECK_OK(ft_session_decode(s, &feeds[1], 1, &err), err); /* b has 120, two pages */
+    feeds[0].tokens += 10, feeds[0].n_tokens = 20, feeds[0].all_logits = got + 10 * (size_t)n_vocab;
+    CHECK_ERROR(ft_session_decode(s, feeds, 2, &err), FT_ERR_LIMIT, err,
+                "kv_bytes: 3 pages of "); /* b's third page */
+    CHECK_INT(ft_session_get_stats(s).tokens_computed, 130);
+    CHECK_OK(ft_session_decode(s, feeds, 1, &err), err);
+    CHECK(same(expected, got, N));
+    ft_session_close(s, a);
+    CHECK_OK(ft_session_decode(s, &feeds[1], 1, &err), err); /* now there is room */
+    ft_session_stats stats = ft_session_get_stats(s);
+    CHECK_INT(stats.tokens_computed, 180);
+    CHECK(stats.kv_bytes == 3 * page && stats.kv_bytes_peak == 3 * page && stats.tokens_shared == 0);
+    free(expected);
+    free(got);
+    ft_session_free(s);
+    desc.kv_bytes = page - 1; /* not one page */
+    s = ft_session_create(model, &desc, &err);
+    feeds[1].sequence = open_of(s, 0);
+    CHECK_ERROR(ft_session_decode(s, &feeds[1], 1, &err), FT_ERR_LIMIT, err, "expected at most 0 in all");
+    ft_session_free(s);
+    end();
+}
+
+static ft__kv cache;
+static ft_allocator cache_memory;
+
+static void cache_begin(size_t n_pages) {
+    memset(&cache, 0, sizeof cache);
+    cache_memory = ft__allocator(NULL);
+    ft__kv_init(&cache, &cache_memory, 64, 0);
+    ft__kv_init(&cache, &cache_memory, 64, n_pages * cache.page_bytes);
+}
+
+static const int32_t *page_tokens(int from) {
+    static int32_t tokens[FT__TILE];
+    for (int i = 0; i < FT__TILE; i++) tokens[i] = from + i;
+    return tokens;
+}
+
+/* A chain of pages is found from its beginning only; it goes from its end, the longest idle first. */
+TEST(session, pages_are_shared_and_forgotten) {
+    cache_begin(4);
+    uint8_t *a = ft__kv_take(&cache), *b = ft__kv_take(&cache), *c = ft__kv_take(&cache), *d = ft__kv_take(&cache);
+    CHECK(a && b && c && d && !ft__kv_take(&cache));
+    CHECK(ft__kv_learn(&cache, NULL, 0, page_tokens(1), a) == a);
+    CHECK(ft__kv_learn(&cache, a, 0, page_tokens(2), b) == b);
+    CHECK(ft__kv_learn(&cache, NULL, 1, page_tokens(1), c) == c); /* of another variant */
+    CHECK(ft__kv_find(&cache, NULL, 0, page_tokens(1)) == a && ft__kv_find(&cache, a, 0, page_tokens(2)) == b);
+    CHECK(ft__kv_find(&cache, NULL, 1, page_tokens(1)) == c);
+    CHECK(!ft__kv_find(&cache, NULL, 0, page_tokens(2)) && !ft__kv_find(&cache, c, 1, page_tokens(2)) &&
+          !ft__kv_find(&cache, NULL, 2, page_tokens(1)) && !ft__kv_find(&cache, b, 0, page_tokens(2)));
+    CHECK(ft__kv_learn(&cache, NULL, 0, page_tokens(1), d) == a); /* known already: d goes, a is held twice */
+    CHECK_INT(ft__kv_used(&cache), 3);
+    CHECK(ft__kv_take(&cache) == d);
+    CHECK(!ft__kv_take(&cache)); /* all are held */
+    ft__kv_give(&cache, b);
+    ft__kv_give(&cache, a);
+    CHECK_INT(ft__kv_used(&cache), 3); /* b is idle, a is held once more */
+    ft__kv_give(&cache, a);
+    ft__kv_give(&cache, c);
+    CHECK_INT(ft__kv_used(&cache), 1);
+    ft__kv_hold(&cache, a); /* used again, and with it b is not */
+    ft__kv_give(&cache, a);
+    CHECK(ft__kv_take(&cache) == b && !ft__kv_find(&cache, a, 0, page_tokens(2)));
+    CHECK(ft__kv_take(&cache) == c && !ft__kv_find(&cache, NULL, 1, page_tokens(1)));
+    CHECK(ft__kv_find(&cache, NULL, 0, page_tokens(1)) == a);
+    CHECK(ft__kv_take(&cache) == a && !ft__kv_find(&cache, NULL, 0, page_tokens(1)));
+    uint8_t *all[4] = {a, b, c, d};
+    for (int i = 0; i < 4; i++) ft__kv_give(&cache, all[i]);
+    CHECK_INT(cache.n_pages, 4);
+    ft__kv_clear(&cache);
+}
+
+static int by_hash(const void *a, const void *b) {
+    uint64_t x = *(const uint64_t *)a, y = *(const uint64_t *)b;
+    return x < y ? -1 : x > y;
+}
+
+/* Two prefixes of one hash are still two prefixes. */
+TEST(session, equal_hashes) {
+    enum { MANY = 300000 };
+    uint64_t *hashes = (uint64_t *)malloc(MANY * sizeof *hashes);
+    for (int i = 0; i < MANY; i++) hashes[i] = (uint64_t)ft__kv_hash(NULL, 0, page_tokens(i)) << 32 | (uint32_t)i;
+    qsort(hashes, MANY, sizeof *hashes, by_hash);
+    int n_equal = 0;
+    for (int i = 1; i < MANY && n_equal < 5; i++) {
+        if (hashes[i] >> 32 != hashes[i - 1] >> 32) continue;
+        const int ids[2] = {(int)(hashes[i] & 0xFFFFFFFF), (int)(hashes[i - 1] & 0xFFFFFFFF)};
+        uint8_t *pages[2];
+        cache_begin(2);
+        for (int k = 0; k < 2; k++) {
+            CHECK(!ft__kv_find(&cache, NULL, 0, page_tokens(ids[k])));
+            pages[k] = ft__kv_take(&cache);
+            CHECK(ft__kv_learn(&cache, NULL, 0, page_tokens(ids[k]), pages[k]) == pages[k]);
+        }
+        for (int k = 0; k < 2; k++) CHECK(ft__kv_find(&cache, NULL, 0, page_tokens(ids[k])) == pages[k]);
+        for (int k = 0; k < 2; k++) ft__kv_give(&cache, pages[k]);
+        ft__kv_clear(&cache);
+        n_equal++;
+    }
+    CHECK(n_equal > 0);
+    free(hashes);
+    cache_begin(3); /* and behind another page: the hashes of both are made equal by hand */
+    uint8_t *a = ft__kv_take(&cache), *b = ft__kv_take(&cache), *c = ft__kv_take(&cache);
+    const size_t header = (sizeof(ft__kv_page) + 63) / 64 * 64;
+    ft__kv_page *page_a = (ft__kv_page *)(void *)(a - header), *page_b = (ft__kv_page *)(void *)(b - header);
+    CHECK(ft__kv_learn(&cache, NULL, 0, page_tokens(1), a) == a && ft__kv_learn(&cache, NULL, 0, page_tokens(2), b) == b);
+    CHECK(ft__kv_learn(&cache, a, 0, page_tokens(3), c) == c);
+    const uint32_t hash = page_b->hash;
+    page_b->hash = page_a->hash;
+    CHECK(ft__kv_find(&cache, a, 0, page_tokens(3)) == c && !ft__kv_find(&cache, b, 0, page_tokens(3)));
+    page_b->hash = hash;
+    uint8_t *all[3] = {c, b, a};
+    for (int i = 0; i < 3; i++) ft__kv_give(&cache, all[i]);
+    ft__kv_clear(&cache);
+}
+
 /* ---- numbers that go wrong */
 
 /* Decodes four tokens of a file; its status. */
 static ft_status decode_file(const char *path, ft_kv_type kv, ft_error *err) {
     static float logits[4 * 4096];
     static const int32_t tokens[4] = {1, 270, 300, 5};
-    ft_session_desc desc = {1, 8, kv, 0, 0};
+    ft_session_desc desc = {1, 8, kv, 0, 0, 0, false};
     int sequence;
     ft_model *m = ft_model_load(path, NULL, err);
     ft_session *s = m ? ft_session_create(m, &desc, err) : NULL;
@@ -389,7 +555,7 @@ TEST(session, weights_that_are_no_numbers) {
                 size_t token = embedding ? 270 * (is_float ? 64 * 4 : 68) : 0;
                 if (is_float) edit_poke(path, places[i], token + 20, &bad[b], 4);
                 else edit_poke(path, places[i], token, &half, 2);
-                for (int kv = 0; kv < 2; kv++) {
+                for (int kv = 0; kv < 3; kv++) {
                     err.message[0] = 0;
                     if (!CHECK_ERROR(decode_file(path, (ft_kv_type)kv, &err), FT_ERR_NUMERIC, err, "broken.gguf: "))
                         test_note("%s, %08X, kv %d, round %d", places[i], bad[b], kv, round);
@@ -430,6 +596,7 @@ TEST(session, keys_beyond_f16) {
         CHECK_ERROR(decode_file(test_path("large.gguf"), FT_KV_F16, &err), FT_ERR_NUMERIC, err,
                     "large.gguf: a key or value is beyond F16: use an F32 cache (kv f32)");
         CHECK_OK(decode_file(test_path("large.gguf"), FT_KV_F32, &err), err);
+        CHECK_OK(decode_file(test_path("large.gguf"), FT_KV_Q8_0, &err), err); /* its scales are floats */
     }
     end();
 }
@@ -477,7 +644,7 @@ TEST(session, unknown_instruction_set) {
     tiny_write_model(test_path("base.gguf"), NULL);
     CHECK(ft_model_load(test_path("base.gguf"), NULL, &err) == NULL);
     unsetenv("FT_ISA");
-    CHECK_ERROR(err.code, FT_ERR_ARGUMENT, err, "FT_ISA: found \"sse9\", expected scalar, avx2 or avx512");
+    CHECK_ERROR(err.code, FT_ERR_ARGUMENT, err, "FT_ISA: found \"sse9\", expected scalar, avx2, avx512, neon or dotprod");
 }
 
 /* ---- the machine's limits */
@@ -507,7 +674,7 @@ TEST(session, no_threads_left) {
     if (child == 0) {
         ft_error err = {FT_OK, "", ""};
         struct rlimit little = {(rlim_t)192 << 20, (rlim_t)192 << 20};
-        ft_session_desc desc = {256, 0, FT_KV_F16, 8, 0};
+        ft_session_desc desc = {256, 0, FT_KV_F16, 8, 0, 0, false};
         setrlimit(RLIMIT_AS, &little);
         ft_session *s = ft_session_create(model, &desc, &err);
         bool right = !s && err.code == FT_ERR_THREAD && strstr(err.message, "of 256") && strcmp(err.where, "threads") == 0;
@@ -563,7 +730,7 @@ static ft_status everything(const ft_allocator *a, ft__sha256 *h, ft_error *err)
     char scaled[600];
     const char *specs[2] = {scaled, second_path};
     ft_model_desc desc;
-    ft_session_desc with = {2, 128, FT_KV_F16, 16, 2};
+    ft_session_desc with = {2, 128, FT_KV_F16, 16, 2, 0, false};
     int variant, sequences[3];
     ft_status status = FT_OK;
     memset(&desc, 0, sizeof desc);
@@ -598,9 +765,20 @@ static ft_status everything(const ft_allocator *a, ft__sha256 *h, ft_error *err)
         requests[i].sampling.temperature = 1;
         requests[i].stops = stops;
         requests[i].n_stops = 2;
+        requests[i].want_logprobs = i == 1;
+    }
+    float logprobs[2][69];
+    int32_t top[69 * 2];
+    ft_score_request scores[2] = {{1, tokens, 70, 0, logprobs[0], 2, top, NULL},
+                                  {1, tokens, 70, 66, logprobs[1], 0, NULL, NULL}};
+    if (!status && !(status = ft_session_score(s, scores, 2, err))) {
+        ft__sha256_add(h, logprobs[0], sizeof logprobs[0]);
+        ft__sha256_add(h, logprobs[1], 4 * sizeof(float));
+        ft__sha256_add(h, top, sizeof top);
     }
     if (!status && !(status = ft_session_generate(s, requests, 3, out, NULL, err))) {
         for (int i = 0; i < 3; i++) ft__sha256_add(h, out[i].text, out[i].text_len);
+        ft__sha256_add(h, out[1].logprobs, (size_t)out[1].n_tokens * sizeof(float));
         ft_completions_free(s, out, 3);
     }
     ft_session_free(s);
@@ -786,7 +964,7 @@ typedef struct worker {
 
 static void *work(void *user) {
     worker *w = (worker *)user;
-    ft_session_desc desc = {2, N, FT_KV_F16, 8, 0};
+    ft_session_desc desc = {2, N, FT_KV_F16, 8, 0, 0, false};
     ft_session *s = ft_session_create(model, &desc, NULL);
     ft_adapter_use use = {first, 1};
     int variant, sequence;

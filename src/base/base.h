@@ -173,6 +173,8 @@ FT__PRIV ft_status ft__map_file(const char *path, ft__mapping *m, ft_error *err)
 FT__PRIV void ft__unmap(ft__mapping *m);
 /* These bytes of a mapping will hardly be read again: their pages need not stay in this process. */
 FT__PRIV void ft__map_forget(const uint8_t *data, size_t size);
+/* This memory will be read from end to end, often: large pages help. */
+FT__PRIV void ft__want_large_pages(void *memory, size_t size);
 /* The whole file and a NUL after it; the caller frees *data with ft__free. */
 FT__PRIV ft_status ft__read_file(const char *path, const ft_allocator *a, char **data, size_t *size,
                                  ft_error *err);
@@ -210,7 +212,10 @@ FT__PRIV int ft__pool_size(const ft__pool *pool);
 FT__PRIV void ft__pool_run(ft__pool *pool, void (*fn)(void *user, int part), void *user, int n_parts);
 
 /* ---- cpu: base/cpu.c */
-typedef enum ft__isa { FT__ISA_SCALAR, FT__ISA_AVX2, FT__ISA_AVX512, FT__ISA_COUNT } ft__isa;
+typedef enum ft__isa {
+    FT__ISA_SCALAR, FT__ISA_AVX2, FT__ISA_AVX512, /* within a family: the better one later */
+    FT__ISA_NEON, FT__ISA_DOTPROD, FT__ISA_COUNT
+} ft__isa;
 FT__PRIV const char *ft__isa_name(ft__isa isa);
 /* The best path for this machine, or the one that FT_ISA names; an unknown or impossible name is an
    error rather than a silent change of speed. */

@@ -4,12 +4,30 @@
 #include <unistd.h>
 #if defined(__x86_64__) || defined(__i386__)
 #include <cpuid.h>
+#elif defined(__aarch64__) && defined(__linux__)
+#include <sys/auxv.h>
+#elif defined(__aarch64__) && defined(__APPLE__)
+#include <sys/sysctl.h>
 #endif
 
 FT__PRIV const char *ft__isa_name(ft__isa isa) {
-    static const char *const names[FT__ISA_COUNT] = {"scalar", "avx2", "avx512"};
+    static const char *const names[FT__ISA_COUNT] = {"scalar", "avx2", "avx512", "neon", "dotprod"};
     return names[isa];
 }
+
+#if defined(__aarch64__)
+static bool ft__isa_has_dotprod(void) {
+#if defined(__linux__)
+    return getauxval(AT_HWCAP) >> 20 & 1; /* HWCAP_ASIMDDP, which old headers lack */
+#elif defined(__APPLE__)
+    int has = 0;
+    size_t size = sizeof has;
+    return sysctlbyname("hw.optional.arm.FEAT_DotProd", &has, &size, NULL, 0) == 0 && has;
+#else
+    return false;
+#endif
+}
+#endif
 
 static bool ft__isa_present(ft__isa isa) {
 #if defined(__x86_64__) || defined(__i386__)
@@ -21,6 +39,9 @@ static bool ft__isa_present(ft__isa isa) {
         return avx2 && __builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx512bw") &&
                __builtin_cpu_supports("avx512vl") && __builtin_cpu_supports("avx512dq") &&
                __builtin_cpu_supports("avx512vnni") && sizeof(void *) == 8;
+#elif defined(__aarch64__)
+    if (isa == FT__ISA_NEON) return true; /* a part of the base */
+    if (isa == FT__ISA_DOTPROD) return ft__isa_has_dotprod();
 #endif
     return isa == FT__ISA_SCALAR;
 }
@@ -34,7 +55,8 @@ FT__PRIV ft_status ft__isa_choose(ft__isa *isa, ft_error *err) {
         if (forced && forced[0])
             return ft__fail(err, FT_ERR_UNSUPPORTED, "FT_ISA", "this machine has no %s", forced);
     }
-    return ft__fail(err, FT_ERR_ARGUMENT, "FT_ISA", "found \"%s\", expected scalar, avx2 or avx512", forced);
+    return ft__fail(err, FT_ERR_ARGUMENT, "FT_ISA",
+                    "found \"%s\", expected scalar, avx2, avx512, neon or dotprod", forced);
 }
 
 FT__PRIV int ft__cpu_count(void) {

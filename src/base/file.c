@@ -64,13 +64,27 @@ FT__PRIV void ft__unmap(ft__mapping *m) {
     m->size = 0;
 }
 
+/* Advice on the whole pages within a piece of memory; on what the system does not know it does nothing. */
+__attribute__((unused)) static void ft__file_advise(const void *memory, size_t size, int advice) {
+    const uintptr_t page = 4096; /* a larger one makes the call fail, which does no harm */
+    const uintptr_t first = ((uintptr_t)memory + page - 1) / page * page;
+    const uintptr_t end = ((uintptr_t)memory + size) / page * page;
+    if (first < end) (void)madvise((void *)first, end - first, advice);
+}
+
 FT__PRIV void ft__map_forget(const uint8_t *data, size_t size) {
 #ifdef MADV_DONTNEED
-    const uintptr_t page = 4096; /* a larger one makes the call fail, which does no harm */
-    uintptr_t first = ((uintptr_t)data + page - 1) / page * page, end = ((uintptr_t)data + size) / page * page;
-    if (first < end) (void)madvise((void *)first, end - first, MADV_DONTNEED);
+    ft__file_advise(data, size, MADV_DONTNEED);
 #else
     (void)data, (void)size;
+#endif
+}
+
+FT__PRIV void ft__want_large_pages(void *memory, size_t size) {
+#ifdef MADV_HUGEPAGE
+    ft__file_advise(memory, size, MADV_HUGEPAGE);
+#else
+    (void)memory, (void)size;
 #endif
 }
 

@@ -75,7 +75,7 @@ static void ft__forward_input_row(const ft__forward_input *in, int t) {
     const ft_model *m = in->f->model;
     const size_t at = (size_t)t * (size_t)in->n_cols;
     float *x = in->x + at;
-    for (int i = 0; in->add && i < in->n_cols; i++) x[i] = x[i] + in->add[at + (size_t)i];
+    if (in->add) m->kernels.add(x, in->add + at, in->n_cols);
     if (in->up) m->kernels.silu_mul(x, in->up + at, in->n_cols);
     if (in->weight) {
         ft__rms_norm(&m->kernels, x, in->weight, m->norm_eps, in->n_cols, in->normed + at);
@@ -92,7 +92,10 @@ static void ft__forward_input_part(void *user, int part) {
     const int first = part * FT__TILE_TOKENS;
     const int n = in->n - first < FT__TILE_TOKENS ? in->n - first : (int)FT__TILE_TOKENS;
     for (int t = first; t < first + n; t++) ft__forward_input_row(in, t);
-    if (in->want & FT__WANT_TILES) ft__acts_tile(s->q8, s->q8_scale, in->n_cols, first, n, s->tiles);
+    if (!(in->want & FT__WANT_TILES)) return;
+    const size_t n_blocks = (size_t)in->n_cols / FT__BLOCK, at = (size_t)first * n_blocks;
+    in->f->model->kernels.tile(s->q8 + at * FT__BLOCK, s->q8_scale + at, in->n_cols, n,
+                               s->tiles + at * FT__TILE_TOKEN_BYTES);
 }
 
 /* The int8 form has one buffer and is good until the next call. */
@@ -152,16 +155,9 @@ static void ft__forward_rope_table(void *user, int t) {
     }
 }
 
-/* Turns neighbouring pairs (a, b) -> (a cos - b sin, a sin + b cos) in every head of one token.  "+ b * -s"
-   is the same number; where it says "- b * s", gcc 12 fuses the two lines (vfmaddsub) against all orders. */
+/* Turns the first n_rot dimensions of every head of one token. */
 static void ft__forward_rope(const ft_model *m, float *x, int n_heads, const float *cs) {
-    for (int h = 0; h < n_heads; h++, x += m->info.head_dim) {
-        for (int i = 0; i < m->n_rot; i += 2) {
-            float a = x[i], b = x[i + 1], c = cs[i], s = cs[i + 1];
-            x[i] = a * c + b * -s;
-            x[i + 1] = a * s + b * c;
-        }
-    }
+    for (int h = 0; h < n_heads; h++, x += m->info.head_dim) m->kernels.rope(x, cs, m->n_rot);
 }
 
 static void ft__forward_store_part(void *user, int t) {

@@ -89,6 +89,8 @@ static ft_status ft__weights_matrix(ft__loader *l, const char *name, int cols, i
     if (!format->decode || !l->m->kernels.rows[format->id])
         return ft__fail(l->err, FT_ERR_UNSUPPORTED, l->where, "weights of type %s are not in this version",
                         format->name);
+    if (rows > INT_MAX / depth)
+        return ft__fail(l->err, FT_ERR_LIMIT, l->where, "more rows than this version can count");
     w->format = format;
     w->data = t->data;
     w->n_rows = rows * depth;
@@ -340,7 +342,10 @@ static ft_status ft__weights_pack(ft_model *m, int threads, ft_error *err) {
     packer.pool = ft__pool_create(threads ? threads : ft__cpu_count(), &m->allocator, err);
     if (!packer.pool) return err ? err->code : FT_ERR_THREAD;
     packer.next = m->packed = (uint8_t *)ft__alloc_aligned(&m->allocator, total, 1);
-    if (m->packed) ft__weights_each(m, ft__weights_pack_one, &packer);
+    if (m->packed) {
+        ft__want_large_pages(m->packed, total);
+        ft__weights_each(m, ft__weights_pack_one, &packer);
+    }
     ft__pool_free(packer.pool);
     return m->packed ? FT_OK : ft__fail_memory(err);
 }

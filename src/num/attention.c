@@ -4,21 +4,65 @@
    Softmax is online (Milakov and Gimelshein, 2018) over tiles of 64 keys, within spans of 1024 positions
    that each keep their own maximum, sum and output and are then combined in ascending order: the cut is by
    absolute position, so the bits do not depend on how a prompt was fed or who computes it.  Several tokens
-   of a prompt meet a tile together, which saves widening it for each. */
+   of a prompt meet a tile together, which saves widening it for each.
+
+   A Q8_0 cache has int8 and behind them float scales, one per position and group of dimensions, by the rule
+   that makes activations int8 (num/kern_scalar.c), so that a key is the same whoever computes it. */
 #include "num.h"
 
+/* Dimensions that share a scale in a Q8_0 cache. */
+static int ft__attention_group(const ft__attention *a) {
+    return a->head_dim % FT__BLOCK ? a->head_dim : (int)FT__BLOCK;
+}
+
 FT__PRIV size_t ft__attention_head_bytes(const ft__attention *a) {
-    return (size_t)2 * FT__TILE * (size_t)a->head_dim * (a->f16 ? 2 : 4);
+    const size_t n = (size_t)2 * FT__TILE * (size_t)a->head_dim;
+    if (a->type == FT_KV_Q8_0) return n + n / (size_t)ft__attention_group(a) * sizeof(float);
+    return n * (a->type == FT_KV_F16 ? 2 : 4);
 }
 
 static bool ft__attention_put(const ft__attention *a, uint8_t *to, size_t at, float x) {
-    if (!a->f16) {
+    if (a->type == FT_KV_F32) {
         memcpy(to + 4 * at, &x, 4);
         return true;
     }
     uint16_t half = ft__f32_to_f16(x);
     memcpy(to + 2 * at, &half, 2);
     return (half & 0x7C00) != 0x7C00;
+}
+
+/* n numbers to int8, `stride` bytes apart, and their scale; false for one that is no number or reaches
+   2^126. */
+static bool ft__attention_put_q8(const float *x, int n, uint8_t *codes, size_t stride, uint8_t *scale) {
+    uint32_t most = 0; /* as bits, where a NaN is the largest */
+    for (int i = 0; i < n; i++) {
+        uint32_t bits = ft__bits_of(x[i]) & 0x7FFFFFFFu;
+        most = bits > most ? bits : most;
+    }
+    const bool plain = most >= 0x0D800000u && most < 0x7E800000u; /* below 2^-100 counts as zero */
+    const float amax = ft__float_of(most), to_int = plain ? 127.0f * ft__recipf(amax) : 0.0f;
+    const float step = plain ? amax * (1.0f / 127.0f) : 0.0f;
+    for (int i = 0; i < n; i++, codes += stride) {
+        float shifted = (plain ? x[i] : 0.0f) * to_int + 12582912.0f; /* 1.5 * 2^23: rounds half to even */
+        *codes = (uint8_t)(ft__bits_of(shifted) & 0xFF);
+    }
+    memcpy(scale, &step, sizeof step);
+    return most < 0x7E800000u;
+}
+
+/* The key and value of one head. */
+static bool ft__attention_store_q8(const ft__attention *a, uint8_t *keys, uint8_t *values, size_t slot,
+                                   const float *k, const float *v) {
+    const size_t hd = (size_t)a->head_dim, group = (size_t)ft__attention_group(a), n = hd / group;
+    uint8_t *key_scales = keys + FT__TILE * hd, *value_scales = values + FT__TILE * hd;
+    bool ok = true;
+    for (size_t g = 0; g < n; g++) {
+        ok &= ft__attention_put_q8(k + g * group, (int)group, keys + g * group * FT__TILE + slot, FT__TILE,
+                                   key_scales + (g * FT__TILE + slot) * sizeof(float));
+        ok &= ft__attention_put_q8(v + g * group, (int)group, values + slot * hd + g * group, 1,
+                                   value_scales + (slot * n + g) * sizeof(float));
+    }
+    return ok;
 }
 
 FT__PRIV bool ft__attention_store(const ft__attention *a, uint8_t *const *pages, int position,
@@ -28,7 +72,8 @@ FT__PRIV bool ft__attention_store(const ft__attention *a, uint8_t *const *pages,
     uint8_t *head = pages[position / FT__TILE] + a->page_offset;
     bool ok = true;
     for (int h = 0; h < a->n_kv_heads; h++, head += head_bytes, k += hd, v += hd) {
-        for (size_t d = 0; d < hd; d++) {
+        if (a->type == FT_KV_Q8_0) ok &= ft__attention_store_q8(a, head, head + head_bytes / 2, slot, k, v);
+        for (size_t d = 0; d < hd && a->type != FT_KV_Q8_0; d++) {
             ok &= ft__attention_put(a, head, d * FT__TILE + slot, k[d]);
             ok &= ft__attention_put(a, head + head_bytes / 2, slot * hd + d, v[d]);
         }
@@ -67,19 +112,29 @@ static void ft__attention_lay_out(ft__attention_work *w, float *scratch) {
     w->all_sum = w->all_max + queries;
 }
 
+static void ft__attention_widen_q8(const ft__attention *a, const uint8_t *head, float *keys, float *values) {
+    const int hd = a->head_dim, group = ft__attention_group(a);
+    const uint8_t *half = head + ft__attention_head_bytes(a) / 2;
+    const int8_t *k = (const int8_t *)head, *v = (const int8_t *)half;
+    const float *k_scale = (const float *)(const void *)(head + FT__TILE * (size_t)hd);
+    const float *v_scale = (const float *)(const void *)(half + FT__TILE * (size_t)hd);
+    for (int d = 0; d < hd; d++, k += FT__TILE, keys += FT__TILE)
+        for (int j = 0; j < FT__TILE; j++) keys[j] = (float)k[j] * k_scale[d / group * FT__TILE + j];
+    for (int g = 0; g < FT__TILE * hd / group; g++, v += group, values += group)
+        for (int i = 0; i < group; i++) values[i] = (float)v[i] * v_scale[g];
+}
+
 static void ft__attention_load(ft__attention_work *w, const uint8_t *head) {
     const int n = w->a->head_dim * FT__TILE;
-    if (w->a->f16) {
+    if (w->a->type == FT_KV_Q8_0) {
+        ft__attention_widen_q8(w->a, head, w->wide, w->wide + n);
+        head = (const uint8_t *)w->wide;
+    } else if (w->a->type == FT_KV_F16) {
         w->k->widen((const uint16_t *)(const void *)head, w->wide, 2 * n);
         head = (const uint8_t *)w->wide;
     }
     w->keys = (const float *)(const void *)head;
     w->values = w->keys + n;
-}
-
-static float ft__attention_max(const float s[64], int hi, float max) {
-    for (int j = 0; j < hi; j++) max = s[j] > max ? s[j] : max;
-    return max;
 }
 
 /* Adds the tile's first `hi` keys to the spans of one token's heads. */
@@ -89,12 +144,11 @@ static void ft__attention_tile(ft__attention_work *w, int token, int hi) {
     for (int h = 0; h < w->group; h++) {
         const int at = token * w->group + h;
         float *s = w->s + h * FT__TILE, *out = w->out + (size_t)at * (size_t)hd;
-        float max = ft__attention_max(s, hi, w->max[at]);
+        float max = w->k->max(s, hi, w->max[at]);
         float shrink = ft__expf(w->max[at] - max), sum = w->k->softmax(s, 0, hi, max);
         w->sum[at] = w->sum[at] * shrink + sum;
         w->max[at] = max;
-        if (shrink != 1.0f)
-            for (int d = 0; d < hd; d++) out[d] = out[d] * shrink;
+        if (shrink != 1.0f) w->k->scale(out, out, shrink, NULL, hd);
     }
     w->k->values(w->out + (size_t)token * (size_t)w->group * (size_t)hd, w->group, w->s, w->values, 0, hi, hd);
 }
@@ -116,7 +170,7 @@ static void ft__attention_join(ft__attention_work *w, int token, bool first, flo
 static void ft__attention_finish(const ft__attention_work *w, int token, float *out) {
     for (int h = 0; h < w->group; h++, out += w->a->head_dim) {
         float share = ft__recipf(w->all_sum[token * w->group + h]);
-        for (int d = 0; d < w->a->head_dim; d++) out[d] = out[d] * share;
+        w->k->scale(out, out, share, NULL, w->a->head_dim);
     }
 }
 

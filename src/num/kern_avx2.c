@@ -87,6 +87,79 @@ FT__AVX2 static void ft__quantize_avx2(const float *x, int n, int8_t *q, float *
     }
 }
 
+/* The sum of 16 int8 in each half of v: as bytes above -128, which `psadbw` adds by eights. */
+FT__AVX2_INLINE void ft__avx2_half_sums(__m256i v, int32_t *low, int32_t *high) {
+    v = _mm256_sad_epu8(_mm256_xor_si256(v, _mm256_set1_epi8((char)0x80)), _mm256_setzero_si256());
+    __m128i a = _mm256_castsi256_si128(v), b = _mm256_extracti128_si256(v, 1);
+    *low = _mm_cvtsi128_si32(a) + _mm_extract_epi32(a, 2) - 16 * 128;
+    *high = _mm_cvtsi128_si32(b) + _mm_extract_epi32(b, 2) - 16 * 128;
+}
+
+FT__AVX2 static void ft__tile_avx2(const int8_t *q, const float *scale, int n_cols, int n, uint8_t *tile) {
+    const int n_blocks = n_cols / FT__BLOCK;
+    for (int b = 0; b < n_blocks; b++, tile += n * FT__TILE_TOKEN_BYTES) {
+        int32_t *words = (int32_t *)(void *)tile, *start = words + 10 * n;
+        float *floats = (float *)(void *)(words + 8 * n);
+        for (int t = 0; t < n; t++) {
+            const int8_t *from = q + (size_t)t * (size_t)n_cols + b * FT__BLOCK;
+            int32_t low, high;
+            ft__avx2_half_sums(_mm256_loadu_si256((const __m256i *)(const void *)from), &low, &high);
+            for (int k = 0; k < 8; k++) memcpy(&words[k * n + t], from + 4 * k, 4);
+            floats[t] = scale[(size_t)t * (size_t)n_blocks + (size_t)b];
+            floats[n + t] = (float)(low + high);
+            start[t] = -8 * (low + high);
+            start[n + t] = -8 * low;
+            start[2 * n + t] = -8 * high;
+        }
+    }
+}
+
+FT__AVX2 static void ft__add_avx2(float *x, const float *y, int n) {
+    int i = 0;
+    for (; i + 8 <= n; i += 8)
+        _mm256_storeu_ps(x + i, _mm256_add_ps(_mm256_loadu_ps(x + i), _mm256_loadu_ps(y + i)));
+    for (; i < n; i++) x[i] = x[i] + y[i];
+}
+
+FT__AVX2 static void ft__scale_avx2(float *out, const float *x, float factor, const float *weight, int n) {
+    int i = 0;
+    for (; i + 8 <= n; i += 8) {
+        __m256 scaled = _mm256_mul_ps(_mm256_loadu_ps(x + i), _mm256_set1_ps(factor));
+        _mm256_storeu_ps(out + i, weight ? _mm256_mul_ps(scaled, _mm256_loadu_ps(weight + i)) : scaled);
+    }
+    for (; i < n; i++) out[i] = weight ? (x[i] * factor) * weight[i] : x[i] * factor;
+}
+
+/* (a, b) (c, s) -> (a c + b -s, b c + a s) */
+FT__AVX2 static void ft__rope_avx2(float *x, const float *cs, int n) {
+    const __m256 signs = _mm256_setr_ps(-0.0f, 0, -0.0f, 0, -0.0f, 0, -0.0f, 0);
+    int i = 0;
+    for (; i + 8 <= n; i += 8) {
+        __m256 v = _mm256_loadu_ps(x + i), turn = _mm256_loadu_ps(cs + i);
+        __m256 s = _mm256_xor_ps(_mm256_movehdup_ps(turn), signs), swapped = _mm256_permute_ps(v, 0xB1);
+        __m256 sum = _mm256_add_ps(_mm256_mul_ps(v, _mm256_moveldup_ps(turn)), _mm256_mul_ps(swapped, s));
+        _mm256_storeu_ps(x + i, sum);
+    }
+    for (; i < n; i += 2) {
+        float a = x[i], b = x[i + 1], c = cs[i], s = cs[i + 1];
+        x[i] = a * c + b * -s;
+        x[i + 1] = a * s + b * c;
+    }
+}
+
+FT__AVX2 static float ft__max_avx2(const float *x, int n, float max) {
+    float lanes[8];
+    int i = 0;
+    if (n >= 8) {
+        __m256 most = _mm256_set1_ps(max);
+        for (; i + 8 <= n; i += 8) most = _mm256_max_ps(_mm256_loadu_ps(x + i), most);
+        _mm256_storeu_ps(lanes, most);
+        for (int k = 0; k < 8; k++) max = lanes[k] > max ? lanes[k] : max;
+    }
+    for (; i < n; i++) max = x[i] > max ? x[i] : max;
+    return max;
+}
+
 /* Eight weights of a float format. */
 FT__AVX2_INLINE __m256 ft__avx2_weights(const uint8_t *row, int i, int format) {
     if (format == FT__FORMAT_F32) return _mm256_loadu_ps((const float *)(const void *)(row + 4 * i));
@@ -545,7 +618,12 @@ FT__PRIV void ft__kernels_avx2(ft__kernels *k) {
     k->rows[FT__FORMAT_Q4_K] = ft__rows_q4_k_avx2;
     k->rows[FT__FORMAT_Q6_K] = ft__rows_q6_k_avx2;
     k->quantize = ft__quantize_avx2;
+    k->tile = ft__tile_avx2;
     k->sum_squares = ft__sum_squares_avx2;
+    k->add = ft__add_avx2;
+    k->scale = ft__scale_avx2;
+    k->rope = ft__rope_avx2;
+    k->max = ft__max_avx2;
     k->packed[FT__FORMAT_Q8_0] = ft__packed_q8_0_avx2;
     k->packed[FT__FORMAT_Q4_0] = ft__packed_q4_0_avx2;
     k->packed[FT__FORMAT_Q4_K] = ft__packed_q4_k_avx2;

@@ -9,6 +9,13 @@
 #if defined(__x86_64__)
 #include <immintrin.h>
 
+/* gcc 12 warns of its own intrinsics under -march=native (its bug 105593). */
+#if !defined(__clang__)
+#pragma GCC diagnostic push
+#pragma GCC diagnostic ignored "-Wmaybe-uninitialized"
+#pragma GCC diagnostic ignored "-Wuninitialized"
+#endif
+
 #define FT__AVX512_ISA "avx512f,avx512bw,avx512vl,avx512dq,avx512vnni,avx2,f16c"
 #define FT__AVX512 __attribute__((target(FT__AVX512_ISA)))
 #define FT__AVX512_INLINE static inline __attribute__((target(FT__AVX512_ISA), always_inline))
@@ -63,11 +70,19 @@ FT__AVX512_INLINE __m512i ft__avx512_start(int32_t minus_8_sums, int format) {
     return format == FT__FORMAT_Q4_0 ? start : _mm512_setzero_si512();
 }
 
-/* `n_g` groups of 16 rows times a tile of `n_t` tokens over one chunk: out = (first ? 0 : out) + sum.
-   n_g, n_t and format are constants when this is compiled. */
+/* Where a tile's sum over a chunk goes: sums (n_t, 16 n_g) carry it to the next chunk; the last one writes
+   out.  The sums lie together, while neighbours in out are a row of the matrix's outputs apart. */
+typedef struct ft__avx512_to {
+    float *sums, *out;
+    size_t ld;
+    bool first, last;
+} ft__avx512_to;
+
+/* `n_g` groups of 16 rows times a tile of `n_t` tokens over one chunk.  n_g, n_t and format are constants
+   when this is compiled. */
 FT__AVX512_INLINE void ft__avx512_tile(const uint8_t *codes, const uint8_t *scales, size_t group_bytes,
-                                       int n_blocks, const uint8_t *tile, bool first, float *out,
-                                       size_t ld, int n_g, int n_t, int format) {
+                                       int n_blocks, const uint8_t *tile, ft__avx512_to to, int n_g, int n_t,
+                                       int format) {
     const bool q6 = format == FT__FORMAT_Q6_K;
     const size_t code_bytes = format == FT__FORMAT_Q8_0 ? 512 : q6 ? 384 : 256;
     __m512 acc[2][6];
@@ -126,35 +141,39 @@ FT__AVX512_INLINE void ft__avx512_tile(const uint8_t *codes, const uint8_t *scal
     for (int g = 0; g < n_g; g++) {
 #pragma GCC unroll 6
         for (int t = 0; t < n_t; t++) {
-            float *to = out + (size_t)t * ld + 16 * g;
-            if (!first) acc[g][t] = _mm512_add_ps(_mm512_loadu_ps(to), acc[g][t]);
-            _mm512_storeu_ps(to, acc[g][t]);
+            float *sum = to.sums + 16 * (t * n_g + g);
+            if (!to.first) acc[g][t] = _mm512_add_ps(_mm512_load_ps(sum), acc[g][t]);
+            if (to.last) _mm512_storeu_ps(to.out + (size_t)t * to.ld + 16 * g, acc[g][t]);
+            else _mm512_store_ps(sum, acc[g][t]);
         }
     }
 }
 
-/* One or two groups times all tokens, chunk by chunk: the weights of a chunk stay in the first cache while
-   the tokens' tiles pass by. */
-FT__AVX512_INLINE void ft__avx512_groups(const uint8_t *w, size_t group_bytes, const ft__acts *a,
-                                         float *out, size_t ld, int n_g, int format) {
+enum { FT__AVX512_TOKENS = 48 }; /* tokens that pass while a chunk of weights stays in the first cache */
+
+/* One or two groups times some tokens, chunk by chunk. */
+FT__AVX512_INLINE void ft__avx512_groups(const uint8_t *w, size_t group_bytes, const ft__acts *a, int first,
+                                         int n_tokens, float *out, size_t ld, int n_g, int format) {
     const int n_blocks = a->n_cols / FT__BLOCK, per_chunk = FT__CHUNK / FT__BLOCK;
     const size_t code_bytes = format == FT__FORMAT_Q8_0 ? 512 : format == FT__FORMAT_Q6_K ? 384 : 256;
     const size_t unit_bytes = format == FT__FORMAT_Q4_K ? 40 : format == FT__FORMAT_Q6_K ? 36 : 32;
     const uint8_t *scales = w + (size_t)n_blocks * code_bytes;
+    float sums[FT__AVX512_TOKENS * 32] __attribute__((aligned(64)));
     for (int b = 0; b < n_blocks; b += per_chunk) {
         const uint8_t *codes = w + (size_t)b * code_bytes, *s = scales + (size_t)b * unit_bytes;
         const int n = n_blocks - b < per_chunk ? n_blocks - b : per_chunk;
-        for (int t = 0; t < a->n_tokens; t += FT__TILE_TOKENS) {
-            const int n_t = a->n_tokens - t < FT__TILE_TOKENS ? a->n_tokens - t : (int)FT__TILE_TOKENS;
-            const uint8_t *tile = a->tiles + ((size_t)t * (size_t)n_blocks + (size_t)n_t * (size_t)b) * FT__TILE_TOKEN_BYTES;
-            float *to = out + (size_t)t * ld;
+        for (int t = 0; t < n_tokens; t += FT__TILE_TOKENS) {
+            const int n_t = n_tokens - t < FT__TILE_TOKENS ? n_tokens - t : (int)FT__TILE_TOKENS;
+            const size_t at = (size_t)(first + t) * (size_t)n_blocks + (size_t)n_t * (size_t)b;
+            const uint8_t *tile = a->tiles + at * FT__TILE_TOKEN_BYTES;
+            const ft__avx512_to to = {sums + 32 * t, out + (size_t)t * ld, ld, b == 0, b + n == n_blocks};
             switch (n_t) {
-            case 1: ft__avx512_tile(codes, s, group_bytes, n, tile, b == 0, to, ld, n_g, 1, format); break;
-            case 2: ft__avx512_tile(codes, s, group_bytes, n, tile, b == 0, to, ld, n_g, 2, format); break;
-            case 3: ft__avx512_tile(codes, s, group_bytes, n, tile, b == 0, to, ld, n_g, 3, format); break;
-            case 4: ft__avx512_tile(codes, s, group_bytes, n, tile, b == 0, to, ld, n_g, 4, format); break;
-            case 5: ft__avx512_tile(codes, s, group_bytes, n, tile, b == 0, to, ld, n_g, 5, format); break;
-            default: ft__avx512_tile(codes, s, group_bytes, n, tile, b == 0, to, ld, n_g, 6, format); break;
+            case 1: ft__avx512_tile(codes, s, group_bytes, n, tile, to, n_g, 1, format); break;
+            case 2: ft__avx512_tile(codes, s, group_bytes, n, tile, to, n_g, 2, format); break;
+            case 3: ft__avx512_tile(codes, s, group_bytes, n, tile, to, n_g, 3, format); break;
+            case 4: ft__avx512_tile(codes, s, group_bytes, n, tile, to, n_g, 4, format); break;
+            case 5: ft__avx512_tile(codes, s, group_bytes, n, tile, to, n_g, 5, format); break;
+            default: ft__avx512_tile(codes, s, group_bytes, n, tile, to, n_g, 6, format); break;
             }
         }
     }
@@ -162,11 +181,14 @@ FT__AVX512_INLINE void ft__avx512_groups(const uint8_t *w, size_t group_bytes, c
 
 FT__AVX512_INLINE void ft__avx512_packed(const uint8_t *w, size_t group_bytes, int n_groups,
                                          const ft__acts *a, float *out, size_t ld, int format) {
-    int g = 0;
-    for (; g + 2 <= n_groups; g += 2)
-        ft__avx512_groups(w + (size_t)g * group_bytes, group_bytes, a, out + 16 * g, ld, 2, format);
-    if (g < n_groups)
-        ft__avx512_groups(w + (size_t)g * group_bytes, group_bytes, a, out + 16 * g, ld, 1, format);
+    for (int g = 0; g < n_groups; g += 2, w += 2 * group_bytes) {
+        for (int t = 0; t < a->n_tokens; t += FT__AVX512_TOKENS) {
+            const int n = a->n_tokens - t < FT__AVX512_TOKENS ? a->n_tokens - t : (int)FT__AVX512_TOKENS;
+            float *to = out + (size_t)t * ld + 16 * g;
+            if (g + 1 < n_groups) ft__avx512_groups(w, group_bytes, a, t, n, to, ld, 2, format);
+            else ft__avx512_groups(w, group_bytes, a, t, n, to, ld, 1, format);
+        }
+    }
 }
 
 FT__AVX512 static void ft__packed_q8_0_avx512(const uint8_t *w, size_t group_bytes, int n_groups,
@@ -210,7 +232,7 @@ FT__AVX512_INLINE __m512 ft__avx512_weights_end(const uint8_t *row, int i, int n
 /* 32, 16, then within the register 8, 4, 2, 1. */
 FT__AVX512_INLINE float ft__avx512_tree(const __m512 p[4]) {
     __m512 s = _mm512_add_ps(_mm512_add_ps(p[0], p[2]), _mm512_add_ps(p[1], p[3]));
-    __m256 e = _mm256_add_ps(_mm512_castps512_ps256(s), _mm512_extractf32x8_ps(s, 1));
+    __m256 e = _mm256_add_ps(_mm512_extractf32x8_ps(s, 0), _mm512_extractf32x8_ps(s, 1));
     __m128 q = _mm_add_ps(_mm256_castps256_ps128(e), _mm256_extractf128_ps(e, 1));
     q = _mm_add_ps(q, _mm_movehl_ps(q, q));
     q = _mm_add_ss(q, _mm_shuffle_ps(q, q, 1));
@@ -252,15 +274,24 @@ FT__AVX512_INLINE void ft__avx512_dots(const uint8_t *row, const float *x, int n
     for (int t = 0; t < n_t; t++) out[(size_t)t * ld] = ft__avx512_tree(p[t]);
 }
 
+enum { FT__AVX512_ROWS = 8 }; /* rows that meet four tokens while these are in the first cache */
+
 FT__AVX512_INLINE void ft__avx512_rows(const uint8_t *w, size_t row_bytes, int n_rows, const ft__acts *a,
                                        float *out, size_t ld, int format) {
     const int n = a->n_cols;
-    for (int r = 0; r < n_rows; r++, w += row_bytes) {
-        int t = 0;
-        for (; t + 4 <= a->n_tokens; t += 4)
-            ft__avx512_dots(w, a->x + (size_t)t * (size_t)n, n, out + (size_t)t * ld + r, ld, 4, format);
-        for (; t < a->n_tokens; t++)
-            ft__avx512_dots(w, a->x + (size_t)t * (size_t)n, n, out + (size_t)t * ld + r, ld, 1, format);
+    for (int first = 0; first < n_rows; first += FT__AVX512_ROWS) {
+        const int end = n_rows - first < FT__AVX512_ROWS ? n_rows : first + FT__AVX512_ROWS;
+        for (int t = 0; t < a->n_tokens;) {
+            const int n_t = a->n_tokens - t >= 4 ? 4 : 1;
+            const float *x = a->x + (size_t)t * (size_t)n;
+            for (int r = first; r < end; r++) {
+                const uint8_t *row = w + (size_t)r * row_bytes;
+                float *to = out + (size_t)t * ld + r;
+                if (n_t == 4) ft__avx512_dots(row, x, n, to, ld, 4, format);
+                else ft__avx512_dots(row, x, n, to, ld, 1, format);
+            }
+            t += n_t;
+        }
     }
 }
 
@@ -281,24 +312,51 @@ FT__AVX512 static void ft__rows_bf16_avx512(const uint8_t *w, size_t row_bytes, 
 
 /* ---- low-rank deltas: 16 outputs side by side, the tree over the rank from register to register */
 
+/* Up to 64 ranks of 16 outputs: the rank is a constant where it is a usual one. */
+FT__AVX512_INLINE void ft__avx512_low_rank(const float *b, size_t n_out, __mmask16 mask, int rank,
+                                           const float *low, int n_tokens, float factor, float *out, size_t ld) {
+    __m512 w[FT__PARTIALS], p[FT__PARTIALS];
+    for (int k = 0; k < rank; k++) w[k] = _mm512_maskz_loadu_ps(mask, b + (size_t)k * n_out);
+    for (int t = 0; t < n_tokens; t++, low += rank, out += ld) {
+        for (int k = 0; k < rank; k++) p[k] = _mm512_mul_ps(w[k], _mm512_set1_ps(low[k]));
+        for (int half = FT__PARTIALS / 2; half > 0; half /= 2)
+            for (int i = 0; i < half && i + half < rank; i++) p[i] = _mm512_add_ps(p[i], p[i + half]);
+        __m512 sum = _mm512_add_ps(_mm512_maskz_loadu_ps(mask, out), _mm512_mul_ps(_mm512_set1_ps(factor), p[0]));
+        _mm512_mask_storeu_ps(out, mask, sum);
+    }
+}
+
+/* Any rank: partial k takes ranks k, k + 64, ... */
+FT__AVX512_INLINE void ft__avx512_high_rank(const float *b, size_t n_out, __mmask16 mask, int rank,
+                                            const float *low, int n_tokens, float factor, float *out, size_t ld) {
+    for (int t = 0; t < n_tokens; t++, low += rank, out += ld) {
+        __m512 p[FT__PARTIALS];
+        for (int k = 0; k < rank; k++) {
+            __m512 w = _mm512_maskz_loadu_ps(mask, b + (size_t)k * n_out);
+            __m512 product = _mm512_mul_ps(w, _mm512_set1_ps(low[k]));
+            p[k % FT__PARTIALS] = k < FT__PARTIALS ? product : _mm512_add_ps(p[k % FT__PARTIALS], product);
+        }
+        for (int half = FT__PARTIALS / 2; half > 0; half /= 2)
+            for (int i = 0; i < half; i++) p[i] = _mm512_add_ps(p[i], p[i + half]);
+        __m512 sum = _mm512_add_ps(_mm512_maskz_loadu_ps(mask, out), _mm512_mul_ps(_mm512_set1_ps(factor), p[0]));
+        _mm512_mask_storeu_ps(out, mask, sum);
+    }
+}
+
 FT__AVX512 static void ft__low_rank_avx512(const float *b, int rank, int n_out, const float *low,
                                            int n_tokens, float factor, float *out, size_t ld) {
-    const int n_p = rank < FT__PARTIALS ? rank : (int)FT__PARTIALS;
-    for (int r = 0; r < n_out; r += 16) {
-        const __mmask16 mask = (__mmask16)((1u << (n_out - r < 16 ? n_out - r : 16)) - 1);
-        for (int t = 0; t < n_tokens; t++) {
-            const float *x = low + (size_t)t * (size_t)rank;
+    enum { AT_ONCE = 16 }; /* tokens whose outputs stay in reach of the caches */
+    const size_t stride = (size_t)n_out;
+    for (int t = 0; t < n_tokens; t += AT_ONCE) {
+        const int n = n_tokens - t < AT_ONCE ? n_tokens - t : (int)AT_ONCE;
+        const float *x = low + (size_t)t * (size_t)rank;
+        for (int r = 0; r < n_out; r += 16) {
+            const __mmask16 mask = (__mmask16)((1u << (n_out - r < 16 ? n_out - r : 16)) - 1);
             float *to = out + (size_t)t * ld + r;
-            __m512 p[FT__PARTIALS];
-            for (int k = 0; k < rank; k++) {
-                __m512 w = _mm512_maskz_loadu_ps(mask, b + (size_t)k * (size_t)n_out + r);
-                __m512 product = _mm512_mul_ps(w, _mm512_set1_ps(x[k]));
-                p[k % FT__PARTIALS] = k < FT__PARTIALS ? product : _mm512_add_ps(p[k % FT__PARTIALS], product);
-            }
-            for (int half = FT__PARTIALS / 2; half > 0; half /= 2)
-                for (int i = 0; i < half && i + half < n_p; i++) p[i] = _mm512_add_ps(p[i], p[i + half]);
-            __m512 sum = _mm512_add_ps(_mm512_maskz_loadu_ps(mask, to), _mm512_mul_ps(_mm512_set1_ps(factor), p[0]));
-            _mm512_mask_storeu_ps(to, mask, sum);
+            if (rank == 8) ft__avx512_low_rank(b + r, stride, mask, 8, x, n, factor, to, ld);
+            else if (rank == 16) ft__avx512_low_rank(b + r, stride, mask, 16, x, n, factor, to, ld);
+            else if (rank <= FT__PARTIALS) ft__avx512_low_rank(b + r, stride, mask, rank, x, n, factor, to, ld);
+            else ft__avx512_high_rank(b + r, stride, mask, rank, x, n, factor, to, ld);
         }
     }
 }
@@ -324,6 +382,23 @@ FT__AVX512_INLINE __m512 ft__avx512_exp(__m512 x) {
     p = _mm512_add_ps(p, _mm512_set1_ps(1.0f));
     __m512i power = _mm512_sub_epi32(_mm512_castps_si512(shifted), _mm512_set1_epi32(0x4B400000 - 127));
     return _mm512_maskz_mul_ps(keep, p, _mm512_castsi512_ps(_mm512_slli_epi32(power, 23)));
+}
+
+FT__AVX512_INLINE __m512 ft__avx512_silu_mul(__m512 gate, __m512 up) {
+    const __m512 two = _mm512_set1_ps(2.0f);
+    __m512 negative = _mm512_min_ps(_mm512_sub_ps(_mm512_setzero_ps(), gate), _mm512_set1_ps(80.0f));
+    __m512 below = _mm512_add_ps(_mm512_set1_ps(1.0f), ft__avx512_exp(negative));
+    __m512 y = _mm512_castsi512_ps(_mm512_sub_epi32(_mm512_set1_epi32(0x7EF311C3), _mm512_castps_si512(below)));
+    for (int i = 0; i < 3; i++) y = _mm512_mul_ps(y, _mm512_sub_ps(two, _mm512_mul_ps(below, y)));
+    return _mm512_mul_ps(_mm512_mul_ps(gate, y), up);
+}
+
+FT__AVX512 static void ft__silu_mul_avx512(float *gate, const float *up, int n) {
+    for (int i = 0; i < n; i += 16) {
+        const __mmask16 mask = (__mmask16)((1u << (n - i < 16 ? n - i : 16)) - 1);
+        __m512 g = _mm512_maskz_loadu_ps(mask, gate + i), u = _mm512_maskz_loadu_ps(mask, up + i);
+        _mm512_mask_storeu_ps(gate + i, mask, ft__avx512_silu_mul(g, u));
+    }
 }
 
 /* n_q queries against 64 keys: every product's key vector is loaded once for all of them. */
@@ -434,8 +509,12 @@ FT__PRIV void ft__kernels_avx512(ft__kernels *k) {
     k->softmax = ft__softmax_avx512;
     k->values = ft__values_avx512;
     k->widen = ft__widen_avx512;
+    k->silu_mul = ft__silu_mul_avx512;
 }
 
+#if !defined(__clang__)
+#pragma GCC diagnostic pop
+#endif
 #undef FT__AVX512_ISA
 #undef FT__AVX512
 #undef FT__AVX512_INLINE

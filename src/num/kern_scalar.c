@@ -28,6 +28,48 @@ static void ft__quantize_scalar(const float *x, int n, int8_t *q, float *scale) 
     }
 }
 
+static void ft__tile_scalar(const int8_t *q, const float *scale, int n_cols, int n, uint8_t *tile) {
+    const int n_blocks = n_cols / FT__BLOCK;
+    for (int b = 0; b < n_blocks; b++, tile += n * FT__TILE_TOKEN_BYTES) {
+        int32_t *words = (int32_t *)(void *)tile, *start = words + 10 * n;
+        float *floats = (float *)(void *)(words + 8 * n);
+        for (int t = 0; t < n; t++) {
+            const int8_t *from = q + (size_t)t * (size_t)n_cols + b * FT__BLOCK;
+            int32_t low = 0, high = 0;
+            for (int k = 0; k < 8; k++) memcpy(&words[k * n + t], from + 4 * k, 4);
+            for (int i = 0; i < 16; i++) low += from[i], high += from[i + 16];
+            floats[t] = scale[(size_t)t * (size_t)n_blocks + (size_t)b];
+            floats[n + t] = (float)(low + high);
+            start[t] = -8 * (low + high);
+            start[n + t] = -8 * low;
+            start[2 * n + t] = -8 * high;
+        }
+    }
+}
+
+static void ft__add_scalar(float *x, const float *y, int n) {
+    for (int i = 0; i < n; i++) x[i] = x[i] + y[i];
+}
+
+static void ft__scale_scalar(float *out, const float *x, float factor, const float *weight, int n) {
+    for (int i = 0; i < n; i++) out[i] = weight ? (x[i] * factor) * weight[i] : x[i] * factor;
+}
+
+/* "+ b * -s" is the same number; where it says "- b * s", gcc 12 fuses the two lines (vfmaddsub) against all
+   orders. */
+static void ft__rope_scalar(float *x, const float *cs, int n) {
+    for (int i = 0; i < n; i += 2) {
+        float a = x[i], b = x[i + 1], c = cs[i], s = cs[i + 1];
+        x[i] = a * c + b * -s;
+        x[i + 1] = a * s + b * c;
+    }
+}
+
+static float ft__max_scalar(const float *x, int n, float max) {
+    for (int i = 0; i < n; i++) max = x[i] > max ? x[i] : max;
+    return max;
+}
+
 /* 64 -> 32 -> ... -> 1 */
 static float ft__scalar_tree(float p[FT__PARTIALS]) {
     for (int half = FT__PARTIALS / 2; half > 0; half /= 2)
@@ -249,7 +291,12 @@ FT__PRIV void ft__kernels_scalar(ft__kernels *k) {
     k->rows[FT__FORMAT_Q4_K] = ft__rows_q4_k_scalar;
     k->rows[FT__FORMAT_Q6_K] = ft__rows_q6_k_scalar;
     k->quantize = ft__quantize_scalar;
+    k->tile = ft__tile_scalar;
     k->sum_squares = ft__sum_squares_scalar;
+    k->add = ft__add_scalar;
+    k->scale = ft__scale_scalar;
+    k->rope = ft__rope_scalar;
+    k->max = ft__max_scalar;
     k->low_rank = ft__low_rank_scalar;
     k->scores = ft__scores_scalar;
     k->softmax = ft__softmax_scalar;

@@ -4,6 +4,7 @@
 
 enum { FT__MATMUL_SMALL = 1 << 16 }; /* multiplications below which waking threads costs more */
 
+/* Parts are rectangles: some rows for some tokens, row by row of rectangles. */
 typedef struct ft__matmul_job {
     const ft__kernels *k;
     const ft__matrix *w;
@@ -11,7 +12,7 @@ typedef struct ft__matmul_job {
     const ft__acts *a;
     float *out;
     size_t ld;
-    int rows_per_part;
+    int rows_per_part, tokens_per_part, row_parts;
 } ft__matmul_job;
 
 /* Packed kernels write all 16 rows of a group: where the matrix ends inside one, through a copy. */
@@ -42,29 +43,41 @@ static void ft__matmul_packed(const ft__matmul_job *job, int first, int n) {
 }
 
 static void ft__matmul_part(void *user, int part) {
-    const ft__matmul_job *job = (const ft__matmul_job *)user;
-    const ft__matrix *w = job->w;
-    const int first = part * job->rows_per_part;
-    const int n = w->n_rows - first < job->rows_per_part ? w->n_rows - first : job->rows_per_part;
-    float *out = job->out + first;
-    if (w->packed) ft__matmul_packed(job, first, n);
-    else job->k->rows[w->format->id](w->data + (size_t)first * w->row_bytes, w->row_bytes, n, job->a, out, job->ld);
-    if (!job->bias) return;
-    for (int t = 0; t < job->a->n_tokens; t++)
-        for (int r = 0; r < n; r++) out[(size_t)t * job->ld + (size_t)r] += job->bias[first + r];
+    ft__matmul_job job = *(const ft__matmul_job *)user;
+    const ft__matrix *w = job.w;
+    const int first = part % job.row_parts * job.rows_per_part, t = part / job.row_parts * job.tokens_per_part;
+    const int n = w->n_rows - first < job.rows_per_part ? w->n_rows - first : job.rows_per_part;
+    ft__acts a = *job.a; /* the tokens of this part */
+    const size_t at = (size_t)t * (size_t)a.n_cols, at_block = at / FT__BLOCK;
+    if (a.n_tokens - t < job.tokens_per_part) a.n_tokens -= t;
+    else a.n_tokens = job.tokens_per_part;
+    a.x += at;
+    if (a.q) a.q += at, a.scale += at_block;
+    if (a.tiles) a.tiles += at_block * FT__TILE_TOKEN_BYTES;
+    job.a = &a;
+    job.out += (size_t)t * job.ld;
+    float *out = job.out + first;
+    if (w->packed) ft__matmul_packed(&job, first, n);
+    else job.k->rows[w->format->id](w->data + (size_t)first * w->row_bytes, w->row_bytes, n, &a, out, job.ld);
+    if (!job.bias) return;
+    for (int i = 0; i < a.n_tokens; i++) job.k->add(out + (size_t)i * job.ld, job.bias + first, n);
 }
 
 FT__PRIV void ft__matmul(ft__pool *pool, const ft__kernels *k, const ft__matrix *w,
                          const float *bias, const ft__acts *a, float *out, size_t ld) {
-    ft__matmul_job job = {k, w, bias, a, out, ld, w->n_rows};
+    ft__matmul_job job = {k, w, bias, a, out, ld, w->n_rows, a->n_tokens, 1};
     double products = (double)w->n_rows * w->n_cols * a->n_tokens;
-    int n_parts = 1;
+    int token_parts = 1;
     if (products > (double)FT__MATMUL_SMALL && ft__pool_size(pool) > 1) {
         const int wanted = 4 * ft__pool_size(pool), pair = 2 * FT__LANES; /* some slack for uneven threads */
         job.rows_per_part = ((w->n_rows + wanted - 1) / wanted + pair - 1) / pair * pair;
-        n_parts = (w->n_rows + job.rows_per_part - 1) / job.rows_per_part;
+        job.row_parts = (w->n_rows + job.rows_per_part - 1) / job.rows_per_part;
+        if (job.row_parts < wanted / 2) token_parts = wanted / job.row_parts; /* few rows: an adapter's */
+        job.tokens_per_part = (a->n_tokens + token_parts - 1) / token_parts;
+        job.tokens_per_part = (job.tokens_per_part + FT__TILE_TOKENS - 1) / FT__TILE_TOKENS * FT__TILE_TOKENS;
+        token_parts = (a->n_tokens + job.tokens_per_part - 1) / job.tokens_per_part;
     }
-    ft__pool_run(pool, ft__matmul_part, &job, n_parts);
+    ft__pool_run(pool, ft__matmul_part, &job, job.row_parts * token_parts);
 }
 
 typedef struct ft__low_rank_job {
@@ -92,31 +105,9 @@ FT__PRIV void ft__low_rank(ft__pool *pool, const ft__kernels *k, const float *b,
     ft__pool_run(pool, ft__low_rank_part, &job, (n_tokens + job.tokens_per_part - 1) / job.tokens_per_part);
 }
 
-FT__PRIV void ft__acts_tile(const int8_t *q, const float *scale, int n_cols, int first, int n,
-                            uint8_t *tiles) {
-    const int n_blocks = n_cols / FT__BLOCK;
-    uint8_t *at = tiles + (size_t)first * (size_t)n_blocks * FT__TILE_TOKEN_BYTES;
-    for (int b = 0; b < n_blocks; b++, at += n * FT__TILE_TOKEN_BYTES) {
-        int32_t *words = (int32_t *)(void *)at;
-        float *floats = (float *)(void *)(words + 8 * n);
-        int32_t *start = words + 10 * n;
-        for (int t = 0; t < n; t++) {
-            const int8_t *from = q + (size_t)(first + t) * (size_t)n_cols + b * FT__BLOCK;
-            int32_t low = 0, high = 0;
-            for (int k = 0; k < 8; k++) memcpy(&words[k * n + t], from + 4 * k, 4);
-            for (int i = 0; i < 16; i++) low += from[i], high += from[i + 16];
-            floats[t] = scale[(size_t)(first + t) * (size_t)n_blocks + (size_t)b];
-            floats[n + t] = (float)(low + high);
-            start[t] = -8 * (low + high);
-            start[n + t] = -8 * low;
-            start[2 * n + t] = -8 * high;
-        }
-    }
-}
-
 FT__PRIV void ft__rms_norm(const ft__kernels *k, const float *x, const float *weight, float eps,
                            int n, float *out) {
     float mean = k->sum_squares(x, n) * (1.0f / (float)n);
     float factor = ft__rsqrtf(mean + eps);
-    for (int i = 0; i < n; i++) out[i] = weight ? (x[i] * factor) * weight[i] : x[i] * factor;
+    k->scale(out, x, factor, weight, n);
 }

@@ -67,7 +67,15 @@ typedef struct ft__kernels {
     ft__packed_fn *packed[FT__FORMATS]; /* NULL: they stay as the file has them */
     /* x (n), n a multiple of 32, to int8 and a scale per block */
     void (*quantize)(const float *x, int n, int8_t *q, float *scale);
+    /* a tile of n tokens from their rows: q (n, n_cols), scale (n, n_cols / 32); see ft__acts */
+    void (*tile)(const int8_t *q, const float *scale, int n_cols, int n, uint8_t *tile);
     float (*sum_squares)(const float *x, int n);
+    void (*add)(float *x, const float *y, int n);                                     /* x += y */
+    void (*scale)(float *out, const float *x, float factor, const float *weight, int n); /* (x factor) weight,
+                                                                           or x factor if weight is NULL */
+    /* neighbouring pairs (a, b) -> (a cos - b sin, a sin + b cos); cs: cos, sin by turns; n even */
+    void (*rope)(float *x, const float *cs, int n);
+    float (*max)(const float *x, int n, float max); /* the largest of n numbers and max */
     /* out[t * ld + r] += factor * sum over k of low[t][k] b[k][r]; b (rank, n_out), low (n_tokens, rank) */
     void (*low_rank)(const float *b, int rank, int n_out, const float *low, int n_tokens, float factor,
                      float *out, size_t ld);
@@ -86,6 +94,8 @@ FT__PRIV ft_status ft__kernels_choose(ft__kernels *k, ft_error *err);
 FT__PRIV void ft__kernels_scalar(ft__kernels *k);
 FT__PRIV void ft__kernels_avx2(ft__kernels *k);
 FT__PRIV void ft__kernels_avx512(ft__kernels *k);
+FT__PRIV void ft__kernels_neon(ft__kernels *k);
+FT__PRIV void ft__kernels_dotprod(ft__kernels *k);
 
 /* ---- matmul: num/matmul.c */
 
@@ -108,11 +118,6 @@ FT__PRIV void ft__low_rank(ft__pool *pool, const ft__kernels *k, const float *b,
 FT__PRIV void ft__rms_norm(const ft__kernels *k, const float *x, const float *weight, float eps,
                            int n, float *out);
 
-/* The int8 form of tokens first .. first + n - 1 (a tile of packed weights' activations) from row-major
-   q and scale. */
-FT__PRIV void ft__acts_tile(const int8_t *q, const float *scale, int n_cols, int first, int n,
-                            uint8_t *tiles);
-
 /* ---- pack: num/pack.c */
 
 /* Bytes of 16 rows in the packed layout; 0 if the format has none. */
@@ -128,15 +133,17 @@ enum { FT__ATTENTION_TOKENS = 16 }; /* tokens that meet a tile together */
 typedef struct ft__attention {
     int n_heads, n_kv_heads, head_dim;
     float scale;
-    bool f16;           /* type of keys and values in the pages */
+    ft_kv_type type;    /* of keys and values in the pages */
     size_t page_offset; /* bytes from a page's start to this layer's first head */
 } ft__attention;
 
-/* Bytes of one head's keys and values in a page: keys (head_dim, 64), then values (64, head_dim). */
+/* Bytes of one head's keys and values in a page: keys (head_dim, 64), then values (64, head_dim); Q8_0 has
+   float scales behind each: (groups, 64) of the keys, (64, groups) of the values. */
 FT__PRIV size_t ft__attention_head_bytes(const ft__attention *a);
 /* Floats that one thread needs for ft__attend. */
 FT__PRIV size_t ft__attention_scratch(const ft__attention *a);
-/* Puts one token's key and value (n_kv_heads, head_dim) at its position; false if F16 cannot hold one. */
+/* Puts one token's key and value (n_kv_heads, head_dim) at its position; false if the type cannot
+   hold one. */
 FT__PRIV bool ft__attention_store(const ft__attention *a, uint8_t *const *pages, int position,
                                   const float *k, const float *v);
 /* Output of the query heads that share KV head `kv_head`, for n (<= 16) tokens of one sequence at

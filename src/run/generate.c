@@ -1,17 +1,18 @@
-/* Generation of many requests at once: a place that becomes free is taken by the next request, prompts and
-   single tokens share batches, and each finished text is cut at its stop string. */
+/* Generation of many requests at once: a place that becomes free is taken by the next request, as soon as
+   there is memory for it, prompts and single tokens share batches, and each finished text is cut at its stop
+   string. */
 #include "run.h"
 
 /* A request at work. */
 typedef struct ft__gen_place {
-    int request, sequence; /* request -1: free */
+    int index;          /* of its sequence among the places that run */
+    int request;        /* -1: free */
     ft__buf text;
     int32_t *tokens;
-    size_t n_tokens, cap_tokens;
+    float *logprobs;    /* of the tokens, if wanted */
+    size_t n_tokens, cap_tokens, cap_logprobs;
     size_t n_told;      /* bytes of the text that the hook has seen */
-    int32_t next;       /* the token to feed */
     float *logits;      /* (n_vocab) */
-    bool started;
 } ft__gen_place;
 
 typedef struct ft__gen {
@@ -22,6 +23,7 @@ typedef struct ft__gen {
     const ft_generate_hooks *hooks;
     ft__gen_place *places;
     int n_places;
+    ft__places run;
     ft_feed *feeds;
     float *scratch;
     ft_error *err;
@@ -52,6 +54,9 @@ static ft_status ft__gen_prepare(ft__gen *g, const ft_request *requests, ft__are
     return status;
 }
 
+/* Tokens that a request is fed at most: the last one that it makes is not. */
+static int ft__gen_most(const ft_request *r) { return r->n_prompt + r->max_tokens - 1; }
+
 static ft_status ft__gen_check(const ft__gen *g) {
     for (int i = 0; i < g->n_requests; i++) {
         const ft_request *r = &g->requests[i];
@@ -67,18 +72,25 @@ static ft_status ft__gen_check(const ft__gen *g) {
         for (int s = 0; s < r->n_stops; s++)
             if (!r->stops[s] || !r->stops[s][0])
                 return ft__fail(g->err, FT_ERR_ARGUMENT, where, "stop string %d is empty", s);
+        ft_status status = ft__session_check_variant(g->session, r->variant, where, g->err);
+        if (!status) status = ft__session_check_tokens(g->session, r->prompt, r->n_prompt, where, g->err);
+        if (!status) status = ft__places_check(g->session, ft__gen_most(r), where, g->err);
+        if (status) return status;
     }
     return FT_OK;
 }
 
-static ft_status ft__gen_take(ft__gen *g, ft__gen_place *p) {
+/* The next request, if there is memory for it; *fits says so. */
+static ft_status ft__gen_take(ft__gen *g, ft__gen_place *p, bool *fits) {
     const ft_request *r = &g->requests[g->n_taken];
-    ft_status status = ft_session_open(g->session, r->variant, &p->sequence, g->err);
-    if (status) return status;
+    const ft__place place = {-1, r->variant, r->prompt, r->n_prompt, r->n_prompt - 1, ft__gen_most(r), 0,
+                             false, false}; /* the prompt's last token is always computed, for its logits */
+    ft_status status = ft__places_start(&g->run, p->index, &place, fits, g->err);
+    if (status || !*fits) return status;
     p->request = g->n_taken++;
-    p->started = false;
-    p->n_tokens = p->cap_tokens = p->n_told = 0;
+    p->n_tokens = p->cap_tokens = p->cap_logprobs = p->n_told = 0;
     p->tokens = NULL;
+    p->logprobs = NULL;
     ft__buf_init(&p->text, &g->session->allocator);
     ft__buf_text(&p->text, "");
     return p->text.failed ? ft__fail_memory(g->err) : FT_OK;
@@ -115,9 +127,10 @@ static ft_status ft__gen_tell(ft__gen *g, ft__gen_place *p, size_t up_to) {
 
 static void ft__gen_release(ft__gen *g, ft__gen_place *p) {
     if (p->request < 0) return;
-    ft_session_close(g->session, p->sequence);
+    ft__places_end(&g->run, p->index);
     ft__buf_free(&p->text);
     ft__free(&g->session->allocator, p->tokens);
+    ft__free(&g->session->allocator, p->logprobs);
     p->request = -1;
 }
 
@@ -130,7 +143,9 @@ static ft_status ft__gen_finish(ft__gen *g, ft__gen_place *p, ft_finish finish) 
     c->text = p->text.data;
     c->text_len = p->text.len;
     c->finish = finish;
+    c->logprobs = p->logprobs;
     p->tokens = NULL;
+    p->logprobs = NULL;
     p->text.data = NULL;
     int request = p->request;
     ft__gen_release(g, p);
@@ -151,7 +166,11 @@ static ft_status ft__gen_step(ft__gen *g, ft__gen_place *p) {
     if (p->text.failed || !ft__grow(&s->allocator, (void **)&p->tokens, &p->cap_tokens, p->n_tokens + 1,
                                     sizeof *p->tokens))
         return ft__fail_memory(g->err);
-    p->tokens[p->n_tokens++] = p->next = token;
+    if (r->want_logprobs && !ft__grow(&s->allocator, (void **)&p->logprobs, &p->cap_logprobs, p->n_tokens + 1,
+                                      sizeof *p->logprobs))
+        return ft__fail_memory(g->err);
+    if (r->want_logprobs) p->logprobs[p->n_tokens] = ft__logprob(p->logits, s->model->info.n_vocab, token);
+    p->tokens[p->n_tokens++] = token;
     size_t stop = ft__gen_find_stop(&p->text, n_before, r);
     if (stop != SIZE_MAX) {
         p->text.len = stop;
@@ -162,23 +181,35 @@ static ft_status ft__gen_step(ft__gen *g, ft__gen_place *p) {
     return ft__gen_tell(g, p, p->text.len - ft__gen_held_back(&p->text, r));
 }
 
+/* What a place is fed: its prompt, as far as it is not there already, and then token by token. */
+static ft_feed ft__gen_feed(const ft__gen *g, const ft__gen_place *p) {
+    const ft_request *r = &g->requests[p->request];
+    const int at = ft__places_n_tokens(&g->run, p->index);
+    ft_feed feed = {g->run.items[p->index].sequence, r->prompt + at, r->n_prompt - at, p->logits, NULL};
+    if (at < r->n_prompt) return feed;
+    feed.tokens = p->tokens + p->n_tokens - 1;
+    feed.n_tokens = 1;
+    return feed;
+}
+
 /* One batch: what every place wants next. */
 static ft_status ft__gen_round(ft__gen *g) {
     int n_feeds = 0;
+    bool fits = true;
     ft_status status = FT_OK;
+    ft__places_round(&g->run);
     for (int i = 0; i < g->n_places && !status; i++) {
         ft__gen_place *p = &g->places[i];
-        if (p->request < 0 && g->n_taken < g->n_requests) status = ft__gen_take(g, p);
-        if (status || p->request < 0) continue;
-        const ft_request *r = &g->requests[p->request];
-        ft_feed feed = {p->sequence, p->started ? &p->next : r->prompt, p->started ? 1 : r->n_prompt,
-                        p->logits, NULL};
-        g->feeds[n_feeds++] = feed;
-        p->started = true;
+        if (p->request < 0 && g->n_taken < g->n_requests && fits) status = ft__gen_take(g, p, &fits);
+        if (status || p->request < 0 || !ft__places_ready(&g->run, i)) continue;
+        g->feeds[n_feeds++] = ft__gen_feed(g, p);
     }
     if (!status) status = ft_session_decode(g->session, g->feeds, n_feeds, g->err);
-    for (int i = 0; i < g->n_places && !status; i++)
-        if (g->places[i].request >= 0) status = ft__gen_step(g, &g->places[i]);
+    for (int i = 0; i < g->n_places && !status; i++) {
+        if (!g->run.items[i].fed) continue;
+        ft__places_learn(&g->run, i, g->places[i].tokens);
+        status = ft__gen_step(g, &g->places[i]);
+    }
     return status;
 }
 
@@ -193,7 +224,9 @@ static ft_status ft__gen_run(ft__gen *g, ft__arena *arena) {
     g->places = (ft__gen_place *)ft__arena_alloc(arena, n, sizeof *g->places);
     g->feeds = (ft_feed *)ft__arena_alloc(arena, n, sizeof *g->feeds);
     g->scratch = (float *)ft__arena_alloc(arena, V, sizeof(float));
+    ft__places_init(&g->run, g->session, g->n_places, arena);
     for (size_t i = 0; i < n && g->places; i++) {
+        g->places[i].index = (int)i;
         g->places[i].request = -1;
         g->places[i].logits = (float *)ft__arena_alloc(arena, V, sizeof(float));
     }
@@ -229,7 +262,9 @@ void ft_completions_free(ft_session *session, ft_completion *completions, int n)
     for (int i = 0; i < n && completions; i++) {
         ft__free(&session->allocator, completions[i].tokens);
         ft__free(&session->allocator, completions[i].text);
+        ft__free(&session->allocator, completions[i].logprobs);
         completions[i].tokens = NULL;
+        completions[i].logprobs = NULL;
         completions[i].text = NULL;
     }
 }

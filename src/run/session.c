@@ -18,7 +18,7 @@ static ft_status ft__session_defaults(ft_session *s, ft_session_desc *d, ft_erro
     ft_status status = ft__session_range("n_ctx", d->n_ctx, 1, FT__SESSION_MAX_CTX, err);
     if (!status) status = ft__session_range("max_batch", d->max_batch, 1, FT__SESSION_MAX_BATCH, err);
     if (!status) status = ft__session_range("max_sequences", d->max_sequences, 1, 65536, err);
-    if (!status) status = ft__session_range("kv", (int)d->kv, FT_KV_F16, FT_KV_F32, err);
+    if (!status) status = ft__session_range("kv", (int)d->kv, FT_KV_F16, FT_KV_Q8_0, err);
     s->n_ctx = d->n_ctx;
     s->max_batch = d->max_batch;
     s->max_sequences = d->max_sequences;
@@ -26,10 +26,11 @@ static ft_status ft__session_defaults(ft_session *s, ft_session_desc *d, ft_erro
     s->attention.n_kv_heads = info->n_kv_heads;
     s->attention.head_dim = info->head_dim;
     s->attention.scale = (float)(1.0 / ft__sqrt(info->head_dim));
-    s->attention.f16 = d->kv == FT_KV_F16;
-    s->kv.allocator = s->allocator;
-    s->kv.page_bytes =
-        (size_t)info->n_layers * (size_t)info->n_kv_heads * ft__attention_head_bytes(&s->attention);
+    s->attention.type = d->kv;
+    s->share_prefixes = !d->no_prefix_sharing;
+    ft__kv_init(&s->kv, &s->allocator,
+                (size_t)info->n_layers * (size_t)info->n_kv_heads * ft__attention_head_bytes(&s->attention),
+                d->kv_bytes);
     return status;
 }
 
@@ -49,7 +50,8 @@ static ft_status ft__session_init(ft_session *s, ft_session_desc d, ft_error *er
 }
 
 ft_session *ft_session_create(const ft_model *model, const ft_session_desc *desc, ft_error *err) {
-    ft_session_desc defaults = {0, 0, FT_KV_F16, 0, 0};
+    ft_session_desc defaults;
+    memset(&defaults, 0, sizeof defaults);
     ft_session *s = (ft_session *)ft__alloc_zero(&model->allocator, 1, sizeof *s);
     if (!s) {
         ft__fail_memory(err);
@@ -170,11 +172,26 @@ ft_status ft_session_load_variant(ft_session *s, const char *const *specs, int n
     return status;
 }
 
+FT__PRIV ft_status ft__session_check_variant(const ft_session *s, int variant, const char *where,
+                                             ft_error *err) {
+    if (variant >= 0 && (size_t)variant < s->n_variants) return FT_OK;
+    return ft__fail(err, FT_ERR_ARGUMENT, where, "variant: found %d, expected 0 to %d", variant,
+                    (int)s->n_variants - 1);
+}
+
+FT__PRIV ft_status ft__session_check_tokens(const ft_session *s, const int32_t *tokens, int n_tokens,
+                                            const char *where, ft_error *err) {
+    for (int t = 0; t < n_tokens; t++)
+        if (tokens[t] < 0 || tokens[t] >= s->model->info.n_vocab)
+            return ft__fail(err, FT_ERR_TOKEN, where, "token %d is %d, expected 0 to %d", t, (int)tokens[t],
+                            s->model->info.n_vocab - 1);
+    return FT_OK;
+}
+
 ft_status ft_session_open(ft_session *s, int variant, int *sequence, ft_error *err) {
     size_t at = 0, n_pages = ((size_t)s->n_ctx + FT__TILE - 1) / FT__TILE;
-    if (variant < 0 || (size_t)variant >= s->n_variants)
-        return ft__fail(err, FT_ERR_ARGUMENT, "variant", "found %d, expected 0 to %d", variant,
-                        (int)s->n_variants - 1);
+    ft_status status = ft__session_check_variant(s, variant, NULL, err);
+    if (status) return status;
     while (at < s->n_sequences && s->sequences[at].open) at++;
     if (at == s->n_sequences) {
         ft__sequence fresh = {false, false, 0, 0, NULL, 0};
@@ -215,11 +232,20 @@ static ft_status ft__session_check_feed(ft_session *s, const ft_feed *feed, int 
     if (feed->n_tokens > s->n_ctx - q->n_tokens)
         return ft__fail(err, FT_ERR_CONTEXT, where, "%d tokens and %d more are over the context of %d",
                         q->n_tokens, feed->n_tokens, s->n_ctx);
-    for (int t = 0; t < feed->n_tokens; t++)
-        if (feed->tokens[t] < 0 || feed->tokens[t] >= s->model->info.n_vocab)
-            return ft__fail(err, FT_ERR_TOKEN, where, "token %d is %d, expected 0 to %d", t,
-                            (int)feed->tokens[t], s->model->info.n_vocab - 1);
-    return FT_OK;
+    return ft__session_check_tokens(s, feed->tokens, feed->n_tokens, where, err);
+}
+
+/* Whether the cache's bound has room for all feeds. */
+static ft_status ft__session_check_room(const ft_session *s, const ft_feed *feeds, int n_feeds, ft_error *err) {
+    size_t wanted = 0, used = ft__kv_used(&s->kv);
+    for (int i = 0; i < n_feeds; i++) {
+        const ft__sequence *q = &s->sequences[feeds[i].sequence];
+        int n_pages = (q->n_tokens + feeds[i].n_tokens + FT__TILE - 1) / FT__TILE;
+        if (n_pages > q->n_pages) wanted += (size_t)(n_pages - q->n_pages);
+    }
+    if (wanted <= s->kv.max_pages - used) return FT_OK;
+    return ft__fail(err, FT_ERR_LIMIT, "kv_bytes", "%zu pages of %zu bytes are in use and %zu more needed, "
+                    "expected at most %zu in all", used, s->kv.page_bytes, wanted, s->kv.max_pages);
 }
 
 /* Everything is checked, and every page is there, before anything changes. */
@@ -227,6 +253,7 @@ static ft_status ft__session_prepare(ft_session *s, const ft_feed *feeds, int n_
     ft_status status = FT_OK;
     for (size_t i = 0; i < s->n_sequences; i++) s->sequences[i].fed = false;
     for (int i = 0; i < n_feeds && !status; i++) status = ft__session_check_feed(s, &feeds[i], i, err);
+    if (!status) status = ft__session_check_room(s, feeds, n_feeds, err);
     if (status) return status;
     if (!ft__grow(&s->allocator, (void **)&s->order, &s->cap_order, (size_t)n_feeds, sizeof *s->order))
         return ft__fail_memory(err);
@@ -272,8 +299,17 @@ ft_status ft_session_decode(ft_session *s, const ft_feed *feeds, int n_feeds, ft
             f.n_slots = 0;
         }
     }
-    for (int i = 0; i < n_feeds; i++) s->sequences[feeds[i].sequence].n_tokens += feeds[i].n_tokens;
+    for (int i = 0; i < n_feeds; i++) {
+        s->sequences[feeds[i].sequence].n_tokens += feeds[i].n_tokens;
+        s->tokens_computed += (uint64_t)feeds[i].n_tokens;
+    }
     return status;
+}
+
+ft_session_stats ft_session_get_stats(const ft_session *s) {
+    ft_session_stats stats = {s->tokens_computed, s->tokens_shared, s->kv.n_pages * s->kv.page_bytes,
+                              s->kv.most_pages * s->kv.page_bytes};
+    return stats;
 }
 
 enum { FT__SESSION_LOGITS_AT_ONCE = 64 };

@@ -43,7 +43,7 @@ static ft_status add_model(const ft_model *m, const char *adapter, ft_kv_type kv
     const char *specs[1];
     int32_t tokens[70]; /* over the edge of a tile of 64 keys */
     int variant = 0;
-    ft_session_desc desc = {2, 128, kv, 16, 0};
+    ft_session_desc desc = {2, 128, kv, 16, 0, 0, false};
     ft_session *s = ft_session_create(m, &desc, err);
     if (!s) return err->code;
     for (int i = 0; i < 70; i++) tokens[i] = (i * 37 + 5) % 380;

@@ -12,7 +12,7 @@ static void fuzz_run(const ft_model *m) {
     int32_t tokens[64];
     size_t n = 0, seen = 0;
     ft_model_info info = ft_model_get_info(m);
-    ft_session_desc desc = {1, 16, FT_KV_F16, 8, 1};
+    ft_session_desc desc = {1, 16, FT_KV_F16, 8, 1, 0, false};
     if (info.can_tokenize)
         ft_tokenize(m, text, sizeof text - 1, FT_TOKENIZE_PARSE_SPECIAL, tokens, 64, &n, &err);
     if (n > 8) n = 8;
