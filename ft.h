@@ -9131,7 +9131,7 @@ FT__PRIV bool ft__places_init(ft__places *all, ft_session *s, int n, ft__arena *
 /* FT_ERR_LIMIT if `n_most` tokens can never be cached. */
 FT__PRIV ft_status ft__places_check(const ft_session *s, int n_most, const char *where, ft_error *err);
 /* Opens a sequence in a free place with all that is known already.  *fits is false, and the place still
-   free, if it has to wait until others end. */
+   free, if it has to wait until others end; with no others, that is FT_ERR_LIMIT. */
 FT__PRIV ft_status ft__places_start(ft__places *all, int i, const ft__place *what, bool *fits, ft_error *err);
 FT__PRIV void ft__places_round(ft__places *all); /* nothing is fed yet */
 /* Whether the place is fed in this round: not if another is computing just what it needs next.  The first
@@ -9691,8 +9691,11 @@ FT__PRIV ft_status ft__places_start(ft__places *all, int i, const ft__place *wha
     all->items[i].sequence = sequence;
     ft__places_join(all, i);
     *fits = ft__places_fit(all);
-    if (!*fits) ft__places_end(all, i);
-    return FT_OK;
+    if (*fits) return FT_OK;
+    ft__places_end(all, i);
+    for (int k = 0; k < all->n; k++) /* who waits alone waits for ever */
+        if (all->items[k].sequence >= 0) return FT_OK;
+    return ft__fail(err, FT_ERR_LIMIT, "kv_bytes", "a callback took the memory that was left");
 }
 
 FT__PRIV void ft__places_round(ft__places *all) {

@@ -415,8 +415,8 @@ TEST(compare, never_writes_over_its_inputs) {
 TEST(compare, its_job_file_is_a_job_again) {
     static const char probe[] = "{\"id\": \"p\", \"prompt\": \"One\", \"cohort\": \"refunds\"}\n";
     static const char *const sets[] = {
-        "probes={\"forgot\": {\"path\": \"probe.jsonl\", \"evaluator\": \"json_valid\", "
-        "\"max_drop\": 1}}",
+        ("probes={\"forgot\": {\"path\": \"probe.jsonl\", \"evaluator\": \"json_valid\", "
+         "\"max_drop\": 1}}"),
         "generate.stop=[\"e\"]", "evaluators.0.cohorts=[\"orders_*\"]"};
     ft_error err;
     size_t n = 0;

@@ -767,6 +767,31 @@ TEST(generate, requests_that_never_fit) {
     end();
 }
 
+static int take_pages(void *user, int request) {
+    ft_session *s = (ft_session *)user;
+    ft_feed feed = {0, sharing[0].prompt, 100, NULL, NULL};
+    (void)request;
+    return ft_session_open(s, 0, &feed.sequence, NULL) || ft_session_decode(s, &feed, 1, NULL);
+}
+
+/* Who takes the memory from a running call gets an error, not a wait without end. */
+TEST(generate, memory_taken_meanwhile) {
+    ft_error err;
+    ft_completion out[2];
+    if (!begin(1)) return;
+    write_sharing();
+    ft_session *s = sharing_session(1, 3 * session->kv.page_bytes, false, NULL);
+    ft_generate_hooks hooks = {s, take_pages, NULL};
+    if (!s) return;
+    CHECK_ERROR(ft_session_generate(s, sharing, 2, out, &hooks, &err), FT_ERR_LIMIT, err, "a callback took the memory");
+    ft_session_close(s, 0);
+    ft_session_close(s, 1);
+    CHECK_OK(ft_session_generate(s, sharing, 2, out, NULL, &err), err);
+    ft_completions_free(s, out, 2);
+    ft_session_free(s);
+    end();
+}
+
 /* ---- what is refused */
 
 TEST(generate, wrong_requests) {

@@ -58,8 +58,11 @@ FT__PRIV ft_status ft__places_start(ft__places *all, int i, const ft__place *wha
     all->items[i].sequence = sequence;
     ft__places_join(all, i);
     *fits = ft__places_fit(all);
-    if (!*fits) ft__places_end(all, i);
-    return FT_OK;
+    if (*fits) return FT_OK;
+    ft__places_end(all, i);
+    for (int k = 0; k < all->n; k++) /* who waits alone waits for ever */
+        if (all->items[k].sequence >= 0) return FT_OK;
+    return ft__fail(err, FT_ERR_LIMIT, "kv_bytes", "a callback took the memory that was left");
 }
 
 FT__PRIV void ft__places_round(ft__places *all) {

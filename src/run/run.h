@@ -99,7 +99,7 @@ FT__PRIV bool ft__places_init(ft__places *all, ft_session *s, int n, ft__arena *
 /* FT_ERR_LIMIT if `n_most` tokens can never be cached. */
 FT__PRIV ft_status ft__places_check(const ft_session *s, int n_most, const char *where, ft_error *err);
 /* Opens a sequence in a free place with all that is known already.  *fits is false, and the place still
-   free, if it has to wait until others end. */
+   free, if it has to wait until others end; with no others, that is FT_ERR_LIMIT. */
 FT__PRIV ft_status ft__places_start(ft__places *all, int i, const ft__place *what, bool *fits, ft_error *err);
 FT__PRIV void ft__places_round(ft__places *all); /* nothing is fed yet */
 /* Whether the place is fed in this round: not if another is computing just what it needs next.  The first
