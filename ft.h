@@ -4128,6 +4128,15 @@ FT__PRIV void ft__rms_norm(const ft__kernels *k, const float *x, const float *we
 
 /* ---- pack: num/pack.c */
 
+/* Bytes of a group of 16 rows per block of 32 inputs: of codes, and of scales.  Inline, because the kernels
+   know the format when they are compiled. */
+static inline size_t ft__pack_code_bytes(int format) {
+    return format == FT__FORMAT_Q8_0 ? 512 : format == FT__FORMAT_Q6_K ? 384 : 256;
+}
+static inline size_t ft__pack_scale_bytes(int format) {
+    return format == FT__FORMAT_Q4_K ? 40 : format == FT__FORMAT_Q6_K ? 36 : 32;
+}
+
 /* Bytes of 16 rows in the packed layout; 0 if the format has none. */
 FT__PRIV size_t ft__pack_group_bytes(const ft__matrix *w);
 /* Packs all rows into out: (n_rows / 16, rounded up) groups, 64-byte aligned. */
@@ -5084,7 +5093,7 @@ FT__AVX2_INLINE void ft__avx2_tile(const uint8_t *codes, const uint8_t *scales, 
                                    const uint8_t *tile, int n_t, int t0, bool first, float *out, size_t ld,
                                    int n_n, int format) {
     const bool q6 = format == FT__FORMAT_Q6_K;
-    const size_t code_bytes = format == FT__FORMAT_Q8_0 ? 512 : q6 ? 384 : 256;
+    const size_t code_bytes = ft__pack_code_bytes(format);
     __m256 acc[3];
     for (int t = 0; t < n_n; t++) acc[t] = _mm256_setzero_ps();
     for (int b = 0; b < n_blocks; b++, tile += n_t * FT__TILE_TOKEN_BYTES, codes += code_bytes) {
@@ -5126,12 +5135,12 @@ FT__AVX2_INLINE void ft__avx2_tile(const uint8_t *codes, const uint8_t *scales, 
 FT__AVX2_INLINE void ft__avx2_packed(const uint8_t *w, size_t group_bytes, int n_groups, const ft__acts *a,
                                      float *out, size_t ld, int format) {
     const int n_blocks = a->n_cols / FT__BLOCK, per_chunk = FT__CHUNK / FT__BLOCK;
-    const size_t code_bytes = format == FT__FORMAT_Q8_0 ? 512 : format == FT__FORMAT_Q6_K ? 384 : 256;
-    const size_t unit_bytes = format == FT__FORMAT_Q4_K ? 40 : format == FT__FORMAT_Q6_K ? 36 : 32;
+    const size_t code_bytes = ft__pack_code_bytes(format);
+    const size_t scale_bytes = ft__pack_scale_bytes(format);
     for (int half = 0; half < 2 * n_groups; half++) {
         const uint8_t *group = w + (size_t)(half / 2) * group_bytes, *scales = group + (size_t)n_blocks * code_bytes;
         for (int b = 0; b < n_blocks; b += per_chunk) {
-            const uint8_t *codes = group + (size_t)b * code_bytes, *s = scales + (size_t)b * unit_bytes;
+            const uint8_t *codes = group + (size_t)b * code_bytes, *s = scales + (size_t)b * scale_bytes;
             const int n = n_blocks - b < per_chunk ? n_blocks - b : per_chunk;
             for (int t = 0; t < a->n_tokens; t += FT__TILE_TOKENS) {
                 const int n_t = a->n_tokens - t < FT__TILE_TOKENS ? a->n_tokens - t : (int)FT__TILE_TOKENS;
@@ -5393,7 +5402,7 @@ FT__AVX512_INLINE void ft__avx512_tile(const uint8_t *codes, const uint8_t *scal
                                        int n_blocks, const uint8_t *tile, ft__avx512_to to, int n_g, int n_t,
                                        int format) {
     const bool q6 = format == FT__FORMAT_Q6_K;
-    const size_t code_bytes = format == FT__FORMAT_Q8_0 ? 512 : q6 ? 384 : 256;
+    const size_t code_bytes = ft__pack_code_bytes(format);
     __m512 acc[2][6];
 #pragma GCC unroll 2
     for (int g = 0; g < n_g; g++)
@@ -5464,12 +5473,12 @@ enum { FT__AVX512_TOKENS = 48 }; /* tokens that pass while a chunk of weights st
 FT__AVX512_INLINE void ft__avx512_groups(const uint8_t *w, size_t group_bytes, const ft__acts *a, int first,
                                          int n_tokens, float *out, size_t ld, int n_g, int format) {
     const int n_blocks = a->n_cols / FT__BLOCK, per_chunk = FT__CHUNK / FT__BLOCK;
-    const size_t code_bytes = format == FT__FORMAT_Q8_0 ? 512 : format == FT__FORMAT_Q6_K ? 384 : 256;
-    const size_t unit_bytes = format == FT__FORMAT_Q4_K ? 40 : format == FT__FORMAT_Q6_K ? 36 : 32;
+    const size_t code_bytes = ft__pack_code_bytes(format);
+    const size_t scale_bytes = ft__pack_scale_bytes(format);
     const uint8_t *scales = w + (size_t)n_blocks * code_bytes;
     float sums[FT__AVX512_TOKENS * 32] __attribute__((aligned(64)));
     for (int b = 0; b < n_blocks; b += per_chunk) {
-        const uint8_t *codes = w + (size_t)b * code_bytes, *s = scales + (size_t)b * unit_bytes;
+        const uint8_t *codes = w + (size_t)b * code_bytes, *s = scales + (size_t)b * scale_bytes;
         const int n = n_blocks - b < per_chunk ? n_blocks - b : per_chunk;
         for (int t = 0; t < n_tokens; t += FT__TILE_TOKENS) {
             const int n_t = n_tokens - t < FT__TILE_TOKENS ? n_tokens - t : (int)FT__TILE_TOKENS;
@@ -5948,7 +5957,7 @@ FT__NEON_INLINE void ft__dotprod_tokens(const uint8_t *codes, const uint8_t *sca
                                         const int32_t *tile, int n_t, bool first, float *out, size_t ld,
                                         int n_n, int format) {
     const bool q6 = format == FT__FORMAT_Q6_K;
-    const int code_bytes = format == FT__FORMAT_Q8_0 ? 512 : q6 ? 384 : 256;
+    const size_t code_bytes = ft__pack_code_bytes(format);
     float32x4_t acc[4][FT__NEON_TOKENS];
 #pragma GCC unroll 4
     for (int v = 0; v < 4; v++)
@@ -5997,7 +6006,7 @@ FT__NEON_INLINE void ft__neon_tokens(const uint8_t *codes, const uint8_t *scales
                                      const int32_t *tile, int n_t, bool first, float *out, size_t ld, int n_n,
                                      int format) {
     const bool q6 = format == FT__FORMAT_Q6_K;
-    const int code_bytes = format == FT__FORMAT_Q8_0 ? 512 : q6 ? 384 : 256;
+    const size_t code_bytes = ft__pack_code_bytes(format);
     const int n_fit = format == FT__FORMAT_Q8_0 ? 2 : q6 ? 4 : 8;
     float32x4_t acc[2][FT__NEON_TOKENS];
 #pragma GCC unroll 2
@@ -6064,8 +6073,8 @@ typedef void ft__neon_tile_fn(const uint8_t *codes, const uint8_t *scales, int n
 static void ft__neon_packed(const uint8_t *w, size_t group_bytes, int n_groups, const ft__acts *a, float *out,
                             size_t ld, int format, ft__neon_tile_fn *fn) {
     const int n_blocks = a->n_cols / FT__BLOCK, per_chunk = FT__CHUNK / FT__BLOCK;
-    const size_t code_bytes = format == FT__FORMAT_Q8_0 ? 512 : format == FT__FORMAT_Q6_K ? 384 : 256;
-    const size_t unit_bytes = format == FT__FORMAT_Q4_K ? 40 : format == FT__FORMAT_Q6_K ? 36 : 32;
+    const size_t code_bytes = ft__pack_code_bytes(format);
+    const size_t scale_bytes = ft__pack_scale_bytes(format);
     for (int g = 0; g < n_groups; g++, w += group_bytes, out += FT__LANES) {
         const uint8_t *scales = w + (size_t)n_blocks * code_bytes;
         for (int b = 0; b < n_blocks; b += per_chunk) {
@@ -6073,7 +6082,7 @@ static void ft__neon_packed(const uint8_t *w, size_t group_bytes, int n_groups, 
             for (int t = 0; t < a->n_tokens; t += FT__TILE_TOKENS) {
                 const int n_t = a->n_tokens - t < FT__TILE_TOKENS ? a->n_tokens - t : (int)FT__TILE_TOKENS;
                 const size_t token_blocks = (size_t)t * (size_t)n_blocks + (size_t)n_t * (size_t)b;
-                fn(w + (size_t)b * code_bytes, scales + (size_t)b * unit_bytes, n,
+                fn(w + (size_t)b * code_bytes, scales + (size_t)b * scale_bytes, n,
                    a->tiles + token_blocks * FT__TILE_TOKEN_BYTES, n_t, b == 0, out + (size_t)t * ld, ld);
             }
         }
@@ -6555,7 +6564,7 @@ FT__PRIV ft_status ft__kernels_choose(ft__kernels *k, ft_error *err) {
 
 typedef struct ft__pack_row {
     uint32_t format;
-    int code_bytes, unit, scale_bytes; /* code bytes per block; scale bytes per `unit` blocks */
+    int unit; /* blocks whose scales lie together */
     void (*block)(const uint8_t *row, int b, int lane, uint8_t *codes, uint8_t *scales);
 } ft__pack_row;
 
@@ -6606,10 +6615,10 @@ static void ft__pack_q6_k(const uint8_t *row, int b, int lane, uint8_t *codes, u
 }
 
 static const ft__pack_row ft__pack_rows[] = {
-    {FT__FORMAT_Q8_0, 512, 1, 32, ft__pack_q8_0},
-    {FT__FORMAT_Q4_0, 256, 1, 32, ft__pack_q4_0},
-    {FT__FORMAT_Q4_K, 256, 8, 320, ft__pack_q4_k},
-    {FT__FORMAT_Q6_K, 384, 8, 288, ft__pack_q6_k},
+    {FT__FORMAT_Q8_0, 1, ft__pack_q8_0},
+    {FT__FORMAT_Q4_0, 1, ft__pack_q4_0},
+    {FT__FORMAT_Q4_K, 8, ft__pack_q4_k},
+    {FT__FORMAT_Q6_K, 8, ft__pack_q6_k},
 };
 
 static const ft__pack_row *ft__pack_find(uint32_t format) {
@@ -6619,9 +6628,9 @@ static const ft__pack_row *ft__pack_find(uint32_t format) {
 }
 
 FT__PRIV size_t ft__pack_group_bytes(const ft__matrix *w) {
-    const ft__pack_row *p = ft__pack_find(w->format->id);
-    size_t n_blocks = (size_t)w->n_cols / FT__BLOCK;
-    return p ? n_blocks * (size_t)p->code_bytes + n_blocks / (size_t)p->unit * (size_t)p->scale_bytes : 0;
+    const int id = (int)w->format->id;
+    const size_t n_blocks = (size_t)w->n_cols / FT__BLOCK;
+    return ft__pack_find(w->format->id) ? n_blocks * (ft__pack_code_bytes(id) + ft__pack_scale_bytes(id)) : 0;
 }
 
 typedef struct ft__pack_job {
@@ -6636,14 +6645,15 @@ static void ft__pack_group(void *user, int group) {
     const ft__matrix *w = job->w;
     const ft__pack_row *p = job->p;
     const int n_blocks = w->n_cols / FT__BLOCK;
+    const size_t code_bytes = ft__pack_code_bytes((int)p->format);
+    const size_t unit_bytes = ft__pack_scale_bytes((int)p->format) * (size_t)p->unit;
     uint8_t *codes = job->out + (size_t)group * job->group_bytes;
-    uint8_t *scales = codes + (size_t)n_blocks * (size_t)p->code_bytes;
+    uint8_t *scales = codes + (size_t)n_blocks * code_bytes;
     memset(codes, 0, job->group_bytes);
     for (int lane = 0; lane < FT__LANES && group * FT__LANES + lane < w->n_rows; lane++) {
         const uint8_t *row = w->data + ((size_t)group * FT__LANES + (size_t)lane) * w->row_bytes;
         for (int b = 0; b < n_blocks; b++)
-            p->block(row, b, lane, codes + (size_t)b * (size_t)p->code_bytes,
-                     scales + (size_t)(b / p->unit) * (size_t)p->scale_bytes);
+            p->block(row, b, lane, codes + (size_t)b * code_bytes, scales + (size_t)(b / p->unit) * unit_bytes);
     }
 }
 
@@ -7987,7 +7997,7 @@ typedef struct ft__scratch {
     int8_t *q8;               /* (max_tokens, widest input) */
     float *q8_scale;          /* (max_tokens, widest input / 32) */
     float *low;               /* (max_tokens, highest rank): the session's, as variants come */
-    uint8_t *tiles;           /* the same as tiles */
+    uint8_t *tiles;           /* the same as ft__acts has it in tiles */
     float **attention;        /* (n_threads) scratch of ft__attend */
     int *attention_busy;      /* (n_threads) atomic: 1 while a thread uses it */
     int n_threads;
@@ -9018,7 +9028,7 @@ FT__PRIV ft_status ft__forward_run(ft__forward *f, ft_error *err) {
     }
     if (f->overflow)
         return ft__fail(err, FT_ERR_NUMERIC, m->file.path,
-                        "a key or value is beyond F16: use an F32 cache (kv f32), or the weights are broken");
+                        "a key or value does not fit the cache: use an F32 cache (kv f32), or the weights are broken");
     return ft__forward_head(f, err);
 }
 /* ---- end src/model/forward.c */

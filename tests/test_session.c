@@ -594,7 +594,7 @@ TEST(session, keys_beyond_f16) {
         edit_tensor(&e, names[i], FT__FORMAT_F32, 32, 1, bias);
         edit_save(&e, test_path("large.gguf"));
         CHECK_ERROR(decode_file(test_path("large.gguf"), FT_KV_F16, &err), FT_ERR_NUMERIC, err,
-                    "large.gguf: a key or value is beyond F16: use an F32 cache (kv f32)");
+                    "large.gguf: a key or value does not fit the cache: use an F32 cache (kv f32)");
         CHECK_OK(decode_file(test_path("large.gguf"), FT_KV_F32, &err), err);
         CHECK_OK(decode_file(test_path("large.gguf"), FT_KV_Q8_0, &err), err); /* its scales are floats */
     }

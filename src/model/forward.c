@@ -386,6 +386,6 @@ FT__PRIV ft_status ft__forward_run(ft__forward *f, ft_error *err) {
     }
     if (f->overflow)
         return ft__fail(err, FT_ERR_NUMERIC, m->file.path,
-                        "a key or value is beyond F16: use an F32 cache (kv f32), or the weights are broken");
+                        "a key or value does not fit the cache: use an F32 cache (kv f32), or the weights are broken");
     return ft__forward_head(f, err);
 }

@@ -93,7 +93,7 @@ typedef struct ft__scratch {
     int8_t *q8;               /* (max_tokens, widest input) */
     float *q8_scale;          /* (max_tokens, widest input / 32) */
     float *low;               /* (max_tokens, highest rank): the session's, as variants come */
-    uint8_t *tiles;           /* the same as tiles */
+    uint8_t *tiles;           /* the same as ft__acts has it in tiles */
     float **attention;        /* (n_threads) scratch of ft__attend */
     int *attention_busy;      /* (n_threads) atomic: 1 while a thread uses it */
     int n_threads;

@@ -419,7 +419,7 @@ FT__AVX2_INLINE void ft__avx2_tile(const uint8_t *codes, const uint8_t *scales, 
                                    const uint8_t *tile, int n_t, int t0, bool first, float *out, size_t ld,
                                    int n_n, int format) {
     const bool q6 = format == FT__FORMAT_Q6_K;
-    const size_t code_bytes = format == FT__FORMAT_Q8_0 ? 512 : q6 ? 384 : 256;
+    const size_t code_bytes = ft__pack_code_bytes(format);
     __m256 acc[3];
     for (int t = 0; t < n_n; t++) acc[t] = _mm256_setzero_ps();
     for (int b = 0; b < n_blocks; b++, tile += n_t * FT__TILE_TOKEN_BYTES, codes += code_bytes) {
@@ -461,12 +461,12 @@ FT__AVX2_INLINE void ft__avx2_tile(const uint8_t *codes, const uint8_t *scales, 
 FT__AVX2_INLINE void ft__avx2_packed(const uint8_t *w, size_t group_bytes, int n_groups, const ft__acts *a,
                                      float *out, size_t ld, int format) {
     const int n_blocks = a->n_cols / FT__BLOCK, per_chunk = FT__CHUNK / FT__BLOCK;
-    const size_t code_bytes = format == FT__FORMAT_Q8_0 ? 512 : format == FT__FORMAT_Q6_K ? 384 : 256;
-    const size_t unit_bytes = format == FT__FORMAT_Q4_K ? 40 : format == FT__FORMAT_Q6_K ? 36 : 32;
+    const size_t code_bytes = ft__pack_code_bytes(format);
+    const size_t scale_bytes = ft__pack_scale_bytes(format);
     for (int half = 0; half < 2 * n_groups; half++) {
         const uint8_t *group = w + (size_t)(half / 2) * group_bytes, *scales = group + (size_t)n_blocks * code_bytes;
         for (int b = 0; b < n_blocks; b += per_chunk) {
-            const uint8_t *codes = group + (size_t)b * code_bytes, *s = scales + (size_t)b * unit_bytes;
+            const uint8_t *codes = group + (size_t)b * code_bytes, *s = scales + (size_t)b * scale_bytes;
             const int n = n_blocks - b < per_chunk ? n_blocks - b : per_chunk;
             for (int t = 0; t < a->n_tokens; t += FT__TILE_TOKENS) {
                 const int n_t = a->n_tokens - t < FT__TILE_TOKENS ? a->n_tokens - t : (int)FT__TILE_TOKENS;

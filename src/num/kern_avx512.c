@@ -84,7 +84,7 @@ FT__AVX512_INLINE void ft__avx512_tile(const uint8_t *codes, const uint8_t *scal
                                        int n_blocks, const uint8_t *tile, ft__avx512_to to, int n_g, int n_t,
                                        int format) {
     const bool q6 = format == FT__FORMAT_Q6_K;
-    const size_t code_bytes = format == FT__FORMAT_Q8_0 ? 512 : q6 ? 384 : 256;
+    const size_t code_bytes = ft__pack_code_bytes(format);
     __m512 acc[2][6];
 #pragma GCC unroll 2
     for (int g = 0; g < n_g; g++)
@@ -155,12 +155,12 @@ enum { FT__AVX512_TOKENS = 48 }; /* tokens that pass while a chunk of weights st
 FT__AVX512_INLINE void ft__avx512_groups(const uint8_t *w, size_t group_bytes, const ft__acts *a, int first,
                                          int n_tokens, float *out, size_t ld, int n_g, int format) {
     const int n_blocks = a->n_cols / FT__BLOCK, per_chunk = FT__CHUNK / FT__BLOCK;
-    const size_t code_bytes = format == FT__FORMAT_Q8_0 ? 512 : format == FT__FORMAT_Q6_K ? 384 : 256;
-    const size_t unit_bytes = format == FT__FORMAT_Q4_K ? 40 : format == FT__FORMAT_Q6_K ? 36 : 32;
+    const size_t code_bytes = ft__pack_code_bytes(format);
+    const size_t scale_bytes = ft__pack_scale_bytes(format);
     const uint8_t *scales = w + (size_t)n_blocks * code_bytes;
     float sums[FT__AVX512_TOKENS * 32] __attribute__((aligned(64)));
     for (int b = 0; b < n_blocks; b += per_chunk) {
-        const uint8_t *codes = w + (size_t)b * code_bytes, *s = scales + (size_t)b * unit_bytes;
+        const uint8_t *codes = w + (size_t)b * code_bytes, *s = scales + (size_t)b * scale_bytes;
         const int n = n_blocks - b < per_chunk ? n_blocks - b : per_chunk;
         for (int t = 0; t < n_tokens; t += FT__TILE_TOKENS) {
             const int n_t = n_tokens - t < FT__TILE_TOKENS ? n_tokens - t : (int)FT__TILE_TOKENS;

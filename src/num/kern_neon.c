@@ -114,7 +114,7 @@ FT__NEON_INLINE void ft__dotprod_tokens(const uint8_t *codes, const uint8_t *sca
                                         const int32_t *tile, int n_t, bool first, float *out, size_t ld,
                                         int n_n, int format) {
     const bool q6 = format == FT__FORMAT_Q6_K;
-    const int code_bytes = format == FT__FORMAT_Q8_0 ? 512 : q6 ? 384 : 256;
+    const size_t code_bytes = ft__pack_code_bytes(format);
     float32x4_t acc[4][FT__NEON_TOKENS];
 #pragma GCC unroll 4
     for (int v = 0; v < 4; v++)
@@ -163,7 +163,7 @@ FT__NEON_INLINE void ft__neon_tokens(const uint8_t *codes, const uint8_t *scales
                                      const int32_t *tile, int n_t, bool first, float *out, size_t ld, int n_n,
                                      int format) {
     const bool q6 = format == FT__FORMAT_Q6_K;
-    const int code_bytes = format == FT__FORMAT_Q8_0 ? 512 : q6 ? 384 : 256;
+    const size_t code_bytes = ft__pack_code_bytes(format);
     const int n_fit = format == FT__FORMAT_Q8_0 ? 2 : q6 ? 4 : 8;
     float32x4_t acc[2][FT__NEON_TOKENS];
 #pragma GCC unroll 2
@@ -230,8 +230,8 @@ typedef void ft__neon_tile_fn(const uint8_t *codes, const uint8_t *scales, int n
 static void ft__neon_packed(const uint8_t *w, size_t group_bytes, int n_groups, const ft__acts *a, float *out,
                             size_t ld, int format, ft__neon_tile_fn *fn) {
     const int n_blocks = a->n_cols / FT__BLOCK, per_chunk = FT__CHUNK / FT__BLOCK;
-    const size_t code_bytes = format == FT__FORMAT_Q8_0 ? 512 : format == FT__FORMAT_Q6_K ? 384 : 256;
-    const size_t unit_bytes = format == FT__FORMAT_Q4_K ? 40 : format == FT__FORMAT_Q6_K ? 36 : 32;
+    const size_t code_bytes = ft__pack_code_bytes(format);
+    const size_t scale_bytes = ft__pack_scale_bytes(format);
     for (int g = 0; g < n_groups; g++, w += group_bytes, out += FT__LANES) {
         const uint8_t *scales = w + (size_t)n_blocks * code_bytes;
         for (int b = 0; b < n_blocks; b += per_chunk) {
@@ -239,7 +239,7 @@ static void ft__neon_packed(const uint8_t *w, size_t group_bytes, int n_groups, 
             for (int t = 0; t < a->n_tokens; t += FT__TILE_TOKENS) {
                 const int n_t = a->n_tokens - t < FT__TILE_TOKENS ? a->n_tokens - t : (int)FT__TILE_TOKENS;
                 const size_t token_blocks = (size_t)t * (size_t)n_blocks + (size_t)n_t * (size_t)b;
-                fn(w + (size_t)b * code_bytes, scales + (size_t)b * unit_bytes, n,
+                fn(w + (size_t)b * code_bytes, scales + (size_t)b * scale_bytes, n,
                    a->tiles + token_blocks * FT__TILE_TOKEN_BYTES, n_t, b == 0, out + (size_t)t * ld, ld);
             }
         }

@@ -120,6 +120,15 @@ FT__PRIV void ft__rms_norm(const ft__kernels *k, const float *x, const float *we
 
 /* ---- pack: num/pack.c */
 
+/* Bytes of a group of 16 rows per block of 32 inputs: of codes, and of scales.  Inline, because the kernels
+   know the format when they are compiled. */
+static inline size_t ft__pack_code_bytes(int format) {
+    return format == FT__FORMAT_Q8_0 ? 512 : format == FT__FORMAT_Q6_K ? 384 : 256;
+}
+static inline size_t ft__pack_scale_bytes(int format) {
+    return format == FT__FORMAT_Q4_K ? 40 : format == FT__FORMAT_Q6_K ? 36 : 32;
+}
+
 /* Bytes of 16 rows in the packed layout; 0 if the format has none. */
 FT__PRIV size_t ft__pack_group_bytes(const ft__matrix *w);
 /* Packs all rows into out: (n_rows / 16, rounded up) groups, 64-byte aligned. */

@@ -16,7 +16,7 @@
 
 typedef struct ft__pack_row {
     uint32_t format;
-    int code_bytes, unit, scale_bytes; /* code bytes per block; scale bytes per `unit` blocks */
+    int unit; /* blocks whose scales lie together */
     void (*block)(const uint8_t *row, int b, int lane, uint8_t *codes, uint8_t *scales);
 } ft__pack_row;
 
@@ -67,10 +67,10 @@ static void ft__pack_q6_k(const uint8_t *row, int b, int lane, uint8_t *codes, u
 }
 
 static const ft__pack_row ft__pack_rows[] = {
-    {FT__FORMAT_Q8_0, 512, 1, 32, ft__pack_q8_0},
-    {FT__FORMAT_Q4_0, 256, 1, 32, ft__pack_q4_0},
-    {FT__FORMAT_Q4_K, 256, 8, 320, ft__pack_q4_k},
-    {FT__FORMAT_Q6_K, 384, 8, 288, ft__pack_q6_k},
+    {FT__FORMAT_Q8_0, 1, ft__pack_q8_0},
+    {FT__FORMAT_Q4_0, 1, ft__pack_q4_0},
+    {FT__FORMAT_Q4_K, 8, ft__pack_q4_k},
+    {FT__FORMAT_Q6_K, 8, ft__pack_q6_k},
 };
 
 static const ft__pack_row *ft__pack_find(uint32_t format) {
@@ -80,9 +80,9 @@ static const ft__pack_row *ft__pack_find(uint32_t format) {
 }
 
 FT__PRIV size_t ft__pack_group_bytes(const ft__matrix *w) {
-    const ft__pack_row *p = ft__pack_find(w->format->id);
-    size_t n_blocks = (size_t)w->n_cols / FT__BLOCK;
-    return p ? n_blocks * (size_t)p->code_bytes + n_blocks / (size_t)p->unit * (size_t)p->scale_bytes : 0;
+    const int id = (int)w->format->id;
+    const size_t n_blocks = (size_t)w->n_cols / FT__BLOCK;
+    return ft__pack_find(w->format->id) ? n_blocks * (ft__pack_code_bytes(id) + ft__pack_scale_bytes(id)) : 0;
 }
 
 typedef struct ft__pack_job {
@@ -97,14 +97,15 @@ static void ft__pack_group(void *user, int group) {
     const ft__matrix *w = job->w;
     const ft__pack_row *p = job->p;
     const int n_blocks = w->n_cols / FT__BLOCK;
+    const size_t code_bytes = ft__pack_code_bytes((int)p->format);
+    const size_t unit_bytes = ft__pack_scale_bytes((int)p->format) * (size_t)p->unit;
     uint8_t *codes = job->out + (size_t)group * job->group_bytes;
-    uint8_t *scales = codes + (size_t)n_blocks * (size_t)p->code_bytes;
+    uint8_t *scales = codes + (size_t)n_blocks * code_bytes;
     memset(codes, 0, job->group_bytes);
     for (int lane = 0; lane < FT__LANES && group * FT__LANES + lane < w->n_rows; lane++) {
         const uint8_t *row = w->data + ((size_t)group * FT__LANES + (size_t)lane) * w->row_bytes;
         for (int b = 0; b < n_blocks; b++)
-            p->block(row, b, lane, codes + (size_t)b * (size_t)p->code_bytes,
-                     scales + (size_t)(b / p->unit) * (size_t)p->scale_bytes);
+            p->block(row, b, lane, codes + (size_t)b * code_bytes, scales + (size_t)(b / p->unit) * unit_bytes);
     }
 }
 
