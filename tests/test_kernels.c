@@ -599,28 +599,28 @@ static uint8_t all_pages[PAGES][4 * 2 * 64 * DIM * KV + 64] __attribute__((align
 static float keys[N][KV * DIM], values[N][KV * DIM];
 static float query[FT__ATTENTION_TOKENS * HEADS * DIM];
 
-static void exact_attention(int position, int head, const float *one_query, double out[DIM]) {
+static void exact_attention(int from, int position, int head, const float *one_query, double out[DIM]) {
     static double p[N];
     const int kv = head / (HEADS / KV) * DIM;
     double max = -1e30, sum = 0;
-    for (int t = 0; t <= position; t++) {
+    for (int t = from; t <= position; t++) {
         p[t] = 0;
         for (int d = 0; d < DIM; d++) p[t] += (double)one_query[d] * (double)keys[t][kv + d];
         p[t] *= (double)0.3f;
         if (p[t] > max) max = p[t];
     }
-    for (int t = 0; t <= position; t++) sum += p[t] = ft__exp(p[t] - max);
+    for (int t = from; t <= position; t++) sum += p[t] = ft__exp(p[t] - max);
     for (int d = 0; d < DIM; d++) out[d] = 0;
-    for (int t = 0; t <= position; t++)
+    for (int t = from; t <= position; t++)
         for (int d = 0; d < DIM; d++) out[d] += p[t] / sum * (double)values[t][kv + d];
 }
 
-static void check_attention(ft_kv_type type) {
+static void check_attention(ft_kv_type type, int window) {
     static const int positions[] = {0, 1, 50, 63, 64, 700, 1010, 1023, 1024, 1100, 2040, 2047, 2048, 2080};
     enum { ROW = HEADS * DIM, MOST = FT__ATTENTION_TOKENS };
     uint8_t *pages[PAGES];
     static float got[MOST * ROW], other[MOST * ROW];
-    ft__attention a = {HEADS, KV, DIM, 0.3f, type, 64};
+    ft__attention a = {HEADS, KV, DIM, 0.3f, type, 64, window};
     float *scratch = (float *)malloc(ft__attention_scratch(&a) * sizeof *scratch);
     for (int i = 0; i < PAGES; i++) {
         memset(all_pages[i], 0xFF, sizeof all_pages[i]); /* NaNs where nothing was stored */
@@ -650,7 +650,8 @@ static void check_attention(ft_kv_type type) {
         for (int h = 0; h < HEADS; h++) {
             double expected[DIM];
             const int last = (n - 1) * ROW + h * DIM;
-            exact_attention(first + n - 1, h, query + last, expected);
+            const int position = first + n - 1;
+            exact_attention(window && position >= window ? position - window + 1 : 0, position, h, query + last, expected);
             for (int d = 0; d < DIM; d++) CHECK_NEAR(got[last + d], expected[d], 2e-4); /* values reach 16 */
         }
     }
@@ -659,15 +660,22 @@ static void check_attention(ft_kv_type type) {
 
 TEST(kernels, attention) {
     begin(18);
-    check_attention(FT_KV_F32);
-    check_attention(FT_KV_F16);
-    check_attention(FT_KV_Q8_0);
+    check_attention(FT_KV_F32, 0);
+    check_attention(FT_KV_F16, 0);
+    check_attention(FT_KV_Q8_0, 0);
+}
+
+/* Windows within a tile, over tiles and spans, and one that begins where a tile does. */
+TEST(kernels, attention_windows) {
+    static const int windows[] = {1, 2, 37, 64, 65, 1000, 1024, 1025, 2047};
+    begin(38);
+    for (size_t i = 0; i < FT__COUNT(windows); i++) check_attention(i % 2 ? FT_KV_F16 : FT_KV_F32, windows[i]);
 }
 
 TEST(kernels, cache_says_what_f16_cannot_hold) {
     static const float beyond[] = {65520.0f, -65520.0f, 1e30f};
     uint8_t *page = (uint8_t *)calloc(1, 4096);
-    ft__attention a = {1, 1, 8, 1, FT_KV_F16, 0};
+    ft__attention a = {1, 1, 8, 1, FT_KV_F16, 0, 0};
     float k[8] = {65519.0f}, v[8] = {-65519.0f};
     CHECK(ft__attention_store(&a, &page, 5, k, v));
     for (size_t i = 0; i < 3; i++) {

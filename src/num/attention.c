@@ -137,20 +137,20 @@ static void ft__attention_load(ft__attention_work *w, const uint8_t *head) {
     w->values = w->keys + n;
 }
 
-/* Adds the tile's first `hi` keys to the spans of one token's heads. */
-static void ft__attention_tile(ft__attention_work *w, int token, int hi) {
+/* Adds keys lo .. hi - 1 of the tile to the spans of one token's heads. */
+static void ft__attention_tile(ft__attention_work *w, int token, int lo, int hi) {
     const int hd = w->a->head_dim;
     w->k->scores(w->q, w->group, w->keys, hd, w->a->scale, w->s);
     for (int h = 0; h < w->group; h++) {
         const int at = token * w->group + h;
         float *s = w->s + h * FT__TILE, *out = w->out + (size_t)at * (size_t)hd;
-        float max = w->k->max(s, hi, w->max[at]);
-        float shrink = ft__expf(w->max[at] - max), sum = w->k->softmax(s, 0, hi, max);
+        float max = w->k->max(s + lo, hi - lo, w->max[at]);
+        float shrink = ft__expf(w->max[at] - max), sum = w->k->softmax(s, lo, hi, max);
         w->sum[at] = w->sum[at] * shrink + sum;
         w->max[at] = max;
         if (shrink != 1.0f) w->k->scale(out, out, shrink, NULL, hd);
     }
-    w->k->values(w->out + (size_t)token * (size_t)w->group * (size_t)hd, w->group, w->s, w->values, 0, hi, hd);
+    w->k->values(w->out + (size_t)token * (size_t)w->group * (size_t)hd, w->group, w->s, w->values, lo, hi, hd);
 }
 
 /* Joins the span to those before it, which stand in `out` (n_heads, head_dim) of the token. */
@@ -174,6 +174,11 @@ static void ft__attention_finish(const ft__attention_work *w, int token, float *
     }
 }
 
+/* The first position that a token sees. */
+static int ft__attention_from(const ft__attention *a, int position) {
+    return a->window && position >= a->window ? position - a->window + 1 : 0;
+}
+
 FT__PRIV void ft__attend(const ft__kernels *k, const ft__attention *a, uint8_t *const *pages, int first,
                          int n, int kv_head, const float *q, float *out, float *scratch) {
     ft__attention_work w;
@@ -185,19 +190,25 @@ FT__PRIV void ft__attend(const ft__kernels *k, const ft__attention *a, uint8_t *
     const size_t row = (size_t)a->n_heads * (size_t)a->head_dim, hd = (size_t)a->head_dim;
     const size_t at = (size_t)kv_head * (size_t)w.group * hd, queries = (size_t)n * (size_t)w.group;
     const size_t head_offset = a->page_offset + (size_t)kv_head * ft__attention_head_bytes(a);
-    for (int span = 0; span < first + n; span += FT__SPAN) {
+    const int from = ft__attention_from(a, first); /* nobody sees what is before */
+    for (int span = from / FT__SPAN * FT__SPAN; span < first + n; span += FT__SPAN) {
         memset(w.out, 0, queries * hd * sizeof *out);
         for (size_t i = 0; i < queries; i++) w.max[i] = -3.0e38f, w.sum[i] = 0;
-        for (int tile = span; tile < first + n && tile < span + FT__SPAN; tile += FT__TILE) {
+        int tile = from > span ? from / FT__TILE * FT__TILE : span;
+        for (; tile < first + n && tile < span + FT__SPAN; tile += FT__TILE) {
             ft__attention_load(&w, pages[tile / FT__TILE] + head_offset);
             for (int t = tile < first ? 0 : tile - first; t < n; t++) {
-                const int seen = first + t + 1 - tile;
+                const int lo = ft__attention_from(a, first + t) - tile, hi = first + t + 1 - tile;
                 w.q = q + (size_t)t * row + at;
-                ft__attention_tile(&w, t, seen < FT__TILE ? seen : (int)FT__TILE);
+                if (lo < FT__TILE)
+                    ft__attention_tile(&w, t, lo > 0 ? lo : 0, hi < FT__TILE ? hi : (int)FT__TILE);
             }
         }
-        for (int t = span < first ? 0 : span - first; t < n; t++)
-            ft__attention_join(&w, t, span == 0, out + (size_t)t * row + at);
+        for (int t = span < first ? 0 : span - first; t < n; t++) {
+            const int t_from = ft__attention_from(a, first + t);
+            if (t_from < span + FT__SPAN)
+                ft__attention_join(&w, t, t_from / FT__SPAN * FT__SPAN == span, out + (size_t)t * row + at);
+        }
     }
     for (int t = 0; t < n; t++) ft__attention_finish(&w, t, out + (size_t)t * row + at);
 }

@@ -144,6 +144,7 @@ typedef struct ft__attention {
     float scale;
     ft_kv_type type;    /* of keys and values in the pages */
     size_t page_offset; /* bytes from a page's start to this layer's first head */
+    int window;         /* positions that a token sees, itself included; 0 = all */
 } ft__attention;
 
 /* Bytes of one head's keys and values in a page: keys (head_dim, 64), then values (64, head_dim); Q8_0 has
@@ -156,8 +157,8 @@ FT__PRIV size_t ft__attention_scratch(const ft__attention *a);
 FT__PRIV bool ft__attention_store(const ft__attention *a, uint8_t *const *pages, int position,
                                   const float *k, const float *v);
 /* Output of the query heads that share KV head `kv_head`, for n (<= 16) tokens of one sequence at
-   positions first .. first + n - 1; q and out are (n, n_heads, head_dim).  A token sees all positions up to
-   its own. */
+   positions first .. first + n - 1; q and out are (n, n_heads, head_dim).  A token sees the positions up to
+   its own, as far back as the window reaches. */
 FT__PRIV void ft__attend(const ft__kernels *k, const ft__attention *a, uint8_t *const *pages, int first,
                          int n, int kv_head, const float *q, float *out, float *scratch);
 
