@@ -62,7 +62,8 @@
                            tree 32, 16, 8, 4, 2, 1; RMS norms and softmax sums use the same order
        attention           score: over d ascending; softmax online over tiles of 64 keys aligned to
                            absolute positions, within chunks of 1024; values: over keys ascending;
-                           chunks combined ascending; a Q8_0 cache rounds as activations are rounded
+                           chunks combined ascending; keys that a token does not see weigh
+                           exactly 0; a Q8_0 cache rounds as activations are rounded
        ties                lowest index first
        random numbers      Philox4x32-10 keyed by (seed, row, variant, position)
      The environment variable FT_ISA (scalar, avx2, avx512, neon, dotprod) forces a code path for tests. */
