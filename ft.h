@@ -9322,11 +9322,11 @@ static ft_status ft__session_range(const char *field, int found, int lowest, int
 static ft_status ft__session_defaults(ft_session *s, ft_session_desc *d, ft_error *err) {
     const ft_model_info *info = &s->model->info;
     if (!d->threads) d->threads = ft__cpu_count();
-    if (d->threads < 1 || d->threads > 256) return ft__session_range("threads", d->threads, 1, 256, err);
     if (!d->n_ctx) d->n_ctx = info->n_ctx;
     if (!d->max_batch) d->max_batch = 512;
     if (!d->max_sequences) d->max_sequences = 32;
-    ft_status status = ft__session_range("n_ctx", d->n_ctx, 1, FT__SESSION_MAX_CTX, err);
+    ft_status status = ft__session_range("threads", d->threads, 1, 256, err);
+    if (!status) status = ft__session_range("n_ctx", d->n_ctx, 1, FT__SESSION_MAX_CTX, err);
     if (!status) status = ft__session_range("max_batch", d->max_batch, 1, FT__SESSION_MAX_BATCH, err);
     if (!status) status = ft__session_range("max_sequences", d->max_sequences, 1, 65536, err);
     if (!status) status = ft__session_range("kv", (int)d->kv, FT_KV_F16, FT_KV_Q8_0, err);
@@ -9561,7 +9561,7 @@ static ft_status ft__session_check_room(const ft_session *s, const ft_feed *feed
 
 /* Everything is checked, and every page is there, before anything changes. */
 static ft_status ft__session_prepare(ft_session *s, const ft_feed *feeds, int n_feeds, ft_error *err) {
-    ft_status status = FT_OK;
+    ft_status status = ft__session_range("n_feeds", n_feeds, 0, INT_MAX, err);
     for (size_t i = 0; i < s->n_sequences; i++) s->sequences[i].fed = false;
     for (int i = 0; i < n_feeds && !status; i++) status = ft__session_check_feed(s, &feeds[i], i, err);
     if (!status) status = ft__session_check_room(s, feeds, n_feeds, err);
@@ -9643,7 +9643,8 @@ static ft_status ft__session_logits(ft_session *s, int sequence, const int32_t *
 ft_status ft_session_write_logits(ft_session *s, int variant, const int32_t *tokens, int n_tokens,
                                   ft_write_fn write, void *user, ft_error *err) {
     int sequence;
-    ft_status status = ft_session_open(s, variant, &sequence, err);
+    ft_status status = ft__session_check_tokens(s, tokens, n_tokens, NULL, err); /* before a row is out */
+    if (!status) status = ft_session_open(s, variant, &sequence, err);
     if (status) return status;
     float *logits = (float *)ft__alloc_zero(&s->allocator, (size_t)s->model->info.n_vocab,
                                             FT__SESSION_LOGITS_AT_ONCE * sizeof *logits);
@@ -10095,6 +10096,8 @@ static ft_status ft__gen_check(const ft__gen *g) {
         const ft_request *r = &g->requests[i];
         char where[32];
         snprintf(where, sizeof where, "request %d", i);
+        if (!r->prompt)
+            return ft__fail(g->err, FT_ERR_ARGUMENT, where, "there is neither a prompt nor a text");
         if (r->n_prompt < 1 || r->max_tokens < 1)
             return ft__fail(g->err, FT_ERR_ARGUMENT, where, "%d prompt tokens and max_tokens %d, expected at "
                             "least 1 of each", r->n_prompt, r->max_tokens);

@@ -803,6 +803,10 @@ TEST(generate, wrong_requests) {
     ft_generate_hooks hooks;
     if (!begin(1)) return;
     ft_request good = request_of("hello", 3), requests[2];
+    requests[0] = good;
+    requests[0].text = NULL, requests[0].n_prompt = 2;
+    CHECK_ERROR(ft_session_generate(session, requests, 1, out, NULL, &err), FT_ERR_ARGUMENT, err,
+                "request 0: there is neither a prompt nor a text");
     for (int i = 0; i < 9; i++) {
         static const struct { ft_status status; const char *needle; } expected[9] = {
             {FT_ERR_CONTEXT, "request 1: a prompt of 2 tokens and max_tokens 199 are over the context of 200"},

@@ -318,6 +318,7 @@ TEST(session, wrong_feeds) {
         {{a, tokens, 0, NULL, NULL}, FT_ERR_ARGUMENT, "feed 1: found 0 tokens, expected at least 1"},
         {{a, tokens, -5, NULL, NULL}, FT_ERR_ARGUMENT, "found -5 tokens"},
     };
+    CHECK_ERROR(ft_session_decode(s, &half, -1, &err), FT_ERR_ARGUMENT, err, "n_feeds: found -1");
     for (size_t i = 0; i < FT__COUNT(wrong); i++) {
         ft_feed feeds[2] = {{b, tokens, 2, NULL, NULL}, wrong[i].feed};
         CHECK_ERROR(ft_session_decode(s, feeds, 2, &err), wrong[i].status, err, wrong[i].needle);
@@ -894,6 +895,9 @@ TEST(session, write_logits) {
     CHECK_ERROR(ft_session_write_logits(s, 0, tokens, 150, take, &k, &err), FT_ERR_CANCELLED, err, "refused");
     CHECK_INT(k.calls, 2);
     CHECK_ERROR(ft_session_write_logits(s, 9, tokens, 5, take, &k, &err), FT_ERR_ARGUMENT, err, "variant: found 9");
+    tokens[100] = -1; /* far behind: no row is written before it is found */
+    CHECK_ERROR(ft_session_write_logits(s, 0, tokens, 150, take, &k, &err), FT_ERR_TOKEN, err, "token 100 is -1");
+    CHECK_INT(k.calls, 2);
     tokens[3] = -1;
     CHECK_ERROR(ft_session_write_logits(s, 0, tokens, 5, take, &k, &err), FT_ERR_TOKEN, err, "token 3 is -1");
     CHECK_INT(open_of(s, 0), 0); /* none of those left a sequence open */

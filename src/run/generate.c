@@ -62,6 +62,8 @@ static ft_status ft__gen_check(const ft__gen *g) {
         const ft_request *r = &g->requests[i];
         char where[32];
         snprintf(where, sizeof where, "request %d", i);
+        if (!r->prompt)
+            return ft__fail(g->err, FT_ERR_ARGUMENT, where, "there is neither a prompt nor a text");
         if (r->n_prompt < 1 || r->max_tokens < 1)
             return ft__fail(g->err, FT_ERR_ARGUMENT, where, "%d prompt tokens and max_tokens %d, expected at "
                             "least 1 of each", r->n_prompt, r->max_tokens);
