@@ -101,18 +101,27 @@ static double ft__math_scale(double x, int n) {
     return x * ft__math_double((uint64_t)(n - half + 1023) << 52);
 }
 
+static const double ft__math_factorials[15] = { /* 1 / i! */
+    1.0, 1.0, 0.5, 0.16666666666666666, 0.041666666666666664, 0.008333333333333333,
+    0.001388888888888889, 0.0001984126984126984, 2.48015873015873e-05,
+    2.7557319223985893e-06, 2.755731922398589e-07, 2.505210838544172e-08,
+    2.08767569878681e-09, 1.6059043836821613e-10, 1.1470745597729725e-11};
+
 FT__PRIV double ft__exp(double x) {
     if (x != x) return x;
     if (x > 709.8) return ft__math_double(0x7FF0000000000000u);
     if (x < -745.2) return 0;
     double n = ft__floor(x * 1.4426950408889634 + 0.5);
     double r = (x - n * 0.6931471805592082) - n * 7.371002565167799e-13;
-    double sum = 1, term = 1;
-    for (int i = 1; i <= 14; i++) { /* |r| <= 0.35: the next term is below 2^-57 */
-        term = term * r / i;
-        sum += term;
+    /* Taylor, |r| <= 0.35: even and odd powers side by side, so that no step waits for the other; the
+       first term left out is below 2^-57. */
+    double z = r * r, even = ft__math_factorials[14], odd = ft__math_factorials[13];
+    for (int i = 12; i >= 2; i -= 2) {
+        even = even * z + ft__math_factorials[i];
+        odd = odd * z + ft__math_factorials[i - 1];
     }
-    return ft__math_scale(sum, (int)n);
+    even = even * z;
+    return ft__math_scale(1 + (r * odd + even), (int)n);
 }
 
 /* log m = 2 artanh((m-1)/(m+1)) with m in [sqrt(1/2), sqrt 2). */
