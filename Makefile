@@ -79,7 +79,7 @@ THREADS ?= 2
 BENCH ?= Q4_0 Q8_0 Q4_K_M
 BENCH_MODELS = $(BENCH:%=build/bench/%.gguf)
 NODE_LLAMA = node-llama-cpp@3.22.1
-$(BUILD)/make_model: tests/bench/make_model.c $(filter $(BUILD)/base/% $(BUILD)/io/% %/quant.o,$(OBJECTS))
+$(BUILD)/make_model: tests/bench/make_model.c $(filter $(BUILD)/base/% $(BUILD)/io/% %/quant.o %/unpack.o %/encode.o,$(OBJECTS))
 	$(CC) $(ALL_CFLAGS) -o $@ $(filter %.c %.o,$^) -lpthread
 
 build/bench/%.gguf: tests/bench/make_model.c | $(BUILD)/make_model

@@ -9,17 +9,11 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-enum { MAX_LIST = 64 };
-
-typedef struct list {
-    const char *items[MAX_LIST];
-    int n;
-} list;
-
+typedef struct list { const char *items[64]; int n; } list;
 /* The options of all commands; a command takes those that its row in `commands` names. */
 typedef struct options {
     const char *file; /* the one argument that is no option */
-    const char *prompt, *input, *out, *out_dir, *tokens, *tensor, *kv, *batches;
+    const char *prompt, *input, *out, *out_dir, *tokens, *tensor, *kv, *batches, *now;
     double threads, ctx, n, top_k, seed, temp, top_p, min_p;
     list adapters, stops, sets;
     bool json, quiet, special;
@@ -43,22 +37,19 @@ static int to_stdout(void *user, const char *bytes, size_t n) {
 /* ---- ft compare */
 
 static int show_progress(void *user, const ft_progress *p) {
-    double *shown = (double *)user, rate = (double)p->done / (p->seconds > 0 ? p->seconds : 1e-9);
-    bool terminal = isatty(2), last = p->done == p->total;
-    if (p->seconds - *shown < (terminal ? 0.1 : 10) && !last) return 0;
+    double *shown = (double *)user;
+    bool terminal = isatty(2);
+    char line[128];
+    if (p->seconds - *shown < (terminal ? 0.1 : 10) && p->done != p->total) return 0;
     *shown = p->seconds;
-    int filled = (int)(30 * p->done / (p->total ? p->total : 1));
-    double left = (double)(p->total - p->done) / (rate > 0 ? rate : 1);
-    fprintf(stderr, "%s[%.*s%*s] %llu of %llu answers, %.1f/s, %.0f s left%s", terminal ? "\r" : "",
-            filled, "==============================", 30 - filled, "", (unsigned long long)p->done,
-            (unsigned long long)p->total, rate, left, terminal && !last ? "\033[K" : "\n");
+    fputs(ft_progress_text(p, terminal, line), stderr);
     return 0;
 }
 
 static int command_compare(const options *o) {
     ft_error err = {0};
     double shown = 0;
-    ft_job_desc job_desc = {{0}, o->sets.items, o->sets.n, o->out_dir};
+    ft_job_desc job_desc = {{0}, o->sets.items, o->sets.n, o->out_dir, NULL, 0};
     ft_compare_desc desc = {(int)o->threads, &shown, o->quiet ? NULL : show_progress};
     ft_job *job = ft_job_load(o->file, &job_desc, &err);
     ft_result *result = job ? ft_compare(job, &desc, &err) : NULL;
@@ -72,23 +63,18 @@ static int command_compare(const options *o) {
 
 /* ---- a model with its adapters in a session */
 
-typedef struct engine {
-    ft_model *model;
-    ft_session *session;
+static int with_session(const options *o, ft_kv_type kv,
+                        ft_status (*use)(ft_session *, int, const options *, ft_error *)) {
+    ft_error err = {0};
     int variant;
-} engine;
-
-static ft_status engine_open(engine *e, const options *o, ft_kv_type kv, ft_error *err) {
     ft_session_desc desc = {(int)o->threads, (int)o->ctx, kv, 0, 0, 0, false};
-    e->model = ft_model_load(o->file, NULL, err);
-    e->session = e->model ? ft_session_create(e->model, &desc, err) : NULL;
-    if (!e->session) return err->code;
-    return ft_session_load_variant(e->session, o->adapters.items, o->adapters.n, &e->variant, err);
-}
-
-static void engine_close(engine *e) {
-    ft_session_free(e->session);
-    ft_model_free(e->model);
+    ft_session *s = ft_session_load(o->file, &desc, &err);
+    ft_status status = s ? FT_OK : err.code;
+    if (!status)
+        status = ft_session_load_variant(s, o->adapters.items, o->adapters.n, &variant, &err);
+    if (!status) status = use(s, variant, o, &err);
+    ft_session_free(s);
+    return status ? fail(&err) : 0;
 }
 
 static int show_text(void *user, int request, const char *bytes, size_t n) {
@@ -96,53 +82,67 @@ static int show_text(void *user, int request, const char *bytes, size_t n) {
     return to_stdout(user, bytes, n) || fflush(stdout) != 0;
 }
 
-static int command_generate(const options *o) {
-    ft_error err = {0};
-    engine e = {0};
-    ft_request r = {0};
+static ft_status generate(ft_session *s, int variant, const options *o, ft_error *err) {
+    size_t n = o->input ? 0 : strlen(o->prompt);
+    char *text = o->input ? ft_read_file(o->input, &n, err) : NULL;
+    if (o->input && !text) return err->code;
+    ft_request r = {.variant = variant, .text = text ? text : o->prompt, .text_len = n,
+                    .flags = FT_TOKENIZE_PARSE_SPECIAL, .max_tokens = (int)o->n,
+                    .sampling = {(float)o->temp, (int)o->top_k, (float)o->top_p, (float)o->min_p,
+                                 (uint64_t)o->seed},
+                    .stops = o->stops.items, .n_stops = o->stops.n};
     ft_generate_hooks hooks = {NULL, NULL, show_text};
     ft_completion c;
-    if (!o->input && !o->prompt) return wrong("generate needs", "-p TEXT or -f FILE");
-    ft_status status = engine_open(&e, o, FT_KV_F16, &err);
-    char *text = o->input && !status ? ft_read_file(o->input, &r.text_len, &err) : NULL;
-    if (o->prompt) r.text_len = strlen(o->prompt);
-    r.text = o->input ? text : o->prompt;
-    r.variant = e.variant;
-    r.flags = FT_TOKENIZE_PARSE_SPECIAL;
-    r.max_tokens = (int)o->n;
-    ft_sampling sampling = {(float)o->temp, (int)o->top_k, (float)o->top_p, (float)o->min_p,
-                            (uint64_t)o->seed};
-    r.sampling = sampling;
-    r.stops = o->stops.items;
-    r.n_stops = o->stops.n;
-    if (!status && !r.text) status = err.code;
-    if (!status) status = ft_session_generate(e.session, &r, 1, &c, &hooks, &err);
-    if (!status) ft_completions_free(e.session, &c, 1), putchar('\n');
+    ft_status status = ft_session_generate(s, &r, 1, &c, &hooks, err);
+    if (!status) ft_completions_free(s, &c, 1), putchar('\n');
     free(text);
-    engine_close(&e);
-    return status ? fail(&err) : 0;
+    return status;
+}
+
+static int command_generate(const options *o) {
+    if (!o->input && !o->prompt) return wrong("generate needs", "-p TEXT or -f FILE");
+    return with_session(o, FT_KV_F16, generate);
+}
+
+static ft_status logits(ft_session *s, int variant, const options *o, ft_error *err) {
+    int n;
+    int32_t *ids = ft_read_ids(o->tokens, &n, err);
+    if (!ids) return err->code;
+    ft_status status = ft_session_write_logits(s, variant, ids, n, to_stdout, NULL, err);
+    free(ids);
+    return status;
 }
 
 static int command_logits(const options *o) {
-    ft_error err = {0};
-    engine e = {0};
-    int n;
     const char *const types[] = {"f16", "f32", "q8_0"}; /* in the order of ft_kv_type */
     int kv = 0;
     if (!o->tokens || !o->out) return wrong("logits needs", "--tokens 1,2,3 and -o FILE");
     while (kv < 3 && strcmp(types[kv], o->kv ? o->kv : "f32") != 0) kv++;
     if (kv == 3) return wrong("--kv is f32, f16 or q8_0, not", o->kv);
-    int32_t *ids = ft_read_ids(o->tokens, &n, &err);
-    if (!ids) return fail(&err);
-    ft_status status = engine_open(&e, o, (ft_kv_type)kv, &err);
-    if (!status)
-        status = ft_session_write_logits(e.session, e.variant, ids, n, to_stdout, NULL, &err);
-    engine_close(&e);
-    free(ids);
-    return status ? fail(&err) : 0;
+    return with_session(o, (ft_kv_type)kv, logits);
 }
 
-/* ---- ft tokenize, ft info, ft bench */
+static ft_status score(ft_session *s, int variant, const options *o, ft_error *err) {
+    return ft_write_score(s, variant, o->input, to_stdout, NULL, err);
+}
+
+static int command_score(const options *o) {
+    return o->input ? with_session(o, FT_KV_F16, score) : wrong("score needs", "-f TEXT_FILE");
+}
+
+/* ---- ft render, ft metric, ft tokenize, ft info, ft bench */
+
+static int command_render(const options *o) {
+    ft_error err = {0};
+    if (!o->input) return wrong("render needs", "-f CASES.jsonl");
+    return ft_write_renders(o->file, o->input, o->now, to_stdout, NULL, &err) ? fail(&err) : 0;
+}
+
+static int command_metric(const options *o) {
+    ft_error err = {0};
+    return (o->input ? ft_write_metrics(o->input, to_stdout, NULL, &err)
+                     : ft_write_registry(to_stdout, NULL, &err)) ? fail(&err) : 0;
+}
 
 static int command_tokenize(const options *o) {
     ft_error err = {0};
@@ -150,11 +150,10 @@ static int command_tokenize(const options *o) {
     unsigned flags = o->special ? FT_TOKENIZE_PARSE_SPECIAL : FT_TOKENIZE_DEFAULT;
     if (!o->input && !o->prompt) return wrong("tokenize needs", "-p TEXT or -f ROWS.jsonl");
     ft_model *m = ft_model_load(o->file, &desc, &err);
-    ft_status status = m ? FT_OK : err.code;
-    if (m && o->input)
-        status = ft_write_tokens_of_rows(m, o->input, flags, to_stdout, NULL, &err);
-    else if (m)
-        status = ft_write_tokens(m, o->prompt, strlen(o->prompt), flags, to_stdout, NULL, &err);
+    ft_status status =
+        !m         ? err.code
+        : o->input ? ft_write_tokens_of_rows(m, o->input, flags, to_stdout, NULL, &err)
+                   : ft_write_tokens(m, o->prompt, strlen(o->prompt), flags, to_stdout, NULL, &err);
     ft_model_free(m);
     return status ? fail(&err) : 0;
 }
@@ -208,6 +207,11 @@ static const command commands[] = {
     {"logits", command_logits, " -a --tokens --ctx --kv --threads -o ",
      "MODEL --tokens 1,2,3|@FILE -o FILE [-a ADAPTER[:SCALE]]... [--ctx N] [--kv f32|f16|q8_0]\n"
      "             [--threads N]    raw float32, every position"},
+    {"score", command_score, " -a -f --ctx --threads ",
+     "MODEL [-a ADAPTER[:SCALE]]... -f TEXT_FILE [--ctx N] [--threads N]    perplexity and such"},
+    {"render", command_render, " -f --now ",
+     "MODEL|FILE.jinja -f CASES.jsonl [--now 2026-03-14T15:09:26]"},
+    {"metric", command_metric, " -f ", "[-f VECTORS.jsonl]    without -f: what there is"},
     {"tokenize", command_tokenize, " --special -p -f ",
      "MODEL [--special] (-p TEXT | -f ROWS.jsonl)"},
     {"info", command_info, " --json --tensor -o ", "FILE [--json] [--tensor NAME -o FILE]"},
@@ -221,8 +225,7 @@ static int usage(FILE *to) {
     for (int i = 0; i < N_COMMANDS; i++)
         fprintf(to, "ft %-9s %s\n", commands[i].name, commands[i].usage);
     fprintf(to, "\nExit codes: 0 ship or success, 1 block, 2 insufficient data, 3 wrong job, data\n"
-                "or arguments, 4 the run failed.  FT_ISA=scalar|avx2|avx512|neon|dotprod forces a\n"
-                "code path.\n");
+                "or arguments, 4 the run failed.\n");
     return to == stderr ? 3 : fflush(to) != 0 ? 4 : 0;
 }
 
@@ -233,9 +236,10 @@ static bool take_option(options *o, int argc, char **argv, int *i) {
     const struct { const char *name; kind kind; void *to; } rows[] = {
         {"-p", TEXT, &o->prompt}, {"-f", TEXT, &o->input}, {"-o", TEXT, &o->out},
         {"--out", TEXT, &o->out_dir}, {"--tokens", TEXT, &o->tokens}, {"--kv", TEXT, &o->kv},
-        {"--tensor", TEXT, &o->tensor}, {"-b", TEXT, &o->batches}, {"--ctx", WHOLE, &o->ctx},
-        {"-n", WHOLE, &o->n}, {"-t", WHOLE, &o->threads}, {"--threads", WHOLE, &o->threads},
-        {"--top-k", WHOLE, &o->top_k}, {"--seed", SEED, &o->seed}, {"--temp", FRACTION, &o->temp},
+        {"--tensor", TEXT, &o->tensor}, {"--now", TEXT, &o->now}, {"-b", TEXT, &o->batches},
+        {"--ctx", WHOLE, &o->ctx}, {"-n", WHOLE, &o->n}, {"-t", WHOLE, &o->threads},
+        {"--threads", WHOLE, &o->threads}, {"--top-k", WHOLE, &o->top_k},
+        {"--seed", SEED, &o->seed}, {"--temp", FRACTION, &o->temp},
         {"--top-p", FRACTION, &o->top_p}, {"--min-p", FRACTION, &o->min_p},
         {"-a", LIST, &o->adapters}, {"--stop", LIST, &o->stops}, {"--set", LIST, &o->sets},
         {"--json", FLAG, &o->json}, {"--quiet", FLAG, &o->quiet}, {"--special", FLAG, &o->special}};
@@ -248,7 +252,7 @@ static bool take_option(options *o, int argc, char **argv, int *i) {
         return take_number(argv[*i], rows[k].kind == SEED ? 9007199254740992.0 : INT32_MAX,
                            rows[k].kind == FRACTION, (double *)rows[k].to);
     list *many = (list *)rows[k].to;
-    if (many->n == MAX_LIST) return false;
+    if (many->n == 64) return false;
     many->items[many->n++] = argv[*i];
     return true;
 }
@@ -262,7 +266,7 @@ static int parse(const command *c, int argc, char **argv, options *o) {
         else if (!strstr(c->allowed, name)) return wrong("there is no option", given);
         else if (!take_option(o, argc, argv, &i)) return wrong("wrong value for", given);
     }
-    return o->file ? 0 : wrong(c->name, c->usage);
+    return o->file || c->usage[0] == '[' ? 0 : wrong(c->name, c->usage);
 }
 
 /* -o FILE: standard output goes to a file that gets its name only when all went well. */

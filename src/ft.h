@@ -34,7 +34,7 @@
 
    LIMITS OF THIS VERSION
      Little-endian POSIX systems with IEEE floats, gcc or clang.  Architecture "llama" (with experts),
-     weights F32 F16 BF16 Q8_0 Q4_0 Q4_K Q6_K, tokenizer SPM ("llama"), GGUF v2/v3 in one file, LoRA
+     weights of every GGUF type but I8 to I64 and F64, tokenizer SPM ("llama"), GGUF v2/v3 in one file, LoRA
      adapters as GGUF.  Prompts are sent as they stand (no chat templates yet).  A gate compares point
      differences of means (no confidence bounds yet).
 
@@ -56,8 +56,11 @@
      + - * and integer operations; integer dot products are exact.  In short:
        quantised weights   activations become int8 in blocks of 32 (scale = amax/127, half to even);
                            per block  acc += (ws * xs) * (float)isum,  blocks ascending within chunks
-                           of 512 inputs, chunk sums added ascending (Q4_K's minimums: then
-                           acc -= (wm * xs) * (float)sum of the block's int8)
+                           of 512 inputs, chunk sums added ascending (where the format has
+                           minimums, then acc -= (wm * xs) * (float)sum of the block's int8).
+                           Integer scales of 16 inputs multiply their integer sums first; two float
+                           scales (NVFP4) are two terms.  The F16 scales times integers that ws and
+                           wm are made of are exact
        float weights       64 partial sums, element k to partial k mod 64 ascending, then a halving
                            tree 32, 16, 8, 4, 2, 1; RMS norms and softmax sums use the same order
        attention           score: over d ascending; softmax online over tiles of 64 keys aligned to
@@ -155,7 +158,9 @@ typedef struct ft_model ft_model;
 typedef struct ft_adapter ft_adapter;
 typedef struct ft_session ft_session;
 
-/* Defaults ({0}): malloc; weights and vocabulary; quantised weights packed for this machine's kernels. */
+/* Defaults ({0}): malloc; weights and vocabulary; quantised weights packed for this machine's kernels:
+   Q8_0 Q4_0 Q4_K Q6_K in the size they have in the file, all other block formats as int8 with their
+   scales (9 to 10.5 bits a weight). */
 typedef struct ft_model_desc {
     ft_allocator allocator;
     bool vocab_only; /* read metadata and tokenizer alone; the file may hold no tensors */
@@ -183,6 +188,14 @@ typedef struct ft_model_info {
     bool has_chat_template;
 } ft_model_info;
 ft_model_info ft_model_get_info(const ft_model *model);
+
+/* SHA-256 in hex of a model file; of a folder: of what `sha256sum` prints for its *.json, *.safetensors,
+   *.jinja and tokenizer.model, in the order of their names' bytes. */
+ft_status ft_model_digest(const char *path, const ft_allocator *allocator, char hex[65], ft_error *err);
+
+/* Do the files say that these models come from one family?  By general.basename where both have it, else by
+   architecture, tokenizer and size of the vocabulary.  What a file does not say, nobody can tell. */
+bool ft_model_same_family(const ft_model *a, const ft_model *b);
 
 /* Loads a LoRA adapter (GGUF) for `model`: each of its tensors must find its weight there with the
    right shape, else FT_ERR_MISMATCH.  Factors are kept as F32. */
@@ -220,6 +233,35 @@ ft_status ft_write_tokens_of_rows(const ft_model *model, const char *path, unsig
 ft_status ft_detokenize(const ft_model *model, const int32_t *tokens, size_t n_tokens, char *text,
                         size_t cap, size_t *n, ft_error *err);
 
+/* ------------------------------------------------------------------------------------- templates */
+
+/* A chat template: Jinja as Hugging Face sets it up for them, without files, imports and blocks.  Parsed
+   once; nothing changes it then, so any number of threads may render it. */
+typedef struct ft_template ft_template;
+
+/* `name` is for error messages (NULL: "template").  FT_ERR_FORMAT, FT_ERR_UNSUPPORTED (a tag, filter or test
+   that ft lacks) and FT_ERR_LIMIT say "name:line".  NULL on failure. */
+ft_template *ft_template_parse(const char *source, size_t n_bytes, const char *name,
+                               const ft_allocator *allocator, ft_error *err);
+void ft_template_free(ft_template *t);
+
+/* Renders with the members of a JSON object as variables; `tools` and `documents` are none where it lacks
+   them.  `now` is the time that strftime_now shows, "2026-03-14T15:09:26"; NULL: asking for it is an error.
+   The output is written in one piece, and only if there was no error.  FT_ERR_DATA: the template calls
+   raise_exception (then the message is the template's), or does what Python forbids; FT_ERR_LIMIT: too many
+   steps, too much memory or output, or nested too deeply. */
+ft_status ft_template_render(const ft_template *t, const char *input_json, size_t n_bytes, const char *now,
+                             ft_write_fn write, void *user, ft_error *err);
+
+/* The model's own chat template: source for ft_template_parse, not NUL-terminated, living as long as the model.
+   NULL if it has none.  n_bytes may be NULL. */
+const char *ft_model_chat_template(const ft_model *model, size_t *n_bytes);
+
+/* Renders every line of a JSONL file, {"input": {...}}, and writes {"output": "..."} or {"error": "..."} for
+   each.  `path` is a template, or a GGUF file or a Hugging Face folder that has one. */
+ft_status ft_write_renders(const char *path, const char *cases_path, const char *now, ft_write_fn write,
+                           void *user, ft_error *err);
+
 /* --------------------------------------------------------------------------------------- session */
 
 /* Q8_0: int8 with a float scale per position and 32 dimensions of a head (all of them where they are no
@@ -241,6 +283,9 @@ typedef struct ft_session_desc {
 /* A place to run sequences of one model; owns its threads and caches.  Allocates as the model does. */
 ft_session *ft_session_create(const ft_model *model, const ft_session_desc *desc, ft_error *err);
 void ft_session_free(ft_session *session);
+
+/* The same with a model of its own, loaded from a file and freed with the session. */
+ft_session *ft_session_load(const char *path, const ft_session_desc *desc, ft_error *err);
 
 /* One adapter at a strength; the effective factor is scale * alpha / rank. */
 typedef struct ft_adapter_use {
@@ -372,6 +417,38 @@ typedef struct ft_score_request {
 ft_status ft_session_score(ft_session *session, const ft_score_request *requests, int n_requests,
                            ft_error *err);
 
+/* How likely a text is: the natural log-probs of its tokens, added up in their order. */
+typedef struct ft_likelihood {
+    double logprob;
+    int n_tokens; /* scored */
+    size_t n_bytes;
+} ft_likelihood;
+double ft_perplexity(const ft_likelihood *l);    /* exp(-logprob / n_tokens); 1 for no tokens */
+double ft_bits_per_byte(const ft_likelihood *l); /* -log2 of its probability / n_bytes; 0 for no bytes */
+
+/* A text after a prompt.  Both are made into tokens together (BOS as the file says, no EOS, no control
+   tokens); the text begins with the first token that the prompt alone would not have.  An empty prompt is
+   BOS alone; where the model has none, the first token comes after nothing and is not scored. */
+typedef struct ft_text_request {
+    int variant;
+    const char *prompt; /* (prompt_len) bytes */
+    size_t prompt_len;
+    const char *text;   /* (text_len) bytes */
+    size_t text_len;
+    const char *name;   /* for errors, or NULL */
+} ft_text_request;
+
+/* Fills out[n_texts].  Many together, prompts in common computed once, as in ft_session_score. */
+ft_status ft_session_score_texts(ft_session *session, const ft_text_request *texts, int n_texts,
+                                 ft_likelihood *out, ft_error *err);
+
+/* A text of any length, in windows of the session's context that overlap by half: every token is scored
+   once.  ft_write_score reads a file and writes its likelihood, perplexity and bits per byte. */
+ft_status ft_session_score_long(ft_session *session, int variant, const char *text, size_t n_bytes,
+                                ft_likelihood *out, ft_error *err);
+ft_status ft_write_score(ft_session *session, int variant, const char *path, ft_write_fn write, void *user,
+                         ft_error *err);
+
 /* Since the session was made. */
 typedef struct ft_session_stats {
     uint64_t tokens_computed; /* that went through the model */
@@ -410,12 +487,30 @@ typedef enum ft_score_state {
     FT_MISSING         /* there is no output to score */
 } ft_score_state;
 
+/* A part of the output, in bytes: a number that nothing supports, an e-mail address. */
+typedef struct ft_span {
+    size_t begin, end;
+    const char *what; /* a constant: "number", "EMAIL" */
+} ft_span;
+
+enum { FT_MAX_SPANS = 16 };
+
 typedef struct ft_score {
     ft_score_state state;
     double value;
     bool pass;        /* value against the threshold, in the evaluator's direction */
     char detail[160]; /* why, for a reader; may be empty */
+    int n_spans;      /* found; the first FT_MAX_SPANS of them are below */
+    ft_span spans[FT_MAX_SPANS];
 } ft_score;
+
+/* What an evaluator judges. */
+typedef enum ft_evidence {
+    FT_FROM_TEXT,     /* the output's text */
+    FT_FROM_CHOICES,  /* how likely the model finds each of the row's "choices" after the prompt */
+    FT_FROM_EXPECTED, /* how likely it finds the row's "expected" */
+    FT_FROM_JUDGE     /* how likely a judge model finds each of its grades, given the output's text */
+} ft_evidence;
 
 /* One row of the registry.  `params` is a JSON object of every parameter with its default. */
 typedef struct ft_evaluator_info {
@@ -423,10 +518,11 @@ typedef struct ft_evaluator_info {
     const char *summary;
     const char *fields;    /* the row fields it needs, "" for none */
     const char *params;
-    double lowest, highest;
+    double lowest, highest; /* DBL_MAX: no upper end */
     bool higher_is_better;
     double threshold;      /* default: a row passes at this value or better */
     const char *signature; /* name, version and what they mean; changes when a score could */
+    ft_evidence evidence;
 } ft_evaluator_info;
 
 int ft_evaluator_count(void);
@@ -451,11 +547,59 @@ void ft_row_free(ft_row *row);
 ft_status ft_evaluate(const ft_evaluator *evaluator, const ft_row *row, const char *output,
                       size_t n_bytes, ft_score *score, ft_error *err);
 
+/* All that there may be to judge; evaluators whose evidence is FT_FROM_TEXT need the text alone. */
+typedef struct ft_output {
+    const char *text;  /* (n_bytes), NULL = missing */
+    size_t n_bytes;
+    const ft_likelihood *options; /* (n_options) of the choices, of the expected text, or of the grades */
+    const ft_likelihood *alone;   /* (n_options) of the choices after an empty prompt, or NULL */
+    int n_options;
+} ft_output;
+ft_status ft_evaluate_output(const ft_evaluator *evaluator, const ft_row *row, const ft_output *output,
+                             ft_score *score, ft_error *err);
+
+/* An evaluator of your own.  Fills *score (zeroed, state FT_SCORED); anything but 0 is an error state, with
+   score->detail as its reason.  A value that is not a number, or outside the range, becomes an error state.
+   May run on several threads at a time.  info: everything but `params`; copied, its texts too. */
+typedef int (*ft_evaluate_fn)(void *user, const ft_row *row, const char *output, size_t n_bytes,
+                              ft_score *score);
+ft_evaluator *ft_evaluator_create_custom(const ft_evaluator_info *info, ft_evaluate_fn fn, void *user,
+                                         const ft_allocator *allocator, ft_error *err);
+/* A field of the row as text ("tags.lang" goes down): texts and numbers as they are, true and false.
+   NULL: absent, or none of these.  Lives as long as the row. */
+const char *ft_row_field(const ft_row *row, const char *path, size_t *n_bytes);
+
+/* Asks a judge: an evaluator whose evidence is FT_FROM_JUDGE, with a session of the judge's model.  The score
+   comes from the probabilities of the grades after the judge's prompt, never from sampled text. */
+ft_status ft_judge(const ft_evaluator *judge, ft_session *session, const ft_row *row, const char *output,
+                   size_t n_bytes, ft_score *score, ft_error *err);
+
+/* --------------------------------------------------------------------------------------- metrics */
+
+/* The bare formulas behind the evaluators, and those over whole corpora, classes, rankings and raters.
+   One JSON object {"metric": NAME, "params": {...}, "input": {...}} in, {"value": ...} or
+   {"error": "..."} out, on one line.  Fails only for want of memory or when `write` does. */
+ft_status ft_metric(const char *json, size_t n_bytes, const ft_allocator *allocator,
+                    ft_write_fn write, void *user, ft_error *err);
+int ft_metric_count(void);
+const char *ft_metric_at(int index); /* its name; NULL outside 0..count-1 */
+/* The evaluators with their parameters, and the names of the metrics, as text. */
+ft_status ft_write_registry(ft_write_fn write, void *user, ft_error *err);
+/* ft_metric of every line of a file. */
+ft_status ft_write_metrics(const char *path, ft_write_fn write, void *user, ft_error *err);
+
 /* --------------------------------------------------------------------------------------- release */
 
 typedef struct ft_job ft_job;
 typedef struct ft_result ft_result;
 typedef enum ft_verdict { FT_SHIP = 0, FT_BLOCK = 1, FT_INSUFFICIENT = 2 } ft_verdict;
+
+/* An evaluator of your own that the job's evaluators may "use" by info.name. */
+typedef struct ft_job_evaluator {
+    ft_evaluator_info info;
+    ft_evaluate_fn fn;
+    void *user;
+} ft_job_evaluator;
 
 /* One --set: path.to.key=JSON, applied before the job is checked. */
 typedef struct ft_job_desc {
@@ -463,6 +607,8 @@ typedef struct ft_job_desc {
     const char *const *sets; /* (n_sets) */
     int n_sets;
     const char *output;      /* replaces the job's "output"; NULL keeps it */
+    const ft_job_evaluator *evaluators; /* (n_evaluators), beside the registry's */
+    int n_evaluators;
 } ft_job_desc;
 
 /* Reads and checks a job file and the rows that it names.  Paths in it are relative to the file. */
@@ -473,6 +619,10 @@ typedef struct ft_progress {
     uint64_t done, total; /* answers: rows times variants */
     double seconds;       /* since the start */
 } ft_progress;
+
+/* A line for people: a bar, answers done, answers a second, time left.  For a terminal it begins with a
+   carriage return and has no line end before the last answer. */
+const char *ft_progress_text(const ft_progress *progress, bool terminal, char line[128]);
 
 typedef struct ft_compare_desc {
     int threads; /* as in ft_session_desc */
@@ -520,7 +670,10 @@ ft_status ft_report_term(const ft_result *result, int width, bool color, ft_writ
 #include "io/jsonl.c"
 #include "io/unicode.c"
 #include "io/gguf.c"
+#include "io/safetensors.c"
 #include "num/quant.c"
+#include "num/unpack.c"
+#include "num/encode.c"
 #include "num/kern_scalar.c"
 #include "num/kern_avx2.c"
 #include "num/kern_avx512.c"
@@ -529,29 +682,125 @@ ft_status ft_report_term(const ft_result *result, int width, bool color, ft_writ
 #include "num/pack.c"
 #include "num/matmul.c"
 #include "num/attention.c"
+#include "text/tok_merge.c"
 #include "text/tok_spm.c"
+#include "text/pretok.c"
+#include "text/tok_bpe.c"
+#include "text/tok_wpm.c"
 #include "text/tokenizer.c"
+#include "model/hf_config.c"
+#include "model/hf_tokenizer.c"
+#include "model/hf.c"
+#include "text/jinja_lex.c"
+#include "text/jinja_parse.c"
+#include "text/jinja_scope.c"
+#include "text/jinja.c"
+#include "text/jinja_values.c"
+#include "text/jinja_number.c"
+#include "text/jinja_text.c"
+#include "text/jinja_format.c"
+#include "text/jinja_filters.c"
+#include "text/jinja_tests.c"
+#include "text/jinja_methods.c"
+#include "text/template.c"
+#include "model/arch.c"
+#include "model/rope.c"
+#include "model/moe.c"
 #include "model/weights.c"
 #include "model/adapter.c"
 #include "model/forward.c"
+#include "model/chat.c"
+#include "model/digest.c"
+#include "model/mixers.c"
 #include "run/kv.c"
 #include "run/session.c"
 #include "run/places.c"
 #include "run/score.c"
+#include "run/likelihood.c"
 #include "run/sampler.c"
 #include "run/generate.c"
 #include "run/info.c"
 #include "run/files.c"
 #include "run/bench.c"
 #include "eval/regex.c"
+#include "eval/regex_match.c"
 #include "eval/row.c"
 #include "eval/text.c"
 #include "eval/evaluator.c"
+#include "eval/metric.c"
+#include "eval/match.c"
+#include "eval/numbers_read.c"
+#include "eval/numbers.c"
+#include "eval/inspect.c"
+#include "eval/style.c"
+#include "eval/edit_distance.c"
+#include "eval/edit_fuzz.c"
+#include "eval/edit.c"
+#include "eval/mt_tokens.c"
+#include "eval/mt_ngrams.c"
+#include "eval/bleu.c"
+#include "eval/chrf.c"
+#include "eval/ter.c"
+#include "eval/porter.c"
+#include "eval/rouge.c"
+#include "eval/meteor.c"
+#include "eval/nist.c"
+#include "eval/extract.c"
+#include "eval/structure.c"
+#include "eval/schema_format.c"
+#include "eval/schema.c"
+#include "eval/schema_rules.c"
+#include "eval/schema_meta.c"
+#include "eval/schema_check.c"
+#include "eval/markup.c"
+#include "eval/toolcall_value.c"
+#include "eval/toolcall_read.c"
+#include "eval/toolcall.c"
+#include "eval/bfcl.c"
+#include "eval/trajectory.c"
+#include "eval/language.c"
+#include "eval/instruct_text.c"
+#include "eval/instruct_check.c"
+#include "eval/instruct.c"
+#include "eval/refusal.c"
+#include "eval/pii_cues.c"
+#include "eval/pii_net.c"
+#include "eval/pii_numbers.c"
+#include "eval/pii_dates.c"
+#include "eval/pii.c"
+#include "eval/secrets.c"
+#include "eval/barewords.c"
+#include "eval/injection.c"
+#include "eval/wordlist.c"
+#include "eval/leak.c"
+#include "eval/facts_lexicon.c"
+#include "eval/facts_read.c"
+#include "eval/facts_digits.c"
+#include "eval/facts_quantity.c"
+#include "eval/facts.c"
+#include "eval/ground_index.c"
+#include "eval/ground_claims.c"
+#include "eval/ground_hard.c"
+#include "eval/ground_polarity.c"
+#include "eval/ground_judge.c"
+#include "eval/ground.c"
+#include "eval/retrieval.c"
+#include "eval/relevancy.c"
+#include "eval/citations.c"
+#include "eval/classify.c"
+#include "eval/agree.c"
+#include "eval/calibrate.c"
+#include "eval/rank.c"
+#include "eval/likelihood.c"
+#include "eval/judge.c"
+#include "eval/custom.c"
 #include "release/shape.c"
 #include "release/job.c"
 #include "release/dataset.c"
 #include "release/gate.c"
 #include "release/compare.c"
+#include "release/evidence.c"
+#include "release/aggregate.c"
 #include "release/journal.c"
 #include "release/report_term.c"
 #if defined(__clang__)

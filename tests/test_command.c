@@ -387,7 +387,7 @@ TEST(command, wrong_files_are_named) {
     static const char *const files[][2] = {{"none.gguf", "none.gguf: "},
                                            {"short.gguf", "short.gguf: "},
                                            {"text.gguf", "not a GGUF file"},
-                                           {".", "not a regular file"},
+                                           {".", "config.json: the file is missing"},
                                            {"empty.jsonl", "empty.jsonl: "}};
     static const char *const commands[] = {"generate %s -p x", "logits %s --tokens 1 -o bad.f32",
                                            "tokenize %s -p x", "info %s"};

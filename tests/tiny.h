@@ -27,6 +27,9 @@ typedef struct tiny_model {
 } tiny_model;
 
 void tiny_write_model(const char *path, const tiny_model *options);
+/* A model of any architecture of the table: 5 layers, n_embd 64, windows of 24 positions in every other layer
+   where it has windows, 6 experts of which 3 are used where it has any (but llama). */
+void tiny_write_arch(const char *path, const char *architecture, uint32_t type);
 int tiny_vocab_size(void);
 const char *tiny_token(int id); /* its spelling in the file */
 

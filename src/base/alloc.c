@@ -155,7 +155,11 @@ FT__PRIV void *ft__arena_alloc(ft__arena *arena, size_t count, size_t size) {
 }
 
 FT__PRIV char *ft__arena_text(ft__arena *arena, const char *text, size_t n) {
-    char *copy = (char *)ft__arena_alloc(arena, n < SIZE_MAX ? n + 1 : SIZE_MAX, 1);
+    if (n == SIZE_MAX) { /* no room for the NUL */
+        arena->failed = true;
+        return NULL;
+    }
+    char *copy = (char *)ft__arena_alloc(arena, n + 1, 1);
     if (copy && n) memcpy(copy, text, n);
     return copy;
 }

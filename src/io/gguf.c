@@ -238,13 +238,18 @@ static ft_status ft__gguf_read_info(ft__gguf_reader *r, ft__gguf_tensor *t) {
     return t->name ? FT_OK : ft__fail_memory(r->err);
 }
 
+/* An empty index for n tensors. */
+static bool ft__gguf_make_index(ft__gguf *g, size_t n) {
+    for (g->index_size = 16; g->index_size < 2 * n;) g->index_size *= 2;
+    g->index = (uint32_t *)ft__arena_alloc(&g->arena, g->index_size, sizeof *g->index);
+    return g->index != NULL;
+}
+
 static ft_status ft__gguf_read_infos(ft__gguf_reader *r, size_t n) {
     ft__gguf *g = r->g;
     ft__gguf_place place;
-    for (g->index_size = 16; g->index_size < 2 * n;) g->index_size *= 2;
     g->tensors = (ft__gguf_tensor *)ft__arena_alloc(&g->arena, n, sizeof *g->tensors);
-    g->index = (uint32_t *)ft__arena_alloc(&g->arena, g->index_size, sizeof *g->index);
-    if (!g->tensors || !g->index) return ft__fail_memory(r->err);
+    if (!g->tensors || !ft__gguf_make_index(g, n)) return ft__fail_memory(r->err);
     while (g->n_tensors < n) {
         ft__gguf_tensor *t = &g->tensors[g->n_tensors];
         ft_status status = ft__gguf_read_info(r, t);
@@ -361,8 +366,139 @@ FT__PRIV ft_status ft__gguf_open(ft__gguf *g, const char *path, const ft_allocat
 
 FT__PRIV void ft__gguf_close(ft__gguf *g) {
     ft__unmap(&g->file);
+    for (size_t i = 0; i < g->n_more; i++) ft__unmap(&g->more[i]);
     ft__arena_free(&g->arena);
     memset(g, 0, sizeof *g);
+}
+
+/* ---- making one in memory */
+
+/* Room for one more item, in the arena; what is outgrown stays there until the end. */
+static void *ft__gguf_make_room(ft__gguf *g, void *items, size_t n, size_t *cap, size_t size) {
+    if (n < *cap) return items;
+    size_t bigger = *cap ? 2 * *cap : 64;
+    void *moved = ft__arena_alloc(&g->arena, bigger, size);
+    if (!moved) return NULL;
+    if (n) memcpy(moved, items, n * size);
+    *cap = bigger;
+    return moved;
+}
+
+FT__PRIV void ft__gguf_make_begin(ft__gguf *g, const char *path, const ft_allocator *a) {
+    memset(g, 0, sizeof *g);
+    ft__arena_init(&g->arena, a);
+    g->version = 3;
+    g->alignment = FT__GGUF_ALIGNMENT;
+    g->path = ft__arena_text(&g->arena, path, strlen(path));
+}
+
+/* Adds a key with room for n bytes of value, which the caller fills; NULL: out of memory. */
+static uint8_t *ft__gguf_make_kv(ft__gguf *g, const char *key, ft__gguf_type type,
+                                 ft__gguf_type element, size_t count, size_t n) {
+    char *name = ft__arena_text(&g->arena, key, strlen(key));
+    uint8_t *data = (uint8_t *)ft__arena_alloc(&g->arena, n, 1);
+    ft__gguf_kv *all =
+        (ft__gguf_kv *)ft__gguf_make_room(g, g->kv, g->n_kv, &g->cap_kv, sizeof *g->kv);
+    if (!name || !data || !all) return NULL;
+    g->kv = all;
+    ft__gguf_kv *kv = &g->kv[g->n_kv++];
+    kv->key.data = name;
+    kv->key.len = strlen(name);
+    kv->type = type;
+    kv->element = element;
+    kv->count = count;
+    kv->data = data;
+    return data;
+}
+
+static void ft__gguf_make_value(ft__gguf *g, const char *key, ft__gguf_type type, const void *value) {
+    uint8_t *data = ft__gguf_make_kv(g, key, type, type, 1, ft__gguf_types[type].size);
+    if (data) memcpy(data, value, ft__gguf_types[type].size);
+}
+
+FT__PRIV void ft__gguf_make_u32(ft__gguf *g, const char *key, uint32_t value) {
+    ft__gguf_make_value(g, key, FT__GGUF_U32, &value);
+}
+
+FT__PRIV void ft__gguf_make_f32(ft__gguf *g, const char *key, float value) {
+    ft__gguf_make_value(g, key, FT__GGUF_F32, &value);
+}
+
+FT__PRIV void ft__gguf_make_bool(ft__gguf *g, const char *key, bool value) {
+    uint8_t byte = value;
+    ft__gguf_make_value(g, key, FT__GGUF_BOOL, &byte);
+}
+
+/* A string as the format has it; returns where it ends. */
+static uint8_t *ft__gguf_make_text(uint8_t *p, const char *text, size_t n) {
+    uint64_t length = n;
+    memcpy(p, &length, sizeof length);
+    if (n) memcpy(p + sizeof length, text, n);
+    return p + sizeof length + n;
+}
+
+FT__PRIV void ft__gguf_make_string(ft__gguf *g, const char *key, const char *text, size_t n) {
+    uint8_t *data = ft__gguf_make_kv(g, key, FT__GGUF_STRING, FT__GGUF_STRING, 1, n + 8);
+    if (data) ft__gguf_make_text(data, text, n);
+}
+
+FT__PRIV void ft__gguf_make_strings(ft__gguf *g, const char *key, const ft__gguf_str *texts,
+                                    size_t n) {
+    size_t total = 0;
+    for (size_t i = 0; i < n; i++) total += 8 + texts[i].len;
+    uint8_t *data = ft__gguf_make_kv(g, key, FT__GGUF_ARRAY, FT__GGUF_STRING, n, total);
+    for (size_t i = 0; data && i < n; i++) data = ft__gguf_make_text(data, texts[i].data, texts[i].len);
+}
+
+FT__PRIV void ft__gguf_make_array(ft__gguf *g, const char *key, ft__gguf_type type,
+                                  const void *values, size_t n) {
+    size_t size = n * ft__gguf_types[type].size;
+    uint8_t *data = ft__gguf_make_kv(g, key, FT__GGUF_ARRAY, type, n, size);
+    if (data && size) memcpy(data, values, size);
+}
+
+FT__PRIV void ft__gguf_make_tensor(ft__gguf *g, const char *name, int n_dims, const uint64_t *ne,
+                                   uint32_t type, const uint8_t *data) {
+    ft__gguf_tensor *all = (ft__gguf_tensor *)ft__gguf_make_room(g, g->tensors, g->n_tensors,
+                                                                 &g->cap_tensors, sizeof *all);
+    char *copy = ft__arena_text(&g->arena, name, strlen(name));
+    if (!all || !copy) return;
+    g->tensors = all;
+    ft__gguf_tensor *t = &g->tensors[g->n_tensors++];
+    t->name = copy;
+    t->n_dims = n_dims;
+    for (int i = 0; i < FT__MAX_DIMS; i++) t->ne[i] = i < n_dims ? ne[i] : 1;
+    t->type = type;
+    t->data = data;
+}
+
+FT__PRIV void ft__gguf_make_own(ft__gguf *g, ft__mapping *m) {
+    ft__mapping *all =
+        (ft__mapping *)ft__arena_alloc(&g->arena, g->n_more + 1, sizeof *all); /* few: shards */
+    if (all) {
+        if (g->n_more) memcpy(all, g->more, g->n_more * sizeof *all);
+        all[g->n_more++] = *m;
+        g->more = all;
+        m->data = NULL;
+        m->size = 0;
+    }
+    ft__unmap(m);
+}
+
+FT__PRIV ft_status ft__gguf_make_end(ft__gguf *g, ft_error *err) {
+    ft__gguf_place place;
+    if (g->arena.failed || !ft__gguf_make_index(g, g->n_tensors)) return ft__fail_memory(err);
+    for (size_t i = 0; i < g->n_tensors; i++) {
+        ft__gguf_tensor *t = &g->tensors[i];
+        uint32_t *slot = ft__gguf_slot(g, t->name);
+        ft__gguf_place_of(&place, g->path, t->name, strlen(t->name));
+        if (*slot) return ft__fail(err, FT_ERR_FORMAT, place.text, "the tensor appears twice");
+        ft_status status =
+            ft__gguf_tensor_size(t->n_dims, t->ne, t->type, place.text, &t->size, err);
+        if (status) return status;
+        *slot = (uint32_t)i + 1;
+    }
+    return FT_OK;
 }
 
 /* ---- asking */

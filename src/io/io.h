@@ -45,6 +45,9 @@ typedef struct ft__gguf {
     size_t n_tensors;
     uint32_t *index;            /* open-addressing hash of tensor names; private to gguf.c */
     size_t index_size;
+    size_t cap_kv, cap_tensors; /* while it is being made in memory */
+    ft__mapping *more;          /* (n_more) further files that tensors lie in */
+    size_t n_more;
 } ft__gguf;
 
 /* Opens and checks the whole file: every count, length, offset, overlap with the end of the file.
@@ -69,6 +72,25 @@ FT__PRIV ft_status ft__gguf_strings(ft__gguf *g, const ft__gguf_kv *kv, ft__gguf
 /* Element i of an array (or of a single value, i = 0) of numbers or bools, as a double / integer. */
 FT__PRIV double ft__gguf_number_at(const ft__gguf_kv *kv, uint64_t i);
 FT__PRIV int64_t ft__gguf_int_at(const ft__gguf_kv *kv, uint64_t i);
+
+/* Made in memory: what another format says, in GGUF's words.  `path` names it in errors.  Keys, texts
+   and arrays are copied; a tensor's data must live as long as g: in g->arena, or in a mapping that g
+   takes over.  Want of memory shows in ft__gguf_make_end, which must come before anything is asked;
+   then *g needs ft__gguf_close, whatever failed. */
+FT__PRIV void ft__gguf_make_begin(ft__gguf *g, const char *path, const ft_allocator *a);
+FT__PRIV void ft__gguf_make_u32(ft__gguf *g, const char *key, uint32_t value);
+FT__PRIV void ft__gguf_make_f32(ft__gguf *g, const char *key, float value);
+FT__PRIV void ft__gguf_make_bool(ft__gguf *g, const char *key, bool value);
+FT__PRIV void ft__gguf_make_string(ft__gguf *g, const char *key, const char *text, size_t n);
+FT__PRIV void ft__gguf_make_strings(ft__gguf *g, const char *key, const ft__gguf_str *texts, size_t n);
+/* n numbers or bools of one type, as they lie in memory. */
+FT__PRIV void ft__gguf_make_array(ft__gguf *g, const char *key, ft__gguf_type type, const void *values,
+                                  size_t n);
+FT__PRIV void ft__gguf_make_tensor(ft__gguf *g, const char *name, int n_dims, const uint64_t *ne,
+                                   uint32_t type, const uint8_t *data);
+/* Takes the mapping over; *m is empty afterwards, whatever failed. */
+FT__PRIV void ft__gguf_make_own(ft__gguf *g, ft__mapping *m);
+FT__PRIV ft_status ft__gguf_make_end(ft__gguf *g, ft_error *err);
 
 /* Writing version 3.  Keys first, then the declarations of all tensors, then their data in the same
    order; the file appears under its name only when ft__gguf_write_end succeeds. */
@@ -99,6 +121,44 @@ FT__PRIV ft_status ft__gguf_write_tensor(ft__gguf_writer *w, const char *name, i
 FT__PRIV ft_status ft__gguf_write_data(ft__gguf_writer *w, const void *bytes, size_t n, ft_error *err);
 FT__PRIV ft_status ft__gguf_write_end(ft__gguf_writer *w, ft_error *err);
 FT__PRIV void ft__gguf_write_abort(ft__gguf_writer *w);
+
+/* ---- safetensors: io/safetensors.c.  Tensors of Hugging Face models and PEFT adapters. */
+
+/* What an element is: a row of the table in safetensors.c. */
+typedef struct ft__st_dtype {
+    const char *name; /* "BF16" */
+    uint32_t size;    /* bytes */
+    int format;       /* the same thing's id in the format table, -1 if it has none */
+} ft__st_dtype;
+
+#define FT__ST_MAX_DIMS 8
+typedef struct ft__st_tensor {
+    const char *name;
+    const ft__st_dtype *dtype;
+    int n_dims;
+    uint64_t shape[FT__ST_MAX_DIMS]; /* slowest first, as in the file; 1 beyond n_dims */
+    uint64_t count;                  /* elements */
+    uint64_t begin, size;            /* bytes, from the start of the data section */
+    const uint8_t *data;             /* in the mapped file, at any address */
+} ft__st_tensor;
+
+typedef struct ft__safetensors {
+    const char *path;
+    ft__mapping file;
+    ft__arena arena;
+    ft__st_tensor *tensors;  /* (n_tensors) sorted by name */
+    size_t n_tensors;
+    const ft__json *metadata; /* "__metadata__", an object of strings, or NULL */
+} ft__safetensors;
+
+/* Opens and checks the whole file: the head's length, every shape and offset, that tensors neither
+   overlap nor leave holes, that no name comes twice.  *s needs ft__safetensors_close only after success. */
+FT__PRIV ft_status ft__safetensors_open(ft__safetensors *s, const char *path, const ft_allocator *a,
+                                        ft_error *err);
+FT__PRIV void ft__safetensors_close(ft__safetensors *s);
+FT__PRIV const ft__st_tensor *ft__safetensors_find(const ft__safetensors *s, const char *name);
+/* Elements first .. first + n as floats; false if the dtype is none of F32, F16, BF16, F64. */
+FT__PRIV bool ft__safetensors_floats(const ft__st_tensor *t, uint64_t first, size_t n, float *out);
 
 /* ---- format sizes: num/quant.c owns the table, the container needs the sizes. */
 

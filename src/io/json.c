@@ -365,8 +365,13 @@ FT__PRIV bool ft__json_is_integer(const ft__json *value, double lowest, double h
            value->number <= highest && ft__floor(value->number) == value->number;
 }
 
-/* Of a repeated key only the last member counts. */
+/* Of a repeated key only the last member counts.  Linear where both have the same order, else
+   quadratic: for large values there is ft__json_compare. */
 static bool ft__json_equal_objects(const ft__json *a, const ft__json *b) {
+    const ft__json *x = a->child, *y = b->child;
+    while (x && y && ft__text_equal(x->key, x->key_len, y->key, y->key_len) && ft__json_equal(x, y))
+        x = x->next, y = y->next;
+    if (!x && !y) return true;
     for (const ft__json *m = a->child; m; m = m->next) {
         const ft__json *other = ft__json_member(b, m->key, m->key_len);
         if (!other) return false;
@@ -391,6 +396,145 @@ FT__PRIV bool ft__json_equal(const ft__json *a, const ft__json *b) {
     for (const ft__json *x = a->child; x; x = x->next, y = y->next)
         if (!ft__json_equal(x, y)) return false;
     return true;
+}
+
+/* ---- order */
+
+FT__PRIV ft__decimal ft__decimal_of(const ft__json *number) {
+    const char *p = number->text, *end = p + number->text_len, *point = NULL;
+    ft__decimal d = {NULL, NULL, 0, false};
+    bool below = false;
+    if (*p == '-') d.negative = true, p++;
+    for (; p < end && (*p | 32) != 'e'; p++) {
+        if (*p == '.') point = p;
+        else if (*p != '0' && !d.digits) d.digits = p;
+        if (*p != '.' && *p != '0') d.end = p + 1;
+    }
+    const char *last = point ? point : p; /* where the whole part ends */
+    if (d.digits) d.exponent = d.digits < last ? last - d.digits : last + 1 - d.digits;
+    if (p < end) p++;
+    if (p < end && (*p == '-' || *p == '+')) below = *p++ == '-';
+    int64_t power = 0;
+    for (; p < end; p++)
+        if (power < INT64_MAX / 100) power = 10 * power + (*p - '0');
+    d.exponent += below ? -power : power;
+    return d;
+}
+
+/* The digits of two decimals, position by position. */
+static int ft__decimal_compare_digits(const ft__decimal *a, const ft__decimal *b) {
+    const char *p = a->digits, *q = b->digits;
+    for (;; p++, q++) {
+        if (p < a->end && *p == '.') p++;
+        if (q < b->end && *q == '.') q++;
+        if (p == a->end || q == b->end) return (p < a->end) - (q < b->end);
+        if (*p != *q) return *p < *q ? -1 : 1;
+    }
+}
+
+FT__PRIV int ft__json_compare_numbers(const ft__json *a, const ft__json *b) {
+    /* Rounding to doubles never turned them around. */
+    if (a->number != b->number) return a->number < b->number ? -1 : 1;
+    if (!a->text || !b->text || ft__text_equal(a->text, a->text_len, b->text, b->text_len))
+        return 0;
+    ft__decimal x = ft__decimal_of(a), y = ft__decimal_of(b);
+    int sign = x.negative ? -1 : 1, order;
+    if (!x.digits || !y.digits) {
+        if (!x.digits && !y.digits) return 0;
+        return x.digits ? sign : y.negative ? 1 : -1;
+    }
+    if (x.negative != y.negative) return sign; /* both too small for a double */
+    if (x.exponent != y.exponent) order = x.exponent < y.exponent ? -1 : 1;
+    else order = ft__decimal_compare_digits(&x, &y);
+    return sign * order;
+}
+
+static int ft__json_compare_texts(const char *a, size_t n_a, const char *b, size_t n_b) {
+    size_t n = n_a < n_b ? n_a : n_b;
+    int order = n ? memcmp(a, b, n) : 0;
+    return order ? order : (n_a > n_b) - (n_a < n_b);
+}
+
+FT__PRIV int ft__json_compare_keys(const ft__json *a, const ft__json *b) {
+    return ft__json_compare_texts(a->key, a->key_len, b->key, b->key_len);
+}
+
+/* The first n members of *rest, sorted; *rest moves behind them.  Those with one key stay in their
+   order. */
+static ft__json *ft__json_sort_members(ft__json **rest, size_t n) {
+    ft__json *first = *rest, *list = NULL, **tail = &list;
+    if (n == 1) {
+        *rest = first->next;
+        first->next = NULL;
+        return first;
+    }
+    ft__json *a = ft__json_sort_members(rest, n / 2), *b = ft__json_sort_members(rest, n - n / 2);
+    while (a && b) {
+        ft__json **next = ft__json_compare_keys(a, b) <= 0 ? &a : &b;
+        *tail = *next;
+        tail = &(*tail)->next;
+        *next = *tail;
+    }
+    *tail = a ? a : b;
+    return list;
+}
+
+static void ft__json_sort_object(ft__json *object) {
+    const ft__json *m = object->child;
+    while (m && m->next && ft__json_compare_keys(m, m->next) < 0) m = m->next;
+    if (!m || !m->next) return; /* sorted already */
+    ft__json *rest = object->child;
+    object->child = ft__json_sort_members(&rest, object->count);
+    for (ft__json **link = &object->child; (*link)->next;) {
+        if (ft__json_compare_keys(*link, (*link)->next) != 0) {
+            link = &(*link)->next;
+        } else {
+            *link = (*link)->next;
+            object->count--;
+        }
+    }
+}
+
+FT__PRIV void ft__json_sort(ft__json *value) {
+    if (value->type == FT__JSON_OBJECT) ft__json_sort_object(value);
+    if (value->type != FT__JSON_OBJECT && value->type != FT__JSON_ARRAY) return;
+    for (ft__json *v = value->child; v; v = v->next) ft__json_sort(v);
+}
+
+FT__PRIV int ft__json_compare(const ft__json *a, const ft__json *b) {
+    int order = 0;
+    if (a->type != b->type) return a->type < b->type ? -1 : 1;
+    if (a->type == FT__JSON_NUMBER) return ft__json_compare_numbers(a, b);
+    if (a->type == FT__JSON_STRING)
+        return ft__json_compare_texts(a->text, a->text_len, b->text, b->text_len);
+    if (a->type != FT__JSON_ARRAY && a->type != FT__JSON_OBJECT) return 0;
+    if (a->count != b->count) return a->count < b->count ? -1 : 1;
+    const ft__json *x = a->child, *y = b->child;
+    for (; x && !order; x = x->next, y = y->next) {
+        if (a->type == FT__JSON_OBJECT) order = ft__json_compare_keys(x, y);
+        if (!order) order = ft__json_compare(x, y);
+    }
+    return order;
+}
+
+static ft__json *ft__json_copy_nodes(const ft__json *value, ft__arena *arena) {
+    ft__json *copy = (ft__json *)ft__arena_alloc(arena, 1, sizeof *copy);
+    if (!copy) return NULL;
+    *copy = *value;
+    copy->next = NULL;
+    ft__json **tail = &copy->child;
+    for (const ft__json *v = value->child; v; v = v->next) {
+        *tail = ft__json_copy_nodes(v, arena);
+        if (!*tail) return NULL;
+        tail = &(*tail)->next;
+    }
+    return copy;
+}
+
+FT__PRIV ft__json *ft__json_sorted_copy(const ft__json *value, ft__arena *arena) {
+    ft__json *copy = ft__json_copy_nodes(value, arena);
+    if (copy) ft__json_sort(copy);
+    return copy;
 }
 
 /* ---- writing */

@@ -50,6 +50,24 @@ FT__PRIV const char *ft__json_type_name(ft__json_type type); /* "number" */
 FT__PRIV bool ft__json_is_integer(const ft__json *value, double lowest, double highest);
 /* Equality in JSON's sense: numbers by value, objects without order, arrays with. */
 FT__PRIV bool ft__json_equal(const ft__json *a, const ft__json *b);
+/* A number as it is written, so that one of any length keeps its exact value: a sign and 0.DIGITS
+   times ten to the exponent, with neither end of the digits 0. */
+typedef struct ft__decimal {
+    const char *digits, *end; /* a point may stand among them; none: zero */
+    int64_t exponent;
+    bool negative;
+} ft__decimal;
+FT__PRIV ft__decimal ft__decimal_of(const ft__json *number);
+/* Exact where both have their text: 9007199254740993 is not 9007199254740992.0.  < 0, 0, > 0. */
+FT__PRIV int ft__json_compare_numbers(const ft__json *a, const ft__json *b);
+/* Sorts the members of every object in `value` by key (bytes), and of a repeated key drops all but
+   the last.  What follows wants sorted values. */
+FT__PRIV void ft__json_sort(ft__json *value);
+/* A total order; 0 where they are equal in JSON's sense, numbers exactly.  Linear. */
+FT__PRIV int ft__json_compare(const ft__json *a, const ft__json *b);
+FT__PRIV int ft__json_compare_keys(const ft__json *a, const ft__json *b); /* of members, as sorted */
+/* A copy of the nodes, sorted; texts are shared.  NULL: out of memory. */
+FT__PRIV ft__json *ft__json_sorted_copy(const ft__json *value, ft__arena *arena);
 /* True if the text is one valid JSON value (the parse, without keeping anything). */
 FT__PRIV ft_status ft__json_valid(const char *text, size_t n, const ft_allocator *a, bool *valid);
 
@@ -112,5 +130,15 @@ FT__PRIV uint32_t ft__upper_char(uint32_t c); /* the first character whose lower
 /* Full lower-casing as Python's str.lower(), with U+0130 to two code points and the final sigma.
    Invalid bytes stay as they are. */
 FT__PRIV void ft__lower(const char *text, size_t n, ft__buf *out);
+
+/* Normal form C (UAX 15).  The tables are unpacked once, into an arena; NULL: out of memory. */
+typedef struct ft__normal ft__normal;
+FT__PRIV const ft__normal *ft__normal_create(ft__arena *arena);
+FT__PRIV bool ft__is_nfc_at_sight(const ft__normal *t, const char *text, size_t n); /* false: perhaps */
+/* Invalid bytes stay as they are.  Check out->failed. */
+FT__PRIV void ft__nfc(const ft__normal *t, const char *text, size_t n, ft__buf *out);
+/* The full canonical decomposition of one character; returns the number of characters. */
+FT__PRIV int ft__decompose(const ft__normal *t, uint32_t c, uint32_t out[4]);
+FT__PRIV bool ft__is_nonspacing(uint32_t c); /* marks without a width of their own: Mn and Me */
 
 #endif /* FT__IO_JSON_H */

@@ -25,9 +25,39 @@ static const ft__unicode_kind ft__unicode_kinds[] = {
 };
 #define FT__UNICODE_ALTERNATING 20
 
-static const char ft__unicode_ascii[] = /* 'A' + kind */
+static const char ft__unicode_low[] = /* 'A' + kind of U+0000..U+07FF */
     "SSSSSSSSSRRRRRSSSSSSSSSSSSSSSSSSQLLLNLLMLLLNLLMLIIIIIIIIIIMLNNNL"
-    "LAAAAAAAAAAAAAAAAAAAAAAAAAALLLOLOCCCCCCCCCCCCCCCCCCCCCCCCCCLNLNS";
+    "LAAAAAAAAAAAAAAAAAAAAAAAAAALLLOLOCCCCCCCCCCCCCCCCCCCCCCCCCCLNLNS"
+    "SSSSSRSSSSSSSSSSSSSSSSSSSSSSSSSSQLNNNNNLONFLNTNONNJJOCLMOJFLJJJL"
+    "AAAAAAAAAAAAAAAAAAAAAAANAAAAAAACCCCCCCCCCCCCCCCCCCCCCCCNCCCCCCCC"
+    "ACACACACACACACACACACACACACACACACACACACACACACACACACACACACCACACACA"
+    "CACACACACCACACACACACACACACACACACACACACACACACACACACACACACAACACACC"
+    "CAACACAACAAACCAAAACAACAAACCCAACAACACACAACACCACAACAAACACAACCEACCC"
+    "EEEEABCABCABCACACACACACACACACCACACACACACACACACACCABCACAAACACACAC"
+    "ACACACACACACACACACACACACACACACACACACACACACACACACACACCCCCCCAACAAC"
+    "CACAAAACACACACACCCCCCCCCCCCCCCCCCCCCCCCCCCCCCCCCCCCCCCCCCCCCCCCC"
+    "CCCCCCCCCCCCCCCCCCCCECCCCCCCCCCCCCCCCCCCCCCCCCCCDDDDDDDDDDDDDDDD"
+    "DDOOOODDDDDDDDDDDDOOOOOOOOOOOOOODDDDDOOOOOOODODOOOOOOOOOOOOOOOOO"
+    "GGGGGGGGGGGGGGGGGGGGGGGGGGGGGGGGGGGGGGGGGGGGGGGGGGGGGGGGGGGGGGGG"
+    "GGGGGGGGGGGGGGGGGGGGGGGGGGGGGGGGGGGGGGGGGGGGGGGGACACDOACSSDCCCLA"
+    "SSSSOOAMAAASASAACAAAAAAAAAAAAAAAAASAAAAAAAAACCCCCCCCCCCCCCCCCCCC"
+    "CCCCCCCCCCCCCCCACCAAACCCACACACACACACACACACACACACCCCCACNACAACCAAA"
+    "AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAACCCCCCCCCCCCCCCC"
+    "CCCCCCCCCCCCCCCCCCCCCCCCCCCCCCCCACACACACACACACACACACACACACACACAC"
+    "ACNGGGGGGGACACACACACACACACACACACACACACACACACACACACACACACACACACAC"
+    "AACACACACACACACCACACACACACACACACACACACACACACACACACACACACACACACAC"
+    "ACACACACACACACACACACACACACACACACACACACACACACACACSAAAAAAAAAAAAAAA"
+    "AAAAAAAAAAAAAAAAAAAAAAASSDLLLLLMCCCCCCCCCCCCCCCCCCCCCCCCCCCCCCCC"
+    "CCCCCCCCCLLSSNNNSGGGGGGGGGGGGGGGGGGGGGGGGGGGGGGGGGGGGGGGGGGGGGLG"
+    "LGGLGGLGSSSSSSSSEEEEEEEEEEEEEEEEEEEEEEEEEEESSSSEEEELMSSSSSSSSSSS"
+    "TTTTTTNNNLLNLLNNGGGGGGGGGGGLTLLLEEEEEEEEEEEEEEEEEEEEEEEEEEEEEEEE"
+    "DEEEEEEEEEEGGGGGGGGGGGGGGGGGGGGGIIIIIIIIIILLLLEEGEEEEEEEEEEEEEEE"
+    "EEEEEEEEEEEEEEEEEEEEEEEEEEEEEEEEEEEEEEEEEEEEEEEEEEEEEEEEEEEEEEEE"
+    "EEEEEEEEEEEEEEEEEEEELEGGGGGGGTNGGGGGGDDGGNGGGGEEIIIIIIIIIIEEENNE"
+    "LLLLLLLLLLLLLLSTEGEEEEEEEEEEEEEEEEEEEEEEEEEEEEEEGGGGGGGGGGGGGGGG"
+    "GGGGGGGGGGGSSEEEEEEEEEEEEEEEEEEEEEEEEEEEEEEEEEEEEEEEEEEEEEEEEEEE"
+    "EEEEEEEEEEEEEEEEEEEEEEEEEEEEEEEEEEEEEEGGGGGGGGGGGESSSSSSSSSSSSSS"
+    "IIIIIIIIIIEEEEEEEEEEEEEEEEEEEEEEEEEEEEEEEEEGGGGGGGGGDDNLLLDSSGNN";
 
 static const ft__unicode_line ft__unicode_lines[] = {
     {0x0, "p(l$p1eRXQTRXQTPG)TPZQ&9R]P].9PXPXp%ip9eP[$P]X7PXqX]YI]+PT]H7PJP"},
@@ -136,3 +166,146 @@ static const ft__unicode_case ft__unicode_lower[] = {
     {0x1058C,7,1,39},{0x10594,2,1,39},{0x10C80,51,1,64},{0x118A0,32,1,32},{0x16E40,32,1,32},
     {0x1E900,34,1,34},
 };
+
+/* Combining classes: how far on, how many, which. */
+static const char ft__unicode_combining[] =
+    "T48V(#$X(#'z'#$X(#$v'#(z'#%h'#'z'#%h'#.z'#($#'z'#+V(#$a(#$V(#&z'#&V(#%z'$&V(#'z'#$V(#$X("
+    "#%z'#$V(#$Y(#%Z(#$Y(#%Z(#$Y(#0V(V)(V(z($z'#'V(#$z'#&V(#$|'#$z'#)V(#)z'#%V(#$z'#%V(#$|'#$T("
+    "#$V(#$-#$.#$/#$0#$1#$2#$3#$4#$5#%6#$7#$8#$9$$:$$;#$<$$V(#$z'$$5m$+V(#$B#$C#$DT$$>#$@#$A#$B"
+    "#$C#$D#$E#$F#%V(#%z'#(V(#$z'#%V(#$z'3$G]%*V(%'V(#$z'#$V(%%V($$z'#%V(#$z'G$HB$V(#$z'#%V("
+    "#$z'#%V(#&z'#$V(#%z'#$V(#$z'#&V(#$z'#$V(#$z'#$V(#$z'#$V(#$z'#%V(k&*V(#$z'#$V(,$z';'V($,V("
+    "$&V($(V(O&z'a$$V(#&z'#'V(N(V(#(z'#1V($$z'#%V(#$z'#%V(#$z'#&V(#&z'#$>#$@#$A#&V(#$z'#%V(#%z'"
+    "#(V(a$$*3$,&$V(#$z'#%V(_%$*3$,T$$V(b$$*3$,f%$*3$,f%$*3$,w%$,f%$*3$,*$y$#$R%]%$*3$,e%%,3$,"
+    "t%$,e%%_%#$,0'c%d%%n%#$,0'r%q$%z'>$z'$$z'$$v'[$$y%#$z%$$|%('z%%$z%$%V(#$,$%V(c$$z'h%$*$%,"
+    "w$$z'~2&V(T8%,B$,h&$,-$V(i'$T(Y&$|'#$V(#$z'y'$V(#$z'l$$,7+V(%$z'T$(V(#)z'#%V(#$z'$%z'#%V("
+    "#%z'#(V(#$z'#'V(]%$*2$,J$V(#$z'#*V(Z$%,_$$*.%,h$$*c&&V($$$#(z'#%V(#'z'#$V($*$'$z')$V(&%V("
+    "d'%V(#$z'#*V(#$z'#%V(#$Z(#$t'#$z'#$h'#IV(#$X(#%T(#$z'#$x'#$V(#$Y(#$z'#$V(#$z'Q3%V(#%$#'V("
+    "#&$#%V('$V(&%$#$V(#$z'#$V(#%$#'z'#$V([i$&V(W&$,W%DV(`/$x'#$T(#$X(#$|'#%~'a%%+`z1$V('-V("
+    "D%V(u$%V(W)$,I$,b&$,>5V(^$&z'I$,V%$*/$,`($V($%V(#$z'%%V((%V($$V(X$$,g($,hQ-$=U4*V(#*z'#%V("
+    "n8$z'R($z'`&(V(cI$z'$$V(L$V(#$$#$z''$,p&$V(#$z's/'V(m+%V(u$&z'k$%z'#&V(#$z'#$V(#'z'U$$V("
+    "#$z'#$V(#$z'^'$,M$,1$,^$$,#$*j$&V(T$%,c$$*q$$,,$*b%$,#$*}&$*#$,u$%*3$,;*V(&(V(k'$,&$*:$V("
+    "Z%$,#$*l($,#$*v%$,n%$,#$*k%$,~($,#$*s(%,'$*g&$,x$$,5$,v$$,b,$,s($*$%,v$$,f,%,ik,($`$*V("
+    "y=%)Yq,$$Yn%%v'#&$&$R(#(v'++z'%(V(#%z'B'V(_&&V(Vs$*V($4V(%*V($%V($(V([%$V(k&*V(a+$V(b$'V("
+    "_.%X(#$z'#$V(S9*z'e%)V(#$*";
+
+/* Canonical decompositions: how far on, the first part, and 0 or the second, from 1
+   on, doubled, and 1 more where it is not to be composed again. */
+static const char *const ft__unicode_parts[] = {
+    "^'f$%$f$'$f$)$f$+$f$5$f$9%h$u$$j$%$j$'$j$)$j$5$n$%$n$'$n$)$n$5%s$+$t$%$t$'$t$)$t$+$t$5&z$%",
+    "$z$'$z$)$z$5$~$'&X%%$X%'$X%)$X%+$X%5$X%9%Z%u$$]%%$]%'$]%)$]%5$a%%$a%'$a%)$a%5%f%+$g%%$g%'",
+    "$g%)$g%+$g%5&m%%$m%'$m%)$m%5$q%'%q%5$f$-$X%-$f$1$X%1$f$w$$X%w$$h$'$Z%'$h$)$Z%)$h$3$Z%3$h$=",
+    "$Z%=$i$=$[%=&j$-$]%-$j$1$]%1$j$3$]%3$j$w$$]%w$$j$=$]%=$l$)$_%)$l$1$_%1$l$3$_%3$l$u$$_%u$",
+    "$m$)$`%)&n$+$a%+$n$-$a%-$n$1$a%1$n$w$$a%w$$n$3'o$)$b%)$p$u$$c%u$%q$'$d%'$q$u$$d%u$$q$=$d%=",
+    "(s$'$f%'$s$u$$f%u$$s$=$f%='t$-$g%-$t$1$g%1$t$;$g%;&w$'$j%'$w$u$$j%u$$w$=$j%=$x$'$k%'$x$)",
+    "$k%)$x$u$$k%u$$x$=$k%=$y$u$$l%u$$y$=$l%=&z$+$m%+$z$-$m%-$z$1$m%1$z$9$m%9$z$;$m%;$z$w$$m%w$",
+    "$|$)$o%)$~$)$q%)$~$5$Q%'$r%'$Q%3$r%3$Q%=$r%=Ft$]$$g%]$1z$]$$m%]$Af$=$X%=$n$=$a%=$t$=$g%=",
+    "$z$=$m%=$z'-$m(-$z''$m('$z'=$m(=$z'%$m(%%b'-$T(-$[/-$]/-$d'-$V(-&l$=$_%=$p$=$c%=$t$w$$g%w$",
+    "$z--${--$t,=$n1=$b%='l$'$_%'&s$%$f%%$c''$U('$d''$V('$v''$i('$f$D$X%D$f$H$X%H$j$D$]%D$j$H",
+    "$]%H$n$D$a%D$n$H$a%H$t$D$g%D$t$H$g%H$w$D$j%D$w$H$j%H$z$D$m%D$z$H$m%H$x$s$$k%s$$y$s$$l%s$",
+    "&m$=$`%=*f$3$X%3$j$u$$]%u$$t'-$g(-$s'-$f(-$t$3$g%3$d/-$e/-$~$-$q%-~(T4#$U4#%h4#$]4(T$h2#",
+    "-`$#*s&'$_7'$T'#$c7'$e7'$g7'%m7'%s7'$w7'$k8'=g75$s75$Q8'$U8'$W8'$Y8'$l8'=Y85$f85$`8'$f8'",
+    "$j8'(s8'$s85P[:%$[:5%Y:''z95(a:'$_:%$j:1._:1DQ;1:|:%$|:5%z:''p;5(S;'$Q;%$];1;a<D$b<Do$]:1",
+    "$}:11V:1$w:1$V:5$w:5&[:1$|:1&k>5$l>5$]:5$}:5$^:5$~:5&_:-$Q;-$_:5$Q;5$e:5$W;5&{>5$|>5$t:5",
+    "$g;5$j:-$];-$j:5$];5$j:;$];;$n:5$a;5&r:5$e;5m)QGyI$QG{I$sG{I$QG}I$uG{Ie&yJ{I%eJ{I4vJ{I",
+    "_0UX$~k$+^X$~k$&aX$~k$HpW$Ql$$qW$Ql$$rW$Ql$$wW$Ql$$|W$Ql$$}W$Ql$$XX$Ql$$]X$Ql$d%n[$tq$",
+    "$n[$yr$3uZ$qq$$vZ$qq$%U[$qq$y$Q_$cw$&W_$cw$Gc^$cw$$d^$cw$$i^$cw$&x^$cw$Z(Xe$zU%&Xe$wT%",
+    "$Xe$|U%3`d$tT%$ad$tT%[$wf$n[%Z$~g$iZ%$Qh$iZ%$~g$n[%t%wj$^b%p%im${g%*pm${g%$pm$}g%%pm$Tg%",
+    "$tm${g%w%ip$ll%$jp$ll%$ip$qm%X&us$vr%%us$Rs%$xs$vr%$us$ss%|*v{$sZ&-R|$sZ&(W|$sZ&(]|$sZ&",
+    "(b|$sZ&0t{$oZ&-x|$pW&%x|$tW&$_~$_X&%`~$_X&,x|$_X&5l}$sZ&-v}$sZ&({}$sZ&(R~$sZ&(W~$sZ&",
+    "0j}$oZ&e%xR%Qa&yb$rd&gV)%td&gV)%vd&gV)%xd&gV)%zd&gV)'~d&gV)Mze&gV)%|e&gV)&~e&gV)$Qf&gV)",
+    "%Tf&gV)l2f$q$$X%q$$g$3$Y%3$g$m$$Y%m$$g$[%$Y%[%$e''$W('$i$3$[%3$i$m$$[%m$$i$[%$[%[%$i$u$",
+    "$[%u$$i$S%$[%S%$U)%$V)%$U)'$V)'$j$S%$]%S%$j$Y%$]%Y%$^/1$_/1$k$3$^%3$l$-$_%-$m$3$`%3$m$m$",
+    "$`%m$$m$5$`%5$m$u$$`%u$$m$U%$`%U%$n$Y%$a%Y%$m''$`('$p$'$c%'$p$m$$c%m$$p$[%$c%[%$q$m$$d%m$",
+    "$yv&-$zv&-$q$[%$d%[%$q$S%$d%S%$r$'$e%'$r$3$e%3$r$m$$e%m$$s$3$f%3$s$m$$f%m$$s$[%$f%[%$s$S%",
+    "$f%S%$s''$f('$s'5$f(5$c*%$d*%$c*'$d*'$u$'$h%'$u$3$h%3$w$3$j%3$w$m$$j%m$$pw&-$qw&-$w$[%",
+    "$j%[%$x$3$k%3$x$m$$k%m$$q*3$r*3$w*3$x*3$xw&3$yw&3$y$3$l%3$y$m$$l%m$$y$[%$l%[%$y$S%$l%S%",
+    "$z$o$$m%o$$z$Y%$m%Y%$z$S%$m%S%$Q+'$R+'$S+5$T+5${$+$n%+${$m$$n%m$$|$%$o%%$|$'$o%'$|$5$o%5",
+    "$|$3$o%3$|$m$$o%m$$}$3$p%3$}$5$p%5$~$3$q%3$Q%)$r%)$Q%m$$r%m$$Q%[%$r%[%$`%[%$l%5$o%9$q%9",
+    "%i+3(f$m$$X%m$$f$7$X%7$`''$R('$`'%$R(%$`'7$R(7$`'+$R(+$[y&)$]y&)$s('$t('$s(%$t(%$s(7$t(7",
+    "$s(+$t(+$[y&1$]y&1$j$m$$]%m$$j$7$]%7$j$+$]%+$h''$Z('$h'%$Z(%$h'7$Z(7$h'+$Z(+$ty&)$uy&)$n$7",
+    "$a%7$n$m$$a%m$$t$m$$g%m$$t$7$g%7$r''$e('$r'%$e(%$r'7$e(7$r'+$e(+$Zz&)$[z&)$],'$^,'$],%$^,%",
+    "$],7$^,7$],+$^,+$],m$$^,m$$z$m$$m%m$$z$7$m%7$l,'$m,'$l,%$m,%$l,7$m,7$l,+$m,+$l,m$$m,m$$~$%",
+    "$q%%$~$m$$q%m$$~$7$q%7$~$+$q%+*Q8L$Q8N$b{&%$c{&%$b{&'$c{&'$b{&~%$c{&~%$_7L$_7N$j{&%$k{&%",
+    "$j{&'$k{&'$j{&~%$k{&~%$U8L$U8N$r{&%$s{&%$r{&'$s{&'&c7L$c7N$z{&%${{&%$z{&'${{&'&W8L$W8N",
+    "$T|&%$U|&%$T|&'$U|&'$T|&~%$U|&~%$e7L$e7N$]|&%$^|&%$]|&'$^|&'$]|&~%$^|&~%$Y8L$Y8N$e|&%$f|&%",
+    "$e|&'$f|&'$e|&~%$f|&~%$g7L$g7N$m|&%$n|&%$m|&'$n|&'$m|&~%$n|&~%$`8L$`8N$u|&%$v|&%$u|&'$v|&'",
+    "&m7L$m7N$}|&%$~|&%$}|&'$~|&'&f8L$f8N$W}&%$X}&%$W}&'$X}&'$W}&~%$X}&~%%s7N%a}&%%a}&'%a}&~%",
+    "$j8L$j8N$h}&%$i}&%$h}&'$i}&'$h}&~%$i}&~%$w7L$w7N$p}&%$q}&%$p}&'$q}&'$p}&~%$q}&~%$Q8%$z7#",
+    "$U8%${7#$W8%$|7#$Y8%$}7#$`8%$m8#$f8%$n8#$j8%$o8#&b{&V&$c{&V&$d{&V&$e{&V&$f{&V&$g{&V&$h{&V&",
+    "$i{&V&$j{&V&$k{&V&$l{&V&$m{&V&$n{&V&$o{&V&$p{&V&$q{&V&$T|&V&$U|&V&$V|&V&$W|&V&$X|&V&$Y|&V&",
+    "$Z|&V&$[|&V&$]|&V&$^|&V&$_|&V&$`|&V&$a|&V&$b|&V&$c|&V&$d|&V&$h}&V&$i}&V&$j}&V&$k}&V&$l}&V&",
+    "$m}&V&$n}&V&$o}&V&$p}&V&$q}&V&$r}&V&$s}&V&$t}&V&$u}&V&$v}&V&$w}&V&$Q81$Q8-$x}&V&$Q8V&$z7V&",
+    "%Q8~%$dQ'V&$_71$_7-$_7%$S7#$_7V&%Y8#&s&~%$|}&V&$W8V&$|7V&%W8~%$tQ'V&$c7%$U7#$e7%$V7#$e7V&",
+    "$mQ'%$mQ''$mQ'~%$Y81$Y8-$k8%$^7#&Y8~%$k8~%$g71$g7-$g7%$W7#%QS'%$QS''$QS'~%$f81$f8-$l8%$~7#",
+    "$b8L$b8N$f8~%$l8~%$s71$s7-$s7%$[7#$o7N$s&%$R7#$W%#&V~&V&$j8V&$o8V&%j8~%$wR'V&$m7%$Y7#$w7%",
+    "$]7#$w7V&$Q'#&US'#$VS'#i)w7#'p$#$c'#g%|['j%$~['j%6R]'j%Cb^'j%$f^'j%$d^'j%Y$h_'j%(m_'j%",
+    "&p_'j%;Z`'j%%]`'j%>t`'j%&{`'j%&}`'j%%Ra'j%:b$j%%la'j%.Wa'j%$a$j%$c$j%$oa'j%$pa'j%&}a'j%",
+    "$~a'j%&Sb'j%$Tb'j%*Wb'j%$Xb'j%&`b'j%$ab'j%&db'j%$eb'j%GRc'j%$Xc'j%$Yc'j%$[c'j%U$Yb'j%",
+    "$Zb'j%$ob'j%$pb'j%*cc'j%$dc'j%$ec'j%$fc'j%a$]T)#$^T)#uOxd(k%|BsU)xi.%uU)xi.%wU)xi.%yU)xi.",
+    "%{U)xi.%}U)xi.%QV)xi.%SV)xi.%UV)xi.%WV)xi.%YV)xi.%[V)xi.&_V)xi.%aV)xi.%cV)xi.*jV)xi.",
+    "$jV)zi.%mV)xi.$mV)zi.%pV)xi.$pV)zi.%sV)xi.$sV)zi.%vV)xi.$vV)zi.:nU)xi.-kW)xi.1yW)xi.",
+    "%{W)xi.%}W)xi.%QX)xi.%SX)xi.%UX)xi.%WX)xi.%YX)xi.%[X)xi.%^X)xi.%`X)xi.%bX)xi.&eX)xi.",
+    "%gX)xi.%iX)xi.*pX)xi.$pX)zi.%sX)xi.$sX)zi.%vX)xi.$vX)zi.%yX)xi.$yX)zi.%|X)xi.$|X)zi.",
+    ":tW)xi.&cY)xi.$dY)xi.$eY)xi.$fY)xi.'qY)xi.w^<Ss4#$qQ0#$`S5#$zu4#$eQ1#$xy,#$^m-#$QY7#$QY7#",
+    "$V_.#$je5#$kv-#${^.#$_c/#$n}1#$fV3#$r}3#$WX4#$Z`4#$c^5#$Td0#$qu0#$~]1#$Xo1#$_r3#$]c5#$tf6#",
+    "$n{,#$uj-#$vi0#$We1#$`}3#$i~6#$xu.#$qW1#$Y{3#$mb4#$~g/#$pd3#$cZ4#$]~.#$gR0#$fw0#$Wj1#$u_5#",
+    "$dS-#$y`-#$eg-#$]s/#$rh0#$zd1#$eR2#$ZY3#$f|3#$b~3#$f|4#$WV6#$]o6#$r}6#$u[2#$Yb2#$py2#$ro3#",
+    "$bl5#$pR7#$wj4#$l[.#$jQ/#$kr2#$~[3#$rf1#$X^2#$tu4#$wT6#$e[.#$kp.#$fd0#$|y0#$vR1#$Xw2#$R}2#",
+    "$QQ6#$Xg-#$^]3#$qa-#$aa-#$pe2#$az2#$mp3#$|Q6#$mn4#$Vh/#$Td0#$rk4#$Qz,#$wm.#$jW/#$[m1#$Ux1#",
+    "$qh-#$]_2#$pT-#$ZU/#$Ry,#$|s0#$]w/#$yv2#$il-#$rX.#$QS2#$kr3#$xi4#$xm0#$eX5#$er0#$Xi/#$oj3#",
+    "$tl/#$xw1#$m|,#$W_-#$^a-#$iZ0#$ku2#$Rh3#$sj4#$he5#$|g-#$ao-#$y_.#$QQ/#$}x/#$VX1#$_`2#$h{5#",
+    "$fi6#$ZS7#$eT7#$|e-#$p~/#$bl0#$qV5#$a|.#$Ra/#$ic/#$`r/#$]S1#$g`1#$}r1#$xc2#$j{2#$o[3#$bU5#",
+    "$[v3#$~Z5#${m5#$Qc-#$Vf-#$Tr-#$m]1#$Q_4#$xi4#$[~.#$zV/#$|k/#$lm0#$vq2#$wl1#$v},#$u~-#$wm.#",
+    "$Zx.#$tW/#$Yn1#$]r1#${V3#$sZ3#$sg5#$vT6#$nV6#$][6#$iS-#$[c2#$zd5#$eS6#$W]/#$r{,#$}Z-#$~m.#",
+    "$uo.#$~w/#$Td0#$ec1#$t|1#$jv3#$}]5#$pX7#$_}/#$b~5#$je-#$qT0#$bW0#$jv0#$]~0#$Vp1#$lw1#$S[2#",
+    "$gv2#$v]6#$[_-#$jd/#$QR6#$TW-#$nt.#$_z0#$fU5#$jT/#$a_/#$XX0#$[m1#$`R6#$dc-#$Zn-#$np.#$qz/#",
+    "$qS0#$c[0#$ht0#$Sp1#$nz1#$YV3#$__4#$q_4#$ee5#$bT6#$li-#${~0#$in-#$gc1#$_s1#$Y|3#$}R6#$dt6#",
+    "$cS7#$`U0#$my0#$Re3#$ki2#$fk2#$ps2#$vh1#$k[1#$rm4#$Q},#$fl3#$uc-#$ob-#$f}.#$Zh/#$Yu2#$ok.#",
+    "$tu0#$^~/#$wU5#$c[4#$SQ6#$gc4#$f~.#$[^-#$ww-#&nX.#%x|/#&sa-#$Xk1#$uQ2#$q`2#$fa2#$ma2#$jb2#",
+    "$|V6#$ot2#$qW3#%r|3#%lk4#&f[5#$w`5#'Ra6#$`a6#$_b6#$X|6#$W`5#$dS6#$_T-#$][-#$i^-#$}f-#$kg-#",
+    "$~i-#$Sw-#$cy-#$k{-#$SX.#$bZ.#$mp.#$wp.#$eZ/#$W`/#$~`/#$Zc/#$av/#$my/#$h}/#$mZ0#$sw0#$b{0#",
+    "$[S1#$_a1#$he1#$pp1#$z[2#$s`2#$~`2#$}`2#$Wa2#$^a2#$ea2#$hb2#$ib2#$gf2#${g2#$Qo2#$j{2#$Q|2#",
+    "$]}2#$RV3#$_Y3#$We3#$]h3#$]h3#$yr3#$s`4#$rc4#$uk4#$Rm4#$Wv4#$`w4#$kX5#$f[5#$cT6#$qZ6#$R]6#",
+    "$sY/#$gYn$#$Uf3#&ly,#$w`-#$V_-#$^S-#$a^-#$o_-#${f-#$Sh-#$Sw-#$fu-#$}v-#$lx-#$nX.#$mZ.#",
+    "$w^.#$Y_.#$Ye.#$li.#$e~.#$l~.#$uS/#$_U/#$|[/#$k_/#$Q^/#$~`/#$}_/#$Zc/#$pd/#$km/#$io/#$rp/#",
+    "$hv/#$x|/#$gR0#$kR0#$yS0#$dl0#$xm0#$jv0#$oQ1#$_Q1#$[S1#$wX1#$_a1#$qV2#$re1#$eh1#$Xk1#$er1#",
+    "$su1#${v1#$|{1#$~{1#$uQ2#$XR2#$rR2#$nT2#$dT2#$Z^2#$~h2#$Qo2#$Xs2#$Wx2#$j{2#$yT3#$_Y3#$Tm3#",
+    "$kp3#$qV4#$wa4#$bc4#$rc4#$`j4#$lk4#$lj4#$uk4#$rk4#$ak4#$Rm4#$wn4#$`w4#$tU5#$s]5#$_d5#$Zi5#",
+    "$UR6#$cT6#$|V6#$zY6#$qZ6#$}Z6#$R]6#$Ym6#$QY7#${vj$#$uvj$#$l^l$#$Wj*#$nU+#$bV+#$wVp$#$rfq$#",
+    "$Ztu$#$RW7#$qX7#i$^EwB%wE}B.nEdC$nEfC$jtCdC$jtCfC$TE}B$TEQC$TEYC$UEYC$VEYC$WEYC$XEYC$YEYC",
+    "$ZEYC%]EYC$^EYC$_EYC$`EYC$aEYC%cEYC%eEYC$fEYC%hEYC$iEYC%kEYC$lEYC$mEYC$nEYC$oEYC$YESC$UE`C",
+    "$`E`C$iE`CXq%ufF|Yi$%wfF|Yi$2SgF|Yi${%XjFu_i$$YjFu_i$Q/RvFkwi$$RvFpxi$X+]~FfZj$$]~FQZj$",
+    "%]~FlZj$m({UGafj$$|UGafj$x6tjGZak$m^:^w_$U{l%$_w_$U{l%$fw_$h{l%$fw_$j{l%$fw_$l{l%$fw_$n{l%",
+    "$fw_$p{l%|$fy_$U{l%$gy_$U{l%$hy_$h{l%$iy_$h{l%$hy_$j{l%$iy_$j{l%}YIUz,#$~y,#$Yz,#$Xye$#",
+    "$kR-#$_T-#$lT-#$XV-#$wX-#$iY-#$][-#$rZ-#$ao)#$Wif$#$i^-#$p^-#$R_-#$f_-#$ubf$#$|o)#$U_-#",
+    "$|_-#$wcf$#$X`-#$f`-#$^},#$n`-#$w`-#$kXx$#$]b-#$kb-#$up)#$vc-#$Sd-#$Re-#$We-#$~q)#${f-#",
+    "$}f-#$kg-#$Sh-#$_h-#$`h-#$qh-#$vi-#$~i-#$Yj-#$sj-#$}j-#$Qk-#$Qk-#$Qk-#$lQg$#$oZ1#$pl-#",
+    "$Wm-#$hXg$#$dm-#$jm-#$Qn-#$cq-#$Vo-#$go-#$Yp-#$gq-#$as-#${s-#$du-#$tu-#$hv-#$hv-#$}v-#",
+    "$bw-#$jw-#$yw-#$eQ.#$cy-#$fQ.#$S{-#$w{-#$ob-#${[.#$iU.#$bV.#${V.#$RT.#$sW.#$rW.#$fZ.#",
+    "$kbh$#$Q].#$V].#$f].#$z].#$T^.#$h_.#$mlh$#$Tnh$#$kb.#$mc.#$yc.#$Vb.#$^e.#$h|)#$v|)#$yh.#",
+    "$Tj.#$Tj.#$c~h$#$Rm.#$hm.#$wm.#$Un.#$xWi$#$bn.#$in.#$_S/#$Wo.#$tQ*#$ip.#$wp.#$or.#$iq.#",
+    "$thi$#$ku.#$vhi$#$iv.#$fv.#$wv.#$Ty.#$Uy.#$nU*#$qy.#$oz.#$V{.#$U|.#$tV*#$b}i$#$aW*#$p}.#",
+    "$s}.#$v}.#$]~.#$]dz$#$dQ/#${Xj$#${Xj$#$le3#$ZR/#$ZR/#$QY*#$]Wl$#$cUr$#$nS/#$wS/#$nY*#$yT/#",
+    "$QV/#$[V/#$~V/#$QZ/#$k[*#$zZ*#$eZ/#$mnj$#$k[/#$e_/#$i_/#$k_/#$i_/#$j`/#$~`/#$ua/#$ga/#",
+    "$ra/#$tb/#$Zc/#$_c/#$yc/#$Vd/#$le/#$fg/#$[h/#$~j/#$mXk$#$kj/#$Vi/#$ik/#$Vl/#$^n/#$q^k$#",
+    "$oo/#$lm/#$}l/#$~a*#$[q/#$qq/#$cr/#$jq/#$bc*#$av/#$~v/#$Qvk$#$ny/#$uQ0#$z{/#$Zg*#$h}/#",
+    "$wf*#$Rf*#$S`-#$V`-#$}Q0#$s}/#$R^3#$~k+#$gR0#$kR0#$qR0#$ST0#$vS0#$Y^l$#$^h*#$iW0#${T0#",
+    "$gY0#$mZ0#$}al$#$vZ0#$aX0#$u^0#$Wj*#$v_0#$}a0#$jc0#$tg0#$jnl$#$zh0#$yl*#$fj0#$Qzl$#$lk0#",
+    "$Tn*#$]l0#$]m0#$xm0#$ym0#$vVm$#$|ci$#$[Ym$#$Wq0#$[dm$#$os0#$}s0#$qq0#$lu0#$gv0#$sw0#$jv0#",
+    "$ew0#$tw0#$Sx0#$dfm$#$]v0#$w{0#$[}0#$Xs*#$_Q1#$ZQ1#$Tpm$#$nz0#${T1#$Zsm$#$^tm$#$yV1#$eY1#",
+    "$wX1#$tX1#$bu*#$vY1#$|Z1#$vZ1#$Q]1#$~bf$#$c`1#$cVn$#$`b1#$p^n$#$ee1#$re1#$`f1#$Vln$#$cg1#",
+    "$xg1#$vrn$#$twn$#$|l1#$`m1#$j{*#$zm1#$v{*#$v{*#$hq1#$}q1#$er1#$yr1#$dt1#$Q~*#$dv1#$^bo$#",
+    "$~v1#$`do$#$Ux1#$~}i$#$o{1#$ruo$#$[vo$#$ayo$#$QU+#$^U+#$rR2#$[}o$#$Z}o$#$T~o$#$o~o$#$oS2#",
+    "$pS2#$pS2#$nT2#$bV+#$TV2#$oV+#$eX+#$[bp$#$dZ2#$u[2#$Z^2#$WZ+#$vmp$#$^a2#$cpp$#$aqp$#$jb2#",
+    "$ld2#$w[+#$gf2#$qf2#$vf2#$uRq$#$eYq$#$eYq$#$aj2#$ia+#$Z`q$#$Wo2#$Zo2#$ab+#$|dq$#$Uu2#$Re+#",
+    "$lu2#$gu2#$Vv2#$Wvq$#$`x2#$Yg+#$jz2#$x{2#$a}2#$`h+#$VWr$#$vWr$#$Wi+#$S[r$#$ZV3#$_^r$#$vV3#",
+    "$SY3#$_Y3#$fgr$#$Tir$#$`[3#$Rlr$#$p[3#$}Zl$#$zk+#$W^3#$|_3#$Um+#$]a3#$Rg.#$cwr$#$qwr$#",
+    "$V]l$#$`]l$#$le3#$oe3#$RX5#$[o+#$uh3#$oh3#$Si3#$gf-#$hi3#$ji3#$ti3#$pj3#$t^s$#$oj3#$zk3#",
+    "$fm3#$Uo3#$Rl3#$fo3#$cp3#$yr3#$Um3#$so3#$uo3#$Wp3#$`ds$#$Yks$#$xgs$#$hs+#$_v3#$av3#$Vw3#",
+    "$ebt$#$xx3#$Xus$#$mt+#$qt+#$Vxs$#$j~s$#${t+#$U~3#$b~3#$m~3#$o~3#$TR4#$aQ4#$`T4#$aS4#$qV4#",
+    "$zT4#$cV4#$~V4#$`w+#$QY4#$rY4#$Tx+#$w[4#$z[4#$_qt$#$g_4#$n_4#$dy+#$]`4#$~o)#$]~t$#$aTu$#",
+    "$f|+#$o|+#$ni4#$ak4#$wn4#$as4#$ygu$#$]u4#$su4#$sw4#$uy4#$]vu$#$`sf$#$o{4#$`{4#$g|4#$Xxf$#",
+    "$jS5#$tU5#$Qov$#$mov$#$h^5#$k`5#$^a5#$svv$#$ha5#$wg5#$bk5#$ck5#$ai5#$vq5#$er5#$Rew$#$sz5#",
+    "$m_,#$r{5#$hmw$#$da,#$pS6#$Rx.#$vU6#$WUx$#$yYx$#$ed,#$md,#$QZ6#$zex$#$|e,#$Qix$#$}Z6#$}Z6#",
+    "$n[6#$dox$#$s`6#$vh,#$`b6#$Ve6#$re6#$Sg6#$]l,#$kay$#$Ym6#$zs6#$Ux6#$|q,#$nr,#$fz6#$iSz$#",
+    "$yr,#$sTz$#$nZz$#$j^z$#$QT7#$}t,#$cU7#$hU7#$oU7#$yU7#$RV7#$xV7#$Trz$#"};

@@ -1,17 +1,8 @@
-/* Loading a model: metadata to hyper-parameters, tensors to their places.  Every tensor is looked up by
-   name with the shape it must have, and every tensor of the file must have been asked for: a file with
-   parts that this code does not know would otherwise compute something subtly else. */
+/* Loading a model: tensors to their places.  Every tensor is looked up by name with the shape it must have,
+   and every tensor of the file must have been asked for: a file with parts that this code does not know
+   would otherwise compute something subtly else. */
 #include "model.h"
-
-typedef struct ft__loader {
-    ft_model *m;
-    ft_error *err;
-    bool *used;       /* (file.n_tensors) */
-    char name[128];   /* of the tensor last asked for */
-    char where[384];
-} ft__loader;
-
-static const char *const ft__weights_architectures[] = {"llama"};
+#include "hf.h"
 
 static const char *const ft__weights_modules[FT__MODULES] = {
     "attn_q", "attn_k", "attn_v", "attn_output", "ffn_gate", "ffn_up", "ffn_down", "output"};
@@ -20,29 +11,6 @@ FT__PRIV const char *ft__module_name(ft__module m) { return ft__weights_modules[
 
 FT__PRIV const ft__linear *ft__model_linear(const ft_model *m, int layer, ft__module module) {
     return module == FT__HEAD ? &m->output : &m->layers[layer].module[module];
-}
-
-/* "file: key" of an architecture's key. */
-static const char *ft__weights_key(ft__loader *l, const char *key) {
-    snprintf(l->name, sizeof l->name, "%s.%s", l->m->info.architecture, key);
-    return l->name;
-}
-
-static ft_status ft__weights_int(ft__loader *l, const char *key, int lowest, int highest, int *value) {
-    int64_t wide = *value;
-    ft_status status =
-        ft__gguf_int(&l->m->file, ft__weights_key(l, key), lowest, highest, &wide, l->err);
-    if (!status && (wide < lowest || wide > highest)) /* absent, and there is no default */
-        status = ft__fail(l->err, FT_ERR_FORMAT, l->m->file.path, "the key %s is missing", l->name);
-    *value = (int)wide;
-    return status;
-}
-
-static ft_status ft__weights_float(ft__loader *l, const char *key, double *value) {
-    ft_status status = ft__gguf_float(&l->m->file, ft__weights_key(l, key), value, l->err);
-    if (!status && !ft__finite(*value))
-        status = ft__fail(l->err, FT_ERR_FORMAT, l->m->file.path, "%s is not finite", l->name);
-    return status;
 }
 
 /* Finds a tensor and checks its shape (rows of cols, times depth).  Optional ones may be absent: then
@@ -63,19 +31,19 @@ static ft_status ft__weights_find(ft__loader *l, const char *name, uint64_t cols
     return FT_OK;
 }
 
-/* A small tensor as floats of our own. */
-static ft_status ft__weights_vector(ft__loader *l, const char *name, int n, bool optional, float **out) {
+FT__PRIV ft_status ft__weights_vector(ft__loader *l, const char *name, int n, int depth, bool optional,
+                                      float **out) {
     const ft__gguf_tensor *t;
-    ft_status status = ft__weights_find(l, name, (uint64_t)n, 1, 1, optional, &t);
+    ft_status status = ft__weights_find(l, name, (uint64_t)n, (uint64_t)depth, 1, optional, &t);
     *out = NULL;
     if (status || !t) return status;
     const ft__format *format = ft__format_find(t->type);
     if (!format->decode)
         return ft__fail(l->err, FT_ERR_UNSUPPORTED, l->where, "type %s is not in this version",
                         format->name);
-    *out = (float *)ft__arena_alloc(&l->m->arena, (size_t)n, sizeof **out);
+    *out = (float *)ft__arena_alloc(&l->m->arena, (size_t)n * (size_t)depth, sizeof **out);
     if (!*out) return ft__fail_memory(l->err);
-    format->decode(t->data, (size_t)n, *out);
+    format->decode(t->data, (size_t)n * (size_t)depth, *out);
     return FT_OK;
 }
 
@@ -110,7 +78,13 @@ static ft_status ft__weights_linear(ft__loader *l, int layer, const char *module
     const char *name = ft__weights_name(l, layer, module, "weight");
     ft_status status = ft__weights_matrix(l, name, cols, rows, 1, optional, &out->w);
     if (status || !out->w.format) return status;
-    return ft__weights_vector(l, ft__weights_name(l, layer, module, "bias"), rows, true, &out->bias);
+    return ft__weights_vector(l, ft__weights_name(l, layer, module, "bias"), rows, 1, true, &out->bias);
+}
+
+/* A vector of a layer. */
+static ft_status ft__weights_of(ft__loader *l, int layer, const char *module, const char *suffix, int n,
+                                bool optional, float **out) {
+    return ft__weights_vector(l, ft__weights_name(l, layer, module, suffix), n, 1, optional, out);
 }
 
 /* Rows first .. first + n of a linear map, as one of its own. */
@@ -135,158 +109,275 @@ static ft_status ft__weights_qkv(ft__loader *l, int layer, int n_q, int n_kv) {
     return FT_OK;
 }
 
+/* Or gate and up as one, the gate's rows first. */
+static ft_status ft__weights_gate_in_up(ft__loader *l, int layer) {
+    ft__linear *module = l->m->layers[layer].module, all;
+    const int F = l->m->info.n_ff;
+    memset(&all, 0, sizeof all);
+    ft_status status = ft__weights_linear(l, layer, "ffn_up", l->m->info.n_embd, 2 * F, false, &all);
+    if (status) return status;
+    module[FT__GATE] = ft__weights_rows(&all, 0, F);
+    module[FT__UP] = ft__weights_rows(&all, F, F);
+    return FT_OK;
+}
+
+static ft_status ft__weights_conv(ft__loader *l, int layer) {
+    ft__layer *at = &l->m->layers[layer];
+    const int D = l->m->info.n_embd;
+    ft_status status = ft__weights_linear(l, layer, "shortconv.in_proj", D, 3 * D, false, &at->conv_in);
+    if (!status) status = ft__weights_linear(l, layer, "shortconv.out_proj", D, D, false, &at->conv_out);
+    return status ? status
+                  : ft__weights_vector(l, ft__weights_name(l, layer, "shortconv.conv", "weight"), l->m->n_taps, D,
+                                       false, &at->conv);
+}
+
+static ft_status ft__weights_delta(ft__loader *l, int layer) {
+    const ft_model *m = l->m;
+    ft__layer *at = &m->layers[layer];
+    const int D = m->info.n_embd, n_v = m->n_delta_v, V = n_v * m->delta_size;
+    const int C = 2 * m->n_delta_k * m->delta_size + V;
+    char name[64];
+    ft_status status = ft__weights_linear(l, layer, "attn_qkv", D, C, false, &at->conv_in);
+    if (!status) status = ft__weights_linear(l, layer, "attn_gate", D, V, false, &at->delta_gate);
+    if (!status) status = ft__weights_linear(l, layer, "ssm_alpha", D, n_v, false, &at->delta_rate);
+    if (!status) status = ft__weights_linear(l, layer, "ssm_beta", D, n_v, false, &at->delta_write);
+    if (!status) status = ft__weights_linear(l, layer, "ssm_out", V, D, false, &at->conv_out);
+    ft__weights_name(l, layer, "ssm_conv1d", "weight");
+    if (!status) status = ft__weights_vector(l, l->name, m->n_taps, C, false, &at->conv);
+    if (!status) status = ft__weights_of(l, layer, "ssm_norm", "weight", m->delta_size, false, &at->delta_norm);
+    if (!status) status = ft__weights_of(l, layer, "ssm_dt", "bias", n_v, false, &at->delta_bias);
+    snprintf(name, sizeof name, "blk.%d.ssm_a", layer);
+    return status ? status : ft__weights_vector(l, name, n_v, 1, false, &at->delta_decay);
+}
+
+/* Older files hold both unfolding matrices as one, per head the keys' rows (nope, kv_rank) and the values':
+   the keys' are turned around as floats, the values' rows brought together as they are. */
+static ft_status ft__weights_unfold(ft__loader *l, int layer) {
+    ft_model *m = l->m;
+    ft__layer *at = &m->layers[layer];
+    const size_t H = (size_t)m->info.n_heads, r = (size_t)m->kv_rank, nope = (size_t)m->nope, v = (size_t)m->v_dim;
+    ft__matrix all;
+    memset(&all, 0, sizeof all);
+    ft_status status = ft__weights_matrix(l, ft__weights_name(l, layer, "attn_kv_b", "weight"), (int)r,
+                                          (int)(H * (nope + v)), 1, false, &all);
+    if (status) return status;
+    float *k = (float *)ft__arena_alloc(&m->arena, H * r, nope * sizeof(float));
+    float *row = (float *)ft__arena_alloc(&m->arena, r, sizeof *row);
+    uint8_t *values = (uint8_t *)ft__arena_alloc(&m->arena, H * v, all.row_bytes);
+    if (!k || !row || !values) return ft__fail_memory(l->err);
+    for (size_t h = 0; h < H; h++) {
+        const uint8_t *head = all.data + h * (nope + v) * all.row_bytes;
+        for (size_t n = 0; n < nope; n++) {
+            all.format->decode(head + n * all.row_bytes, r, row);
+            for (size_t c = 0; c < r; c++) k[(h * r + c) * nope + n] = row[c];
+        }
+        memcpy(values + h * v * all.row_bytes, head + nope * all.row_bytes, v * all.row_bytes);
+    }
+    at->v_b = all;
+    at->v_b.data = values;
+    at->v_b.n_rows = (int)(H * v);
+    at->k_b.format = ft__format_find(FT__FORMAT_F32);
+    at->k_b.data = (const uint8_t *)k;
+    at->k_b.n_rows = (int)(H * r);
+    at->k_b.n_cols = (int)nope;
+    at->k_b.row_bytes = nope * sizeof(float);
+    return FT_OK;
+}
+
+static ft_status ft__weights_latent(ft__loader *l, int layer) {
+    ft_model *m = l->m;
+    ft__layer *at = &m->layers[layer];
+    const int D = m->info.n_embd, H = m->info.n_heads, r = m->kv_rank, n_k = m->info.head_dim;
+    const int n_q = H * (m->nope + n_k - r);
+    ft_status status = ft__weights_linear(l, layer, "attn_kv_a_mqa", D, n_k, false, &at->kv_a);
+    if (!status) status = ft__weights_of(l, layer, "attn_kv_a_norm", "weight", r, false, &at->kv_a_norm);
+    if (!status && !m->q_rank) status = ft__weights_linear(l, layer, "attn_q", D, n_q, false, &at->module[FT__Q]);
+    if (!status && m->q_rank) {
+        status = ft__weights_linear(l, layer, "attn_q_a", D, m->q_rank, false, &at->q_a);
+        if (!status) status = ft__weights_of(l, layer, "attn_q_a_norm", "weight", m->q_rank, false, &at->q_a_norm);
+        if (!status) status = ft__weights_linear(l, layer, "attn_q_b", m->q_rank, n_q, false, &at->q_b);
+    }
+    if (!status) status = ft__weights_linear(l, layer, "attn_output", H * m->v_dim, D, false, &at->module[FT__O]);
+    if (status || ft__gguf_find(&m->file, ft__weights_name(l, layer, "attn_kv_b", "weight")))
+        return status ? status : ft__weights_unfold(l, layer);
+    ft__weights_name(l, layer, "attn_k_b", "weight");
+    status = ft__weights_matrix(l, l->name, m->nope, r, H, false, &at->k_b);
+    ft__weights_name(l, layer, "attn_v_b", "weight");
+    return status ? status : ft__weights_matrix(l, l->name, r, m->v_dim, H, false, &at->v_b);
+}
+
 static ft_status ft__weights_experts(ft__loader *l, int layer) {
     static const char *const names[3] = {"ffn_gate_exps", "ffn_up_exps", "ffn_down_exps"};
-    const ft_model_info *info = &l->m->info;
+    static const char *const shared[3] = {"ffn_gate_shexp", "ffn_up_shexp", "ffn_down_shexp"};
+    const int D = l->m->info.n_embd, F = l->m->n_ff_expert, S = l->m->n_ff_shared, E = l->m->routing.n_experts;
+    const unsigned flags = l->m->arch->flags;
     ft__layer *at = &l->m->layers[layer];
-    ft_status status = ft__weights_matrix(l, ft__weights_name(l, layer, "ffn_gate_inp", "weight"),
-                                          info->n_embd, info->n_experts, 1, false, &at->router);
+    ft_status status =
+        ft__weights_matrix(l, ft__weights_name(l, layer, "ffn_gate_inp", "weight"), D, E, 1, false, &at->router);
+    if (!status && flags & FT__ARCH_EXPERT_BIAS)
+        status = ft__weights_of(l, layer, "ffn_gate_inp", "bias", E, false, &at->router_bias);
+    if (!status && flags & FT__ARCH_EXPERTS_KEYED)
+        status = ft__weights_of(l, layer, "exp_probs_b", "bias", E, true, &at->choice_bias);
+    if (!status && S && l->m->arch->mixer == FT__MIXER_DELTA)
+        status = ft__weights_of(l, layer, "ffn_gate_inp_shexp", "weight", D, false, &at->shared_gate);
+    ft__weights_name(l, layer, "ffn_gate_up_exps", "weight");
+    const bool joined = !(flags & FT__ARCH_EXPERT_BIAS) && ft__gguf_find(&l->m->file, l->name);
+    if (!status && joined) status = ft__weights_matrix(l, l->name, D, 2 * F, E, false, &at->expert[0]);
     for (int i = 0; i < 3 && !status; i++) {
-        int cols = i < 2 ? info->n_embd : info->n_ff, rows = i < 2 ? info->n_ff : info->n_embd;
-        status = ft__weights_matrix(l, ft__weights_name(l, layer, names[i], "weight"), cols, rows,
-                                    info->n_experts, false, &at->expert[i]);
+        const int cols = i < 2 ? D : F, rows = i < 2 ? F : D;
+        if (i == 2 || !joined)
+            status = ft__weights_matrix(l, ft__weights_name(l, layer, names[i], "weight"), cols, rows, E, false,
+                                        &at->expert[i]);
+        if (!status && flags & FT__ARCH_EXPERT_BIAS)
+            status = ft__weights_vector(l, ft__weights_name(l, layer, names[i], "bias"), rows, E, false,
+                                        &at->expert_bias[i]);
+        if (!status && S)
+            status = ft__weights_linear(l, layer, shared[i], i < 2 ? D : S, i < 2 ? S : D, false, &at->shared[i]);
     }
+    return status;
+}
+
+/* What only gemma4 has.  The router's input is normed, divided by sqrt(n_embd) and scaled: one vector does it. */
+static ft_status ft__weights_gemma4(ft__loader *l, int layer) {
+    const int D = l->m->info.n_embd, E = l->m->routing.n_experts, P = l->m->n_own;
+    ft__layer *at = &l->m->layers[layer];
+    float *scale = NULL;
+    ft_status status = ft__weights_of(l, layer, "layer_output_scale", "weight", 1, true, &scale);
+    if (scale) at->scale = *scale;
+    if (!status && P) {
+        status = ft__weights_linear(l, layer, "inp_gate", D, P, false, &at->own_in);
+        if (!status) status = ft__weights_linear(l, layer, "proj", P, D, false, &at->own_out);
+        if (!status) status = ft__weights_of(l, layer, "post_norm", "weight", D, false, &at->own_norm);
+    }
+    if (status || !E) return status;
+    status = ft__weights_of(l, layer, "ffn_gate_inp", "scale", D, false, &at->router_norm);
+    for (int i = 0; i < D && !status; i++) at->router_norm[i] *= (float)(1.0 / ft__sqrt(D));
+    if (!status) status = ft__weights_of(l, layer, "pre_ffw_norm_2", "weight", D, false, &at->expert_norm);
+    if (!status) status = ft__weights_of(l, layer, "post_ffw_norm_1", "weight", D, false, &at->unit_post_norm);
+    if (!status) status = ft__weights_of(l, layer, "post_ffw_norm_2", "weight", D, false, &at->expert_post_norm);
+    if (!status) status = ft__weights_of(l, layer, "ffn_down_exps", "scale", E, true, &at->expert_scale);
+    return status;
+}
+
+/* Norms and what else a layer has as vectors. */
+static ft_status ft__weights_norms(ft__loader *l, int layer) {
+    const ft_model_info *info = &l->m->info;
+    const ft__arch *arch = l->m->arch;
+    const int D = info->n_embd;
+    const bool whole = (arch->flags & FT__ARCH_QK_NORM_WHOLE) != 0;
+    const bool maybe = (arch->flags & FT__ARCH_QK_NORM_MAYBE) != 0;
+    ft__layer *at = &l->m->layers[layer];
+    ft_status status = FT_OK;
+    if (!(arch->flags & FT__ARCH_NO_PRE_NORM))
+        status = ft__weights_of(l, layer, "attn_norm", "weight", D, false, &at->attn_norm);
+    if (!status && arch->ffn_norm)
+        status = ft__weights_of(l, layer, arch->ffn_norm, "weight", D, false, &at->ffn_norm);
+    if (!status && arch->flags & FT__ARCH_POST_NORM) {
+        status = ft__weights_of(l, layer, "post_attention_norm", "weight", D, false, &at->attn_post_norm);
+        if (!status)
+            status = ft__weights_of(l, layer, "post_ffw_norm", "weight", D, false, &at->ffn_post_norm);
+    }
+    if (!status && at->mixer == FT__MIXER_ATTENTION && arch->flags & (FT__ARCH_QK_NORM | FT__ARCH_QK_NORM_MAYBE)) {
+        const int hd = at->attention.head_dim, n_q = whole ? info->n_heads * hd : hd;
+        const int n_k = whole ? at->attention.n_kv_heads * hd : hd;
+        status = ft__weights_of(l, layer, "attn_q_norm", "weight", n_q, maybe, &at->q_norm);
+        if (!status && at->kv_from < 0)
+            status = ft__weights_of(l, layer, "attn_k_norm", "weight", n_k, maybe && !at->q_norm, &at->k_norm);
+    }
+    float *sinks = NULL;
+    if (!status && arch->flags & FT__ARCH_SINKS)
+        status = ft__weights_of(l, layer, "attn_sinks", "weight", info->n_heads, false, &sinks);
+    at->attention.sinks = sinks;
+    return status;
+}
+
+static ft_status ft__weights_attention(ft__loader *l, int layer) {
+    ft__layer *at = &l->m->layers[layer];
+    const int D = l->m->info.n_embd, n_q = at->attention.n_heads * at->attention.head_dim;
+    const int n_kv = at->attention.n_kv_heads * at->attention.head_dim;
+    const int gated = l->m->arch->mixer == FT__MIXER_DELTA ? 2 : 1; /* q holds a gate for each head as well */
+    const int cols[4] = {D, D, D, n_q}, rows[4] = {gated * n_q, n_kv, n_kv, D};
+    const bool gemma4 = (l->m->arch->flags & FT__ARCH_GEMMA4) != 0; /* without values the keys stand for them */
+    ft_status status = ft__weights_qkv(l, layer, gated * n_q, n_kv);
+    for (int i = FT__Q; i <= FT__O && !status; i++)
+        if (!at->module[i].w.format && !(at->kv_from >= 0 && (i == FT__K || i == FT__V)))
+            status = ft__weights_linear(l, layer, ft__weights_modules[i], cols[i], rows[i], gemma4 && i == FT__V,
+                                        &at->module[i]);
     return status;
 }
 
 static ft_status ft__weights_layer(ft__loader *l, int layer) {
-    const ft_model_info *info = &l->m->info;
-    const int D = info->n_embd, F = info->n_ff;
-    const int n_q = info->n_heads * info->head_dim, n_kv = info->n_kv_heads * info->head_dim;
-    const int cols[FT__LAYER_MODULES] = {D, D, D, n_q, D, D, F};
-    const int rows[FT__LAYER_MODULES] = {n_q, n_kv, n_kv, D, F, F, D};
     ft__layer *at = &l->m->layers[layer];
-    ft_status status =
-        ft__weights_vector(l, ft__weights_name(l, layer, "attn_norm", "weight"), D, false, &at->attn_norm);
-    if (!status)
-        status = ft__weights_vector(l, ft__weights_name(l, layer, "ffn_norm", "weight"), D, false,
-                                    &at->ffn_norm);
-    if (!status) status = ft__weights_qkv(l, layer, n_q, n_kv);
-    for (int i = 0; i < FT__LAYER_MODULES && !status; i++) {
-        if (at->module[i].w.format || (info->n_experts && i >= FT__GATE)) continue;
-        status = ft__weights_linear(l, layer, ft__weights_modules[i], cols[i], rows[i], false,
-                                    &at->module[i]);
+    const int D = l->m->info.n_embd, F = at->n_ff;
+    const bool gemma4 = (l->m->arch->flags & FT__ARCH_GEMMA4) != 0;
+    ft_status status = ft__weights_norms(l, layer);
+    if (!status && gemma4) status = ft__weights_gemma4(l, layer);
+    if (!status && at->mixer == FT__MIXER_ATTENTION) status = ft__weights_attention(l, layer);
+    if (!status && at->mixer == FT__MIXER_LATENT) status = ft__weights_latent(l, layer);
+    if (!status && at->mixer == FT__MIXER_CONV) status = ft__weights_conv(l, layer);
+    if (!status && at->mixer == FT__MIXER_DELTA) status = ft__weights_delta(l, layer);
+    if (!status && ft__arch_has_experts(l->m, layer)) {
+        status = ft__weights_experts(l, layer);
+        if (!gemma4) return status;
     }
-    if (!status && info->n_experts) status = ft__weights_experts(l, layer);
+    if (status) return status;
+    if (l->m->arch->flags & FT__ARCH_GATE_IN_UP) status = ft__weights_gate_in_up(l, layer);
+    for (int i = FT__GATE; i <= FT__DOWN && !status; i++)
+        if (!at->module[i].w.format)
+            status = ft__weights_linear(l, layer, ft__weights_modules[i], i < FT__DOWN ? D : F,
+                                        i < FT__DOWN ? F : D, false, &at->module[i]);
     return status;
-}
-
-/* YaRN (Peng et al. 2023): fast dimensions keep their angle, slow ones are divided by the factor, those
-   between are mixed; the two ends are where a wavelength fits 32 times or once into the context. */
-static void ft__weights_yarn(ft_model *m, double base, double factor, double original) {
-    const double two_pi = 6.283185307179586, n_rot = m->n_rot;
-    double ends[2];
-    for (int i = 0; i < 2; i++)
-        ends[i] = n_rot * ft__log(original / ((i ? 1.0 : 32.0) * two_pi)) / (2 * ft__log(base));
-    double lo = ft__floor(ends[0]), hi = -ft__floor(-ends[1]);
-    if (lo < 0) lo = 0;
-    if (hi > n_rot - 1) hi = n_rot - 1;
-    double width = hi - lo < 0.001 ? 0.001 : hi - lo;
-    for (int i = 0; i < m->n_rot / 2; i++) {
-        double slow = (i - lo) / width;
-        slow = slow < 0 ? 0 : slow > 1 ? 1 : slow;
-        m->rope_freq[i] *= (1 - slow) + slow / factor;
-    }
-}
-
-static ft_status ft__weights_rope(ft__loader *l) {
-    ft_model *m = l->m;
-    double base = 10000, factor = 1, original = m->info.n_ctx, attn_factor = 1;
-    float *divide = NULL;
-    ft__gguf_str type = {"linear", 6};
-    m->n_rot = m->info.head_dim;
-    ft_status status = ft__weights_int(l, "rope.dimension_count", 2, m->info.head_dim, &m->n_rot);
-    if (!status) status = ft__weights_float(l, "rope.freq_base", &base);
-    if (!status) status = ft__weights_float(l, "rope.scaling.factor", &factor);
-    if (!status) status = ft__weights_float(l, "rope.scaling.original_context_length", &original);
-    if (!status) status = ft__weights_float(l, "rope.scaling.attn_factor", &attn_factor);
-    if (!status)
-        status = ft__gguf_string(&m->file, ft__weights_key(l, "rope.scaling.type"), &type, l->err);
-    if (!status && (base <= 1 || factor <= 0 || original < 1 || m->n_rot % 2))
-        status = ft__fail(l->err, FT_ERR_FORMAT, m->file.path, "the rope parameters make no sense");
-    if (!status) status = ft__weights_vector(l, "rope_freqs.weight", m->n_rot / 2, true, &divide);
-    if (status) return status;
-    m->rope_freq = (double *)ft__arena_alloc(&m->arena, (size_t)m->n_rot / 2, sizeof(double));
-    if (!m->rope_freq) return ft__fail_memory(l->err);
-    for (int i = 0; i < m->n_rot / 2; i++) {
-        m->rope_freq[i] = ft__pow(base, -2.0 * i / m->n_rot);
-        if (divide) m->rope_freq[i] /= (double)divide[i];
-    }
-    double scale = attn_factor;
-    if (ft__text_equal(type.data, type.len, "yarn", 4)) {
-        ft__weights_yarn(m, base, factor, original);
-        if (factor > 1) scale *= 1 + 0.1 * ft__log(factor);
-    } else if (ft__text_equal(type.data, type.len, "linear", 6)) {
-        for (int i = 0; i < m->n_rot / 2; i++) m->rope_freq[i] /= factor;
-    } else if (!ft__text_equal(type.data, type.len, "none", 4)) {
-        return ft__fail(l->err, FT_ERR_UNSUPPORTED, m->file.path,
-                        "llama.rope.scaling.type: found \"%.*s\", expected none, linear or yarn",
-                        (int)(type.len > 32 ? 32 : type.len), type.data);
-    }
-    for (int i = 0; i < m->n_rot / 2; i++) /* angles must stay where sin and cos are computed */
-        if (!(m->rope_freq[i] >= 0 && m->rope_freq[i] <= 64))
-            return ft__fail(l->err, FT_ERR_FORMAT, m->file.path,
-                            "rope frequency %d is not between 0 and 64 radians per position", i);
-    m->rope_scale = (float)scale;
-    return FT_OK;
-}
-
-static ft_status ft__weights_shape(ft__loader *l) {
-    ft_model_info *info = &l->m->info;
-    int value_length = 0;
-    double eps = -1;
-    ft_status status = ft__weights_int(l, "block_count", 1, 4096, &info->n_layers);
-    if (!status) status = ft__weights_int(l, "context_length", 1, 1 << 28, &info->n_ctx);
-    if (!status) status = ft__weights_int(l, "embedding_length", 1, 1 << 20, &info->n_embd);
-    if (!status) status = ft__weights_int(l, "feed_forward_length", 1, 1 << 24, &info->n_ff);
-    if (!status) status = ft__weights_int(l, "attention.head_count", 1, 4096, &info->n_heads);
-    info->n_kv_heads = info->n_heads;
-    if (!status)
-        status = ft__weights_int(l, "attention.head_count_kv", 1, info->n_heads, &info->n_kv_heads);
-    info->head_dim = status ? 0 : info->n_embd / info->n_heads;
-    if (!status) status = ft__weights_int(l, "attention.key_length", 2, 512, &info->head_dim);
-    value_length = info->head_dim;
-    if (!status) status = ft__weights_int(l, "attention.value_length", 2, 512, &value_length);
-    if (!status) status = ft__weights_int(l, "expert_count", 0, 1024, &info->n_experts);
-    if (!status && info->n_experts)
-        status = ft__weights_int(l, "expert_used_count", 1, info->n_experts, &info->n_experts_used);
-    if (!status) status = ft__weights_float(l, "attention.layer_norm_rms_epsilon", &eps);
-    if (status) return status;
-    if (eps < 0 || eps > 1)
-        return ft__fail(l->err, FT_ERR_FORMAT, l->m->file.path, "%s: expected a number from 0 to 1", l->name);
-    if (info->n_heads % info->n_kv_heads || value_length != info->head_dim)
-        return ft__fail(l->err, FT_ERR_FORMAT, l->m->file.path,
-                        "%d heads over %d KV heads, key length %d, value length %d: expected a whole "
-                        "ratio and equal lengths", info->n_heads, info->n_kv_heads, info->head_dim,
-                        value_length);
-    l->m->norm_eps = (float)eps;
-    return FT_OK;
 }
 
 /* The vocabulary's size: the embedding's rows, which the tokens and the key must agree with. */
 static ft_status ft__weights_vocab_size(ft__loader *l) {
     ft_model *m = l->m;
     const ft__gguf_tensor *t = ft__gguf_find(&m->file, "token_embd.weight");
-    int n = m->info.n_vocab;
-    if (t && t->ne[1] <= INT_MAX && !n) n = (int)t->ne[1];
-    m->info.n_vocab = n;
-    ft_status status = ft__weights_int(l, "vocab_size", 1, INT_MAX, &n);
+    int64_t n = m->info.n_vocab;
+    if (t && t->ne[1] <= INT_MAX && !n) n = (int64_t)t->ne[1];
+    m->info.n_vocab = (int)n;
+    snprintf(l->name, sizeof l->name, "%s.vocab_size", m->info.architecture);
+    ft_status status = ft__gguf_int(&m->file, l->name, 1, INT_MAX, &n, l->err);
     if (!status && n != m->info.n_vocab)
         status = ft__fail(l->err, FT_ERR_FORMAT, m->file.path, "%s is %d, but there are %d tokens",
-                          l->name, n, m->info.n_vocab);
+                          l->name, (int)n, m->info.n_vocab);
+    if (!status && n < 1) status = ft__fail(l->err, FT_ERR_FORMAT, m->file.path, "there are no tokens");
     return status;
+}
+
+/* Blocks behind the last layer are known to be there and not run. */
+static bool ft__weights_skipped(const ft__loader *l, const char *name) {
+    for (int i = 0; i < l->n_skipped; i++) {
+        char prefix[32];
+        int n = snprintf(prefix, sizeof prefix, "blk.%d.", l->m->info.n_layers + i);
+        if (strncmp(name, prefix, (size_t)n) == 0) return true;
+    }
+    return false;
 }
 
 static ft_status ft__weights_tensors(ft__loader *l) {
     ft_model *m = l->m;
     const int D = m->info.n_embd, V = m->info.n_vocab;
     ft_status status = ft__weights_matrix(l, "token_embd.weight", D, V, 1, false, &m->embedding);
-    if (!status) status = ft__weights_vector(l, "output_norm.weight", D, false, &m->output_norm);
+    const char *norm = m->arch->mixer == FT__MIXER_CONV ? "token_embd_norm.weight" : "output_norm.weight";
+    if (!status) status = ft__weights_vector(l, norm, D, 1, false, &m->output_norm);
     if (!status) status = ft__weights_linear(l, -1, "output", D, V, true, &m->output);
     if (!status && !m->output.w.format) m->output.w = m->embedding;
+    if (!status && m->n_own) {
+        const int n = m->info.n_layers * m->n_own;
+        if (m->n_own > (1 << 24) / m->info.n_layers)
+            return ft__fail(l->err, FT_ERR_LIMIT, m->file.path, "embedding_length_per_layer_input is too large");
+        status = ft__weights_matrix(l, "per_layer_token_embd.weight", n, V, 1, false, &m->own_embedding);
+        if (!status && (uint32_t)m->n_own % m->own_embedding.format->n_elements)
+            status = ft__fail(l->err, FT_ERR_UNSUPPORTED, l->where, "blocks of %s over several layers' inputs are "
+                              "not in this version", m->own_embedding.format->name);
+        if (!status) status = ft__weights_linear(l, -1, "per_layer_model_proj", D, n, false, &m->own_map);
+        if (!status)
+            status = ft__weights_vector(l, "per_layer_proj_norm.weight", m->n_own, 1, false, &m->own_map_norm);
+    }
     for (int i = 0; i < m->info.n_layers && !status; i++) status = ft__weights_layer(l, i);
     for (size_t i = 0; i < m->file.n_tensors && !status; i++) {
-        if (l->used[i]) continue;
+        if (l->used[i] || ft__weights_skipped(l, m->file.tensors[i].name)) continue;
         snprintf(l->where, sizeof l->where, "%s: %s", m->file.path, m->file.tensors[i].name);
         status = ft__fail(l->err, FT_ERR_UNSUPPORTED, l->where,
                           "this architecture has no such tensor; the numbers would be wrong without it");
@@ -296,27 +387,45 @@ static ft_status ft__weights_tensors(ft__loader *l) {
 
 /* ---- packing */
 
-/* The matrices that kernels want packed, called one after the other. */
-typedef void ft__weights_visit(ft_model *m, ft__matrix *w, void *user);
+/* The matrices that kernels want packed, called one after the other; experts are slices of one matrix. */
+typedef void ft__weights_visit(ft_model *m, ft__matrix *w, int n_slices, void *user);
 
 static void ft__weights_each(ft_model *m, ft__weights_visit *visit, void *user) {
-    visit(m, &m->output.w, user);
+    visit(m, &m->output.w, 1, user);
+    visit(m, &m->own_map.w, 1, user);
     for (int i = 0; i < m->info.n_layers; i++) {
-        for (int k = 0; k < FT__LAYER_MODULES; k++) visit(m, &m->layers[i].module[k].w, user);
-        visit(m, &m->layers[i].router, user);
-        for (int k = 0; k < 3; k++) visit(m, &m->layers[i].expert[k], user);
+        ft__layer *at = &m->layers[i];
+        for (int k = 0; k < FT__LAYER_MODULES; k++) visit(m, &at->module[k].w, 1, user);
+        visit(m, &at->router, 1, user);
+        const int joined = at->expert[1].format ? 1 : 2; /* gate and up of an expert are slices, too */
+        visit(m, &at->expert[0], joined * m->routing.n_experts, user);
+        visit(m, &at->expert[1], m->routing.n_experts, user);
+        visit(m, &at->expert[2], m->routing.n_experts, user);
+        for (int k = 0; k < 3; k++) visit(m, &at->shared[k].w, 1, user);
+        visit(m, &at->q_a.w, 1, user);
+        visit(m, &at->q_b.w, 1, user);
+        visit(m, &at->kv_a.w, 1, user);
+        visit(m, &at->k_b, m->info.n_heads, user);
+        visit(m, &at->v_b, m->info.n_heads, user);
+        visit(m, &at->conv_in.w, 1, user);
+        visit(m, &at->conv_out.w, 1, user);
+        visit(m, &at->delta_gate.w, 1, user);
+        visit(m, &at->delta_rate.w, 1, user);
+        visit(m, &at->delta_write.w, 1, user);
+        visit(m, &at->own_in.w, 1, user);
+        visit(m, &at->own_out.w, 1, user);
     }
 }
 
-/* Experts are slices of one matrix and must begin where a group does. */
-static size_t ft__weights_packed_bytes(const ft_model *m, const ft__matrix *w) {
+/* Slices must begin where a group does. */
+static size_t ft__weights_packed_bytes(const ft_model *m, const ft__matrix *w, int n_slices) {
     if (!w->format || !m->kernels.packed[w->format->id]) return 0;
-    if (m->info.n_experts && w->n_rows / m->info.n_experts % FT__LANES) return 0;
+    if (n_slices > 1 && w->n_rows / n_slices % FT__LANES) return 0;
     return ((size_t)w->n_rows + FT__LANES - 1) / FT__LANES * ft__pack_group_bytes(w);
 }
 
-static void ft__weights_count(ft_model *m, ft__matrix *w, void *user) {
-    *(size_t *)user += (ft__weights_packed_bytes(m, w) + 63) / 64 * 64;
+static void ft__weights_count(ft_model *m, ft__matrix *w, int n_slices, void *user) {
+    *(size_t *)user += (ft__weights_packed_bytes(m, w, n_slices) + 63) / 64 * 64;
 }
 
 typedef struct ft__weights_packer {
@@ -324,9 +433,9 @@ typedef struct ft__weights_packer {
     uint8_t *next;
 } ft__weights_packer;
 
-static void ft__weights_pack_one(ft_model *m, ft__matrix *w, void *user) {
+static void ft__weights_pack_one(ft_model *m, ft__matrix *w, int n_slices, void *user) {
     ft__weights_packer *packer = (ft__weights_packer *)user;
-    size_t n = ft__weights_packed_bytes(m, w);
+    size_t n = ft__weights_packed_bytes(m, w, n_slices);
     if (!n) return;
     ft__pack(packer->pool, w, packer->next);
     ft__map_forget(w->data, (size_t)w->n_rows * w->row_bytes);
@@ -362,14 +471,17 @@ static ft_status ft__weights_architecture(ft_model *m, ft_error *err) {
     return status;
 }
 
-static ft_status ft__weights_known(const ft_model *m, ft_error *err) {
-    for (size_t i = 0; i < FT__COUNT(ft__weights_architectures); i++)
-        if (strcmp(ft__weights_architectures[i], m->info.architecture) == 0) return FT_OK;
+static ft_status ft__weights_known(ft_model *m, ft_error *err) {
+    char names[256] = "";
+    m->arch = ft__arch_find(m->info.architecture);
+    if (m->arch) return FT_OK;
     if (!m->info.architecture[0])
         return ft__fail(err, FT_ERR_FORMAT, m->file.path, "the key general.architecture is missing");
+    for (size_t i = 0, n = 0; ft__arch_at(i) && n < sizeof names; i++)
+        n += (size_t)snprintf(names + n, sizeof names - n, i ? ", %s" : "%s", ft__arch_at(i)->name);
     return ft__fail(err, FT_ERR_UNSUPPORTED, m->file.path,
-                    "the architecture \"%.64s\" is not in this version, which has: llama",
-                    m->info.architecture);
+                    "the architecture \"%.64s\" is not in this version, which has: %s", m->info.architecture,
+                    names);
 }
 
 static void ft__weights_vocab_info(ft_model *m) {
@@ -393,15 +505,17 @@ static ft_status ft__weights_load(ft_model *m, ft_error *err) {
     ft_status status = ft__weights_known(m, err);
     if (!status) status = ft__kernels_choose(&m->kernels, err);
     if (!status) status = ft__check_float_mode(err);
-    if (!status) status = ft__weights_shape(&l);
-    if (!status) status = ft__weights_vocab_size(&l);
     if (status) return status;
-    m->layers = (ft__layer *)ft__arena_alloc(&m->arena, (size_t)m->info.n_layers, sizeof *m->layers);
     l.used = (bool *)ft__alloc_zero(&m->allocator, m->file.n_tensors + 1, sizeof *l.used);
-    if (!m->layers || !l.used) status = ft__fail_memory(err);
-    if (!status) status = ft__weights_rope(&l);
+    l.read = (bool *)ft__alloc_zero(&m->allocator, m->file.n_kv + 1, sizeof *l.read);
+    if (!l.used || !l.read) status = ft__fail_memory(err);
+    if (!status) status = ft__arch_read(&l);
+    if (!status) status = ft__weights_vocab_size(&l);
+    if (!status) status = ft__arch_check_unread(&l);
     if (!status) status = ft__weights_tensors(&l);
     ft__free(&m->allocator, l.used);
+    ft__free(&m->allocator, l.read);
+    if (status) m->layers = NULL;
     return status;
 }
 
@@ -414,7 +528,7 @@ ft_model *ft_model_load(const char *path, const ft_model_desc *desc, ft_error *e
     }
     m->allocator = a;
     ft__arena_init(&m->arena, &a);
-    if (ft__gguf_open(&m->file, path, &a, err)) {
+    if (ft__model_file_open(&m->file, path, &a, err)) {
         ft__free(&a, m);
         return NULL;
     }
@@ -444,6 +558,24 @@ void ft_model_free(ft_model *m) {
 }
 
 ft_model_info ft_model_get_info(const ft_model *model) { return model->info; }
+
+static ft__gguf_str ft__weights_family(const ft_model *m) {
+    ft__gguf_str name = {"", 0};
+    ft__gguf_string(&m->file, "general.basename", &name, NULL);
+    return name;
+}
+
+bool ft_model_same_family(const ft_model *a, const ft_model *b) {
+    ft__gguf_str x = ft__weights_family(a), y = ft__weights_family(b);
+    if (x.len && y.len) {
+        bool same = x.len == y.len;
+        for (size_t i = 0; i < x.len && same; i++)
+            same = ft__lower_char((uint8_t)x.data[i]) == ft__lower_char((uint8_t)y.data[i]);
+        return same;
+    }
+    return strcmp(a->info.architecture, b->info.architecture) == 0 &&
+           strcmp(a->info.tokenizer, b->info.tokenizer) == 0 && a->info.n_vocab == b->info.n_vocab;
+}
 
 ft_status ft_tokenize(const ft_model *model, const char *text, size_t n_bytes, unsigned flags,
                       int32_t *tokens, size_t cap, size_t *n, ft_error *err) {

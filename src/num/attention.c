@@ -137,6 +137,12 @@ static void ft__attention_load(ft__attention_work *w, const uint8_t *head) {
     w->values = w->keys + n;
 }
 
+/* cap tanh(s / cap), one by one. */
+static void ft__attention_cap(float *s, int n, float cap) {
+    const float inverse = ft__recipf(cap);
+    for (int j = 0; j < n; j++) s[j] = cap * ft__tanhf(s[j] * inverse);
+}
+
 /* Adds keys lo .. hi - 1 of the tile to the spans of one token's heads. */
 static void ft__attention_tile(ft__attention_work *w, int token, int lo, int hi) {
     const int hd = w->a->head_dim;
@@ -144,6 +150,7 @@ static void ft__attention_tile(ft__attention_work *w, int token, int lo, int hi)
     for (int h = 0; h < w->group; h++) {
         const int at = token * w->group + h;
         float *s = w->s + h * FT__TILE, *out = w->out + (size_t)at * (size_t)hd;
+        if (w->a->soft_cap > 0) ft__attention_cap(s + lo, hi - lo, w->a->soft_cap);
         float max = w->k->max(s + lo, hi - lo, w->max[at]);
         float shrink = ft__expf(w->max[at] - max), sum = w->k->softmax(s, lo, hi, max);
         w->sum[at] = w->sum[at] * shrink + sum;
@@ -167,15 +174,25 @@ static void ft__attention_join(ft__attention_work *w, int token, bool first, flo
     }
 }
 
-static void ft__attention_finish(const ft__attention_work *w, int token, float *out) {
+/* A sink is one more score, without a value: it shrinks the shares of the others. */
+static void ft__attention_finish(const ft__attention_work *w, int token, const float *sinks, float *out) {
     for (int h = 0; h < w->group; h++, out += w->a->head_dim) {
-        float share = ft__recipf(w->all_sum[token * w->group + h]);
+        const int at = token * w->group + h;
+        float share;
+        if (sinks) {
+            float max = sinks[h] > w->all_max[at] ? sinks[h] : w->all_max[at];
+            float keep = ft__expf(w->all_max[at] - max), sink = ft__expf(sinks[h] - max);
+            share = keep * ft__recipf(w->all_sum[at] * keep + sink);
+        } else {
+            share = ft__recipf(w->all_sum[at]);
+        }
         w->k->scale(out, out, share, NULL, w->a->head_dim);
     }
 }
 
 /* The first position that a token sees. */
 static int ft__attention_from(const ft__attention *a, int position) {
+    if (a->chunk) return position / a->chunk * a->chunk;
     return a->window && position >= a->window ? position - a->window + 1 : 0;
 }
 
@@ -210,5 +227,6 @@ FT__PRIV void ft__attend(const ft__kernels *k, const ft__attention *a, uint8_t *
                 ft__attention_join(&w, t, t_from / FT__SPAN * FT__SPAN == span, out + (size_t)t * row + at);
         }
     }
-    for (int t = 0; t < n; t++) ft__attention_finish(&w, t, out + (size_t)t * row + at);
+    const float *sinks = a->sinks ? a->sinks + (size_t)kv_head * (size_t)w.group : NULL;
+    for (int t = 0; t < n; t++) ft__attention_finish(&w, t, sinks, out + (size_t)t * row + at);
 }

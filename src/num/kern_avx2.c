@@ -364,11 +364,11 @@ FT__AVX2 static void ft__rows_q6_k_avx2(const uint8_t *w, size_t row_bytes, int 
 
 /* ---- packed weights: half a group, eight rows, at a time */
 
-/* Quad k of eight rows: unsigned codes, but signed ones for Q8_0. */
+/* Quad k of eight rows: unsigned codes, but signed ones where they are int8. */
 FT__AVX2_INLINE __m256i ft__avx2_quad(const uint8_t *codes, int k, int format) {
-    const __m256i *at = (const __m256i *)(const void *)(codes + 64 * (format == FT__FORMAT_Q8_0 ? k : k % 4));
+    const __m256i *at = (const __m256i *)(const void *)(codes + 64 * (ft__pack_is_int8(format) ? k : k % 4));
     __m256i both = _mm256_loadu_si256(at);
-    if (format == FT__FORMAT_Q8_0) return _mm256_xor_si256(both, _mm256_set1_epi8((char)0x80));
+    if (ft__pack_is_int8(format)) return _mm256_xor_si256(both, _mm256_set1_epi8((char)0x80));
     if (k >= 4) both = _mm256_srli_epi16(both, 4);
     __m256i low = _mm256_and_si256(both, _mm256_set1_epi8(15));
     if (format != FT__FORMAT_Q6_K) return low;
@@ -386,10 +386,25 @@ FT__AVX2_INLINE __m256i ft__avx2_bytes(const uint8_t *p, bool is_signed) {
     return is_signed ? _mm256_cvtepi8_epi32(bytes) : _mm256_cvtepu8_epi32(bytes);
 }
 
+/* As ft__avx512_wide_scales. */
+FT__AVX2_INLINE __m256 ft__avx2_wide_scales(const uint8_t *s, int lane, __m256 *wm, __m256i *s0, __m256i *s1,
+                                            int format) {
+    if (format == FT__WIDE_MIN || format == FT__WIDE_HALVES)
+        *wm = _mm256_loadu_ps((const float *)(const void *)(s + 64 + 4 * lane));
+    if (format == FT__WIDE_MIN || format == FT__WIDE_FACTORS) {
+        const uint8_t *factors = s + (format == FT__WIDE_MIN ? 128 : 64) + lane;
+        *s0 = ft__avx2_bytes(factors, true);
+        *s1 = ft__avx2_bytes(factors + 16, true);
+    }
+    return _mm256_loadu_ps((const float *)(const void *)(s + 4 * lane));
+}
+
 /* As ft__avx512_scales: s points at the scales of the group's half. */
 FT__AVX2_INLINE __m256 ft__avx2_scales(const uint8_t *s, int b, int half, __m256 *wm, __m256i *s0,
                                        __m256i *s1, int format) {
     const int lane = 8 * half;
+    if (format >= FT__WIDE)
+        return ft__avx2_wide_scales(s + ft__pack_scale_bytes(format) * (size_t)b, lane, wm, s0, s1, format);
     if (format == FT__FORMAT_Q8_0 || format == FT__FORMAT_Q4_0)
         return ft__avx2_halves(s + 32 * (size_t)b + 2 * lane);
     if (format == FT__FORMAT_Q4_K) {
@@ -405,20 +420,28 @@ FT__AVX2_INLINE __m256 ft__avx2_scales(const uint8_t *s, int b, int half, __m256
     return ft__avx2_halves(s + 2 * lane);
 }
 
-/* Four products per lane, exact: Q8_0 as |code| * (sign(code) * q), the others' codes are at most 63. */
+/* Four products per lane, exact: int8 as |code| * (sign(code) * q), the others' codes are at most 63. */
 FT__AVX2_INLINE __m256i ft__avx2_dot4(__m256i quad, __m256i x, int format) {
-    if (format == FT__FORMAT_Q8_0) {
+    if (ft__pack_is_int8(format)) {
         x = _mm256_sign_epi8(x, quad);
         quad = _mm256_abs_epi8(quad);
     }
     return _mm256_madd_epi16(_mm256_maddubs_epi16(quad, x), _mm256_set1_epi16(1));
 }
 
+/* As ft__avx512_min_sum. */
+FT__AVX2_INLINE __m256i ft__avx2_min_sum(int32_t low, int32_t high, __m256i s0, __m256i s1) {
+    __m256i sum = _mm256_mullo_epi32(_mm256_set1_epi32(low), s0);
+    sum = _mm256_add_epi32(sum, _mm256_mullo_epi32(_mm256_set1_epi32(high), s1));
+    return _mm256_srai_epi32(sum, 3);
+}
+
 /* Tokens t0 .. t0 + n_n - 1 of a tile of n_t, over one chunk. */
 FT__AVX2_INLINE void ft__avx2_tile(const uint8_t *codes, const uint8_t *scales, int half, int n_blocks,
                                    const uint8_t *tile, int n_t, int t0, bool first, float *out, size_t ld,
                                    int n_n, int format) {
-    const bool q6 = format == FT__FORMAT_Q6_K;
+    const bool q6 = format == FT__FORMAT_Q6_K, factors = q6 || format == FT__WIDE_FACTORS;
+    const bool halves = factors || format == FT__WIDE_HALVES;
     const size_t code_bytes = ft__pack_code_bytes(format);
     __m256 acc[3];
     for (int t = 0; t < n_n; t++) acc[t] = _mm256_setzero_ps();
@@ -437,7 +460,7 @@ FT__AVX2_INLINE void ft__avx2_tile(const uint8_t *codes, const uint8_t *scales, 
             __m256i quad = ft__avx2_quad(codes + 32 * half, k, format);
             for (int t = 0; t < n_n; t++) {
                 __m256i four = ft__avx2_dot4(quad, _mm256_set1_epi32(q[k * n_t + t]), format);
-                if (q6 && k >= 4) high[t] = _mm256_add_epi32(high[t], four);
+                if (halves && k >= 4) high[t] = _mm256_add_epi32(high[t], four);
                 else dot[t] = _mm256_add_epi32(dot[t], four);
             }
         }
@@ -445,10 +468,15 @@ FT__AVX2_INLINE void ft__avx2_tile(const uint8_t *codes, const uint8_t *scales, 
         for (int t = 0; t < n_n; t++) {
             __m256 x = _mm256_set1_ps(xs[t]);
             __m256i isum = dot[t];
-            if (q6) isum = _mm256_add_epi32(_mm256_mullo_epi32(isum, s0), _mm256_mullo_epi32(high[t], s1));
+            if (factors)
+                isum = _mm256_add_epi32(_mm256_mullo_epi32(isum, s0), _mm256_mullo_epi32(high[t], s1));
             acc[t] = _mm256_add_ps(acc[t], _mm256_mul_ps(_mm256_mul_ps(ws, x), _mm256_cvtepi32_ps(isum)));
-            if (format != FT__FORMAT_Q4_K) continue;
-            acc[t] = _mm256_sub_ps(acc[t], _mm256_mul_ps(_mm256_mul_ps(wm, x), _mm256_set1_ps(sum[t])));
+            if (format == FT__FORMAT_Q4_K) {
+                acc[t] = _mm256_sub_ps(acc[t], _mm256_mul_ps(_mm256_mul_ps(wm, x), _mm256_set1_ps(sum[t])));
+            } else if (format == FT__WIDE_MIN || format == FT__WIDE_HALVES) {
+                __m256i more = halves ? high[t] : ft__avx2_min_sum(start_low[t], start_high[t], s0, s1);
+                acc[t] = _mm256_add_ps(acc[t], _mm256_mul_ps(_mm256_mul_ps(wm, x), _mm256_cvtepi32_ps(more)));
+            }
         }
     }
     for (int t = 0; t < n_n; t++) {
@@ -502,6 +530,16 @@ FT__AVX2 static void ft__packed_q6_k_avx2(const uint8_t *w, size_t group_bytes, 
                                           const ft__acts *a, float *out, size_t ld) {
     ft__avx2_packed(w, group_bytes, n_groups, a, out, ld, FT__FORMAT_Q6_K);
 }
+
+#define FT__AVX2_WIDE(name, layout)                                                                          \
+    FT__AVX2 static void ft__packed_##name##_avx2(const uint8_t *w, size_t group_bytes, int n_groups,        \
+                                                  const ft__acts *a, float *out, size_t ld) {                \
+        ft__avx2_packed(w, group_bytes, n_groups, a, out, ld, layout);                                       \
+    }
+FT__AVX2_WIDE(wide, FT__WIDE)
+FT__AVX2_WIDE(wide_min, FT__WIDE_MIN)
+FT__AVX2_WIDE(wide_factors, FT__WIDE_FACTORS)
+FT__AVX2_WIDE(wide_halves, FT__WIDE_HALVES)
 
 /* Eight outputs side by side, the tree over the rank from register to register. */
 FT__AVX2 static void ft__low_rank_avx2(const float *b, int rank, int n_out, const float *low, int n_tokens,
@@ -610,6 +648,9 @@ FT__AVX2 static void ft__silu_mul_avx2(float *gate, const float *up, int n) {
 }
 
 FT__PRIV void ft__kernels_avx2(ft__kernels *k) {
+    static ft__packed_fn *const wide[4] = {ft__packed_wide_avx2, ft__packed_wide_min_avx2,
+                                           ft__packed_wide_factors_avx2, ft__packed_wide_halves_avx2};
+    ft__kernels_wide(k, wide);
     k->rows[FT__FORMAT_F32] = ft__rows_f32_avx2;
     k->rows[FT__FORMAT_F16] = ft__rows_f16_avx2;
     k->rows[FT__FORMAT_BF16] = ft__rows_bf16_avx2;
@@ -636,6 +677,7 @@ FT__PRIV void ft__kernels_avx2(ft__kernels *k) {
     k->silu_mul = ft__silu_mul_avx2;
 }
 
+#undef FT__AVX2_WIDE
 #undef FT__AVX2
 #undef FT__AVX2_INLINE
 #else

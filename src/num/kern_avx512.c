@@ -25,7 +25,7 @@
 
 /* Quad k of a block of one group: the same four inputs of 16 rows, unsigned. */
 FT__AVX512_INLINE __m512i ft__avx512_quad(const uint8_t *codes, int k, int format) {
-    if (format == FT__FORMAT_Q8_0) return _mm512_loadu_si512(codes + 64 * k);
+    if (ft__pack_is_int8(format)) return _mm512_loadu_si512(codes + 64 * k);
     __m512i both = _mm512_loadu_si512(codes + 64 * (k % 4));
     __m512i low = _mm512_and_si512(k < 4 ? both : _mm512_srli_epi16(both, 4), _mm512_set1_epi8(15));
     if (format != FT__FORMAT_Q6_K) return low;
@@ -43,10 +43,25 @@ FT__AVX512_INLINE __m512i ft__avx512_bytes(const uint8_t *p, bool is_signed) {
     return is_signed ? _mm512_cvtepi8_epi32(bytes) : _mm512_cvtepu8_epi32(bytes);
 }
 
+/* Those of the layouts of int8 codes: wm are the minimums, or the second half's scales; s0 and s1 the integer
+   factors of either. */
+FT__AVX512_INLINE __m512 ft__avx512_wide_scales(const uint8_t *s, __m512 *wm, __m512i *s0, __m512i *s1,
+                                                int format) {
+    if (format == FT__WIDE_MIN || format == FT__WIDE_HALVES) *wm = _mm512_loadu_ps(s + 64);
+    if (format == FT__WIDE_MIN || format == FT__WIDE_FACTORS) {
+        const uint8_t *factors = s + (format == FT__WIDE_MIN ? 128 : 64);
+        *s0 = ft__avx512_bytes(factors, true);
+        *s1 = ft__avx512_bytes(factors + 16, true);
+    }
+    return _mm512_loadu_ps(s);
+}
+
 /* Scales of block b of 16 rows: ws, for Q4_K also those of the minimums, for Q6_K the integer scales of
    the two halves. */
 FT__AVX512_INLINE __m512 ft__avx512_scales(const uint8_t *s, int b, __m512 *wm, __m512i *s0, __m512i *s1,
                                            int format) {
+    if (format >= FT__WIDE)
+        return ft__avx512_wide_scales(s + ft__pack_scale_bytes(format) * (size_t)b, wm, s0, s1, format);
     if (format == FT__FORMAT_Q8_0 || format == FT__FORMAT_Q4_0) return ft__avx512_halves(s + 32 * (size_t)b);
     if (format == FT__FORMAT_Q4_K) {
         s += 320 * (size_t)(b / 8);
@@ -65,9 +80,16 @@ FT__AVX512_INLINE __m512 ft__avx512_scales(const uint8_t *s, int b, __m512 *wm, 
    for a bias of 8. */
 FT__AVX512_INLINE __m512i ft__avx512_start(int32_t minus_8_sums, int format) {
     __m512i start = _mm512_set1_epi32(minus_8_sums);
-    if (format == FT__FORMAT_Q8_0) return _mm512_slli_epi32(start, 4);
+    if (ft__pack_is_int8(format)) return _mm512_slli_epi32(start, 4);
     if (format == FT__FORMAT_Q6_K) return _mm512_slli_epi32(start, 2);
     return format == FT__FORMAT_Q4_0 ? start : _mm512_setzero_si512();
+}
+
+/* The sums of the halves' activations times the factors of the minimum, negative: the tile has -8 of them. */
+FT__AVX512_INLINE __m512i ft__avx512_min_sum(int32_t low, int32_t high, __m512i s0, __m512i s1) {
+    __m512i sum = _mm512_mullo_epi32(_mm512_set1_epi32(low), s0);
+    sum = _mm512_add_epi32(sum, _mm512_mullo_epi32(_mm512_set1_epi32(high), s1));
+    return _mm512_srai_epi32(sum, 3);
 }
 
 /* Where a tile's sum over a chunk goes: sums (n_t, 16 n_g) carry it to the next chunk; the last one writes
@@ -83,7 +105,8 @@ typedef struct ft__avx512_to {
 FT__AVX512_INLINE void ft__avx512_tile(const uint8_t *codes, const uint8_t *scales, size_t group_bytes,
                                        int n_blocks, const uint8_t *tile, ft__avx512_to to, int n_g, int n_t,
                                        int format) {
-    const bool q6 = format == FT__FORMAT_Q6_K;
+    const bool factors = format == FT__FORMAT_Q6_K || format == FT__WIDE_FACTORS;
+    const bool halves = factors || format == FT__WIDE_HALVES;
     const size_t code_bytes = ft__pack_code_bytes(format);
     __m512 acc[2][6];
 #pragma GCC unroll 2
@@ -99,13 +122,13 @@ FT__AVX512_INLINE void ft__avx512_tile(const uint8_t *codes, const uint8_t *scal
         for (int g = 0; g < n_g; g++) {
 #pragma GCC unroll 6
             for (int t = 0; t < n_t; t++) {
-                dot[g][t] = ft__avx512_start(q6 ? start_low[t] : start[t], format);
-                if (q6) high[g][t] = ft__avx512_start(start_high[t], format);
+                dot[g][t] = ft__avx512_start(halves ? start_low[t] : start[t], format);
+                if (halves) high[g][t] = ft__avx512_start(start_high[t], format);
             }
         }
 #pragma GCC unroll 8
         for (int i = 0; i < 8; i++) {
-            const int k = format == FT__FORMAT_Q8_0 ? i : i / 2 + 4 * (i % 2); /* nibbles: both of a byte */
+            const int k = ft__pack_is_int8(format) ? i : i / 2 + 4 * (i % 2); /* nibbles: both of a byte */
 #pragma GCC unroll 2
             for (int g = 0; g < n_g; g++)
                 quad[g] = ft__avx512_quad(codes + (size_t)g * group_bytes, k, format);
@@ -114,7 +137,7 @@ FT__AVX512_INLINE void ft__avx512_tile(const uint8_t *codes, const uint8_t *scal
                 __m512i x = _mm512_set1_epi32(q[k * n_t + t]);
 #pragma GCC unroll 2
                 for (int g = 0; g < n_g; g++) {
-                    if (q6 && k >= 4) FT__AVX512_DOT(high[g][t], quad[g], x);
+                    if (halves && k >= 4) FT__AVX512_DOT(high[g][t], quad[g], x);
                     else FT__AVX512_DOT(dot[g][t], quad[g], x);
                 }
             }
@@ -128,12 +151,18 @@ FT__AVX512_INLINE void ft__avx512_tile(const uint8_t *codes, const uint8_t *scal
             for (int t = 0; t < n_t; t++) {
                 __m512 x = _mm512_set1_ps(xs[t]);
                 __m512i isum = dot[g][t];
-                if (q6) isum = _mm512_add_epi32(_mm512_mullo_epi32(isum, s0), _mm512_mullo_epi32(high[g][t], s1));
+                if (factors)
+                    isum = _mm512_add_epi32(_mm512_mullo_epi32(isum, s0), _mm512_mullo_epi32(high[g][t], s1));
                 __m512 term = _mm512_mul_ps(_mm512_mul_ps(ws, x), _mm512_cvtepi32_ps(isum));
                 acc[g][t] = _mm512_add_ps(acc[g][t], term);
-                if (format != FT__FORMAT_Q4_K) continue;
-                term = _mm512_mul_ps(_mm512_mul_ps(wm, x), _mm512_set1_ps(sum[t]));
-                acc[g][t] = _mm512_sub_ps(acc[g][t], term);
+                if (format == FT__FORMAT_Q4_K) {
+                    term = _mm512_mul_ps(_mm512_mul_ps(wm, x), _mm512_set1_ps(sum[t]));
+                    acc[g][t] = _mm512_sub_ps(acc[g][t], term);
+                } else if (format == FT__WIDE_MIN || format == FT__WIDE_HALVES) {
+                    __m512i more = halves ? high[g][t] : ft__avx512_min_sum(start_low[t], start_high[t], s0, s1);
+                    term = _mm512_mul_ps(_mm512_mul_ps(wm, x), _mm512_cvtepi32_ps(more));
+                    acc[g][t] = _mm512_add_ps(acc[g][t], term);
+                }
             }
         }
     }
@@ -210,6 +239,16 @@ FT__AVX512 static void ft__packed_q6_k_avx512(const uint8_t *w, size_t group_byt
                                               const ft__acts *a, float *out, size_t ld) {
     ft__avx512_packed(w, group_bytes, n_groups, a, out, ld, FT__FORMAT_Q6_K);
 }
+
+#define FT__AVX512_WIDE(name, layout)                                                                        \
+    FT__AVX512 static void ft__packed_##name##_avx512(const uint8_t *w, size_t group_bytes, int n_groups,    \
+                                                      const ft__acts *a, float *out, size_t ld) {            \
+        ft__avx512_packed(w, group_bytes, n_groups, a, out, ld, layout);                                     \
+    }
+FT__AVX512_WIDE(wide, FT__WIDE)
+FT__AVX512_WIDE(wide_min, FT__WIDE_MIN)
+FT__AVX512_WIDE(wide_factors, FT__WIDE_FACTORS)
+FT__AVX512_WIDE(wide_halves, FT__WIDE_HALVES)
 
 /* ---- float weights: 64 partial sums in four registers */
 
@@ -497,6 +536,9 @@ FT__AVX512 static void ft__widen_avx512(const uint16_t *half, float *out, int n)
 }
 
 FT__PRIV void ft__kernels_avx512(ft__kernels *k) {
+    static ft__packed_fn *const wide[4] = {ft__packed_wide_avx512, ft__packed_wide_min_avx512,
+                                           ft__packed_wide_factors_avx512, ft__packed_wide_halves_avx512};
+    ft__kernels_wide(k, wide);
     k->packed[FT__FORMAT_Q8_0] = ft__packed_q8_0_avx512;
     k->packed[FT__FORMAT_Q4_0] = ft__packed_q4_0_avx512;
     k->packed[FT__FORMAT_Q4_K] = ft__packed_q4_k_avx512;
@@ -519,6 +561,7 @@ FT__PRIV void ft__kernels_avx512(ft__kernels *k) {
 #undef FT__AVX512
 #undef FT__AVX512_INLINE
 #undef FT__AVX512_DOT
+#undef FT__AVX512_WIDE
 #else
 FT__PRIV void ft__kernels_avx512(ft__kernels *k) { (void)k; }
 #endif

@@ -31,10 +31,10 @@ FT__NEON_INLINE float32x4_t ft__neon_halves(const uint16_t *p) {
 
 enum { FT__NEON_TOKENS = 3 }; /* of a tile at a time */
 
-/* Quad k of four rows: unsigned codes, but signed ones for Q8_0. */
+/* Quad k of four rows: unsigned codes, but signed ones where they are int8. */
 FT__NEON_INLINE int8x16_t ft__neon_quad(const uint8_t *codes, int k, int format) {
-    uint8x16_t both = vld1q_u8(codes + 64 * (format == FT__FORMAT_Q8_0 ? k : k % 4));
-    if (format == FT__FORMAT_Q8_0) return vreinterpretq_s8_u8(veorq_u8(both, vdupq_n_u8(0x80)));
+    uint8x16_t both = vld1q_u8(codes + 64 * (ft__pack_is_int8(format) ? k : k % 4));
+    if (ft__pack_is_int8(format)) return vreinterpretq_s8_u8(veorq_u8(both, vdupq_n_u8(0x80)));
     uint8x16_t code = k < 4 ? vandq_u8(both, vdupq_n_u8(15)) : vshrq_n_u8(both, 4);
     if (format == FT__FORMAT_Q6_K) {
         uint8x16_t bits = vld1q_u8(codes + 256 + 64 * (k / 4));
@@ -55,7 +55,7 @@ FT__NEON_INLINE int32x4_t ft__neon_bytes(const uint8_t *p, bool is_signed) {
 }
 
 /* The scales of four rows for one block: of the weights, for Q4_K of the minimums, for Q6_K the integer ones
-   of the two halves. */
+   of the two halves; for the layouts of int8 codes as ft__avx512_wide_scales. */
 typedef struct ft__neon_scales {
     float32x4_t ws, wm;
     int32x4_t s0, s1;
@@ -69,7 +69,17 @@ FT__NEON_INLINE ft__neon_scales ft__neon_block_scales(const uint8_t *s, int b, i
     ft__neon_scales to;
     to.wm = vdupq_n_f32(0);
     to.s0 = to.s1 = vdupq_n_s32(0);
-    if (format == FT__FORMAT_Q4_K) {
+    if (format >= FT__WIDE) {
+        s += ft__pack_scale_bytes(format) * (size_t)b;
+        to.ws = vreinterpretq_f32_u8(vld1q_u8(s + 4 * lane));
+        if (format == FT__WIDE_MIN || format == FT__WIDE_HALVES)
+            to.wm = vreinterpretq_f32_u8(vld1q_u8(s + 64 + 4 * lane));
+        if (format == FT__WIDE_MIN || format == FT__WIDE_FACTORS) {
+            s += (format == FT__WIDE_MIN ? 128 : 64) + lane;
+            to.s0 = ft__neon_bytes(s, true);
+            to.s1 = ft__neon_bytes(s + 16, true);
+        }
+    } else if (format == FT__FORMAT_Q4_K) {
         s += 320 * (size_t)(b / 8);
         float32x4_t scale = vcvtq_f32_s32(ft__neon_bytes(s + 64 + 16 * (b % 8) + lane, false));
         float32x4_t min = vcvtq_f32_s32(ft__neon_bytes(s + 192 + 16 * (b % 8) + lane, false));
@@ -97,11 +107,23 @@ FT__NEON_INLINE float32x4_t ft__neon_add(float32x4_t acc, int32x4_t dot, int32x4
     if (format == FT__FORMAT_Q6_K) {
         dot = vaddq_s32(dot, vdupq_n_s32(4 * start[n_t]));
         high = vaddq_s32(high, vdupq_n_s32(4 * start[2 * n_t]));
+    }
+    if (format == FT__FORMAT_Q6_K || format == FT__WIDE_FACTORS)
         dot = vaddq_s32(vmulq_s32(dot, s.s0), vmulq_s32(high, s.s1));
+    if (format == FT__WIDE_MIN) { /* the tile has -8 times the sums */
+        high = vmlaq_s32(vmulq_s32(vdupq_n_s32(start[n_t]), s.s0), vdupq_n_s32(start[2 * n_t]), s.s1);
+        high = vshrq_n_s32(high, 3);
     }
     acc = vaddq_f32(acc, vmulq_f32(vmulq_f32(s.ws, x), vcvtq_f32_s32(dot)));
+    if (format == FT__WIDE_MIN || format == FT__WIDE_HALVES)
+        return vaddq_f32(acc, vmulq_f32(vmulq_f32(s.wm, x), vcvtq_f32_s32(high)));
     if (format != FT__FORMAT_Q4_K) return acc;
     return vsubq_f32(acc, vmulq_f32(vmulq_f32(s.wm, x), vdupq_n_f32(floats[n_t])));
+}
+
+/* The two halves of a block's inputs are summed apart. */
+FT__NEON_INLINE bool ft__neon_halves_apart(int format) {
+    return format == FT__FORMAT_Q6_K || format == FT__WIDE_FACTORS || format == FT__WIDE_HALVES;
 }
 
 FT__NEON_INLINE void ft__neon_store(float *to, float32x4_t sum, bool first) {
@@ -113,7 +135,7 @@ FT__NEON_INLINE void ft__neon_store(float *to, float32x4_t sum, bool first) {
 FT__NEON_INLINE void ft__dotprod_tokens(const uint8_t *codes, const uint8_t *scales, int n_blocks,
                                         const int32_t *tile, int n_t, bool first, float *out, size_t ld,
                                         int n_n, int format) {
-    const bool q6 = format == FT__FORMAT_Q6_K;
+    const bool apart = ft__neon_halves_apart(format);
     const size_t code_bytes = ft__pack_code_bytes(format);
     float32x4_t acc[4][FT__NEON_TOKENS];
 #pragma GCC unroll 4
@@ -128,7 +150,7 @@ FT__NEON_INLINE void ft__dotprod_tokens(const uint8_t *codes, const uint8_t *sca
             for (int t = 0; t < n_n; t++) dot[v][t] = high[v][t] = vdupq_n_s32(0);
 #pragma GCC unroll 8
         for (int i = 0; i < 8; i++) {
-            const int k = format == FT__FORMAT_Q8_0 ? i : i / 2 + 4 * (i % 2); /* nibbles: both of a byte */
+            const int k = ft__pack_is_int8(format) ? i : i / 2 + 4 * (i % 2); /* nibbles: both of a byte */
             int8x16_t quad[4];
             FT__NEON_FENCE();
 #pragma GCC unroll 4
@@ -138,7 +160,7 @@ FT__NEON_INLINE void ft__dotprod_tokens(const uint8_t *codes, const uint8_t *sca
                 int8x16_t x = ft__neon_four(tile[k * n_t + t]);
 #pragma GCC unroll 4
                 for (int v = 0; v < 4; v++) {
-                    if (q6 && k >= 4) FT__DOTPROD_DOT(high[v][t], quad[v], x);
+                    if (apart && k >= 4) FT__DOTPROD_DOT(high[v][t], quad[v], x);
                     else FT__DOTPROD_DOT(dot[v][t], quad[v], x);
                 }
             }
@@ -158,13 +180,13 @@ FT__NEON_INLINE void ft__dotprod_tokens(const uint8_t *codes, const uint8_t *sca
 }
 
 /* The same for eight rows, beginning with `lane`, without the dot product.  As many products are summed in 16
-   bits as fit: two of Q8_0 (128 * 127), four of Q6_K (63 * 127), and those of a whole block of 4 bits. */
+   bits as fit: two of int8 (128 * 127), four of Q6_K (63 * 127), and those of a whole block of 4 bits. */
 FT__NEON_INLINE void ft__neon_tokens(const uint8_t *codes, const uint8_t *scales, int lane, int n_blocks,
                                      const int32_t *tile, int n_t, bool first, float *out, size_t ld, int n_n,
                                      int format) {
-    const bool q6 = format == FT__FORMAT_Q6_K;
+    const bool apart = ft__neon_halves_apart(format);
     const size_t code_bytes = ft__pack_code_bytes(format);
-    const int n_fit = format == FT__FORMAT_Q8_0 ? 2 : q6 ? 4 : 8;
+    const int n_fit = ft__pack_is_int8(format) ? 2 : format == FT__FORMAT_Q6_K ? 4 : 8;
     float32x4_t acc[2][FT__NEON_TOKENS];
 #pragma GCC unroll 2
     for (int v = 0; v < 2; v++)
@@ -201,7 +223,7 @@ FT__NEON_INLINE void ft__neon_tokens(const uint8_t *codes, const uint8_t *scales
                 }
 #pragma GCC unroll 4
                 for (int i = 0; i < 4; i++) {
-                    int32x4_t *to = &pairs[q6 && from >= 4][i / 2][i % 2][t];
+                    int32x4_t *to = &pairs[apart && from >= 4][i / 2][i % 2][t];
                     *to = vpadalq_s16(*to, sum[i / 2][i % 2]);
                 }
             }
@@ -285,10 +307,18 @@ FT__NEON_KERNEL(neon, q8_0, FT__FORMAT_Q8_0)
 FT__NEON_KERNEL(neon, q4_0, FT__FORMAT_Q4_0)
 FT__NEON_KERNEL(neon, q4_k, FT__FORMAT_Q4_K)
 FT__NEON_KERNEL(neon, q6_k, FT__FORMAT_Q6_K)
+FT__NEON_KERNEL(neon, wide, FT__WIDE)
+FT__NEON_KERNEL(neon, wide_min, FT__WIDE_MIN)
+FT__NEON_KERNEL(neon, wide_factors, FT__WIDE_FACTORS)
+FT__NEON_KERNEL(neon, wide_halves, FT__WIDE_HALVES)
 FT__NEON_KERNEL(dotprod, q8_0, FT__FORMAT_Q8_0)
 FT__NEON_KERNEL(dotprod, q4_0, FT__FORMAT_Q4_0)
 FT__NEON_KERNEL(dotprod, q4_k, FT__FORMAT_Q4_K)
 FT__NEON_KERNEL(dotprod, q6_k, FT__FORMAT_Q6_K)
+FT__NEON_KERNEL(dotprod, wide, FT__WIDE)
+FT__NEON_KERNEL(dotprod, wide_min, FT__WIDE_MIN)
+FT__NEON_KERNEL(dotprod, wide_factors, FT__WIDE_FACTORS)
+FT__NEON_KERNEL(dotprod, wide_halves, FT__WIDE_HALVES)
 
 /* ---- activations to int8; see the scalar twin */
 
@@ -641,6 +671,9 @@ static void ft__silu_mul_neon(float *gate, const float *up, int n) {
 
 /* Block formats as the file has them stay with the reference: packed weights are the fast way. */
 FT__PRIV void ft__kernels_neon(ft__kernels *k) {
+    static ft__packed_fn *const wide[4] = {ft__packed_wide_neon, ft__packed_wide_min_neon,
+                                           ft__packed_wide_factors_neon, ft__packed_wide_halves_neon};
+    ft__kernels_wide(k, wide);
     k->packed[FT__FORMAT_Q8_0] = ft__packed_q8_0_neon;
     k->packed[FT__FORMAT_Q4_0] = ft__packed_q4_0_neon;
     k->packed[FT__FORMAT_Q4_K] = ft__packed_q4_k_neon;
@@ -664,6 +697,9 @@ FT__PRIV void ft__kernels_neon(ft__kernels *k) {
 }
 
 FT__PRIV void ft__kernels_dotprod(ft__kernels *k) {
+    static ft__packed_fn *const wide[4] = {ft__packed_wide_dotprod, ft__packed_wide_min_dotprod,
+                                           ft__packed_wide_factors_dotprod, ft__packed_wide_halves_dotprod};
+    ft__kernels_wide(k, wide);
     k->packed[FT__FORMAT_Q8_0] = ft__packed_q8_0_dotprod;
     k->packed[FT__FORMAT_Q4_0] = ft__packed_q4_0_dotprod;
     k->packed[FT__FORMAT_Q4_K] = ft__packed_q4_k_dotprod;

@@ -231,6 +231,66 @@ static void ft__rows_q6_k_scalar(const uint8_t *w, size_t row_bytes, int n_rows,
     ft__scalar_rows_blocks(w, row_bytes, n_rows, a, out, ld, ft__scalar_dot_q6_k, false);
 }
 
+/* All other block formats, read by unpack.c: a block is unpacked once for a few tokens.  Integer factors come
+   before the sum turns into a float; a format whose halves have float scales adds each half by itself. */
+enum { FT__SCALAR_TOKENS = 8 };
+
+static float ft__scalar_add_unpacked(float acc, const ft__unpacked *u, float xs, const int8_t *q, int layout) {
+    int32_t sum[2] = {0, 0}, x_sum[2] = {0, 0};
+    for (int i = 0; i < 16; i++) {
+        sum[0] += u->code[i] * q[i];
+        sum[1] += u->code[i + 16] * q[i + 16];
+    }
+    if (layout == FT__WIDE_HALVES) {
+        acc = acc + (u->scale[0] * xs) * (float)sum[0];
+        return acc + (u->scale[1] * xs) * (float)sum[1];
+    }
+    acc = acc + (u->scale[0] * xs) * (float)(u->factor[0] * sum[0] + u->factor[1] * sum[1]);
+    if (layout != FT__WIDE_MIN) return acc;
+    for (int i = 0; i < 16; i++) x_sum[0] += q[i], x_sum[1] += q[i + 16];
+    return acc - (u->min * xs) * (float)(u->min_factor[0] * x_sum[0] + u->min_factor[1] * x_sum[1]);
+}
+
+/* One row times n tokens, at most 8. */
+static void ft__scalar_row_unpacked(const ft__format *format, const uint8_t *row, const int8_t *q, const float *xs,
+                                    int n_cols, int n, float *out, size_t ld) {
+    const int n_blocks = n_cols / FT__BLOCK, chunk = FT__CHUNK / FT__BLOCK;
+    float total[FT__SCALAR_TOKENS] = {0}, acc[FT__SCALAR_TOKENS] = {0};
+    for (int b = 0; b < n_blocks; b++, q += FT__BLOCK, xs++) {
+        ft__unpacked u;
+        format->unpack(row, b, &u);
+        for (int t = 0; t < n; t++) {
+            const int8_t *from = q + (size_t)t * (size_t)n_cols;
+            acc[t] = ft__scalar_add_unpacked(acc[t], &u, xs[(size_t)t * (size_t)n_blocks], from, format->layout);
+            if (b % chunk != chunk - 1 && b != n_blocks - 1) continue;
+            total[t] = total[t] + acc[t];
+            acc[t] = 0;
+        }
+    }
+    for (int t = 0; t < n; t++) out[(size_t)t * ld] = total[t];
+}
+
+static void ft__scalar_rows_unpacked(const uint8_t *w, size_t row_bytes, int n_rows, const ft__acts *a,
+                                     float *out, size_t ld, uint32_t id) {
+    const ft__format *format = ft__format_find(id);
+    for (int r = 0; r < n_rows; r++, w += row_bytes) {
+        for (int t = 0; t < a->n_tokens; t += FT__SCALAR_TOKENS) {
+            const size_t at = (size_t)t * (size_t)a->n_cols;
+            const int n = a->n_tokens - t < FT__SCALAR_TOKENS ? a->n_tokens - t : (int)FT__SCALAR_TOKENS;
+            ft__scalar_row_unpacked(format, w, a->q + at, a->scale + at / FT__BLOCK, a->n_cols, n,
+                                    out + (size_t)t * ld + r, ld);
+        }
+    }
+}
+
+#define FT__SCALAR_UNPACKED(name, id)                                                                        \
+    static void ft__rows_##name##_scalar(const uint8_t *w, size_t row_bytes, int n_rows, const ft__acts *a,  \
+                                         float *out, size_t ld) {                                            \
+        ft__scalar_rows_unpacked(w, row_bytes, n_rows, a, out, ld, id);                                      \
+    }
+FT__UNPACKED(FT__SCALAR_UNPACKED)
+#undef FT__SCALAR_UNPACKED
+
 /* The tree over the rank for every output by itself. */
 static void ft__low_rank_scalar(const float *b, int rank, int n_out, const float *low, int n_tokens,
                                 float factor, float *out, size_t ld) {
@@ -290,6 +350,9 @@ FT__PRIV void ft__kernels_scalar(ft__kernels *k) {
     k->rows[FT__FORMAT_Q4_0] = ft__rows_q4_0_scalar;
     k->rows[FT__FORMAT_Q4_K] = ft__rows_q4_k_scalar;
     k->rows[FT__FORMAT_Q6_K] = ft__rows_q6_k_scalar;
+#define FT__SCALAR_UNPACKED(name, id) k->rows[id] = ft__rows_##name##_scalar;
+    FT__UNPACKED(FT__SCALAR_UNPACKED)
+#undef FT__SCALAR_UNPACKED
     k->quantize = ft__quantize_scalar;
     k->tile = ft__tile_scalar;
     k->sum_squares = ft__sum_squares_scalar;

@@ -12,6 +12,13 @@ static const struct {
     {FT__ISA_DOTPROD, ft__kernels_neon}, {FT__ISA_DOTPROD, ft__kernels_dotprod},
 };
 
+FT__PRIV void ft__kernels_wide(ft__kernels *k, ft__packed_fn *const wide[4]) {
+    for (uint32_t id = 0; id < FT__FORMATS; id++) {
+        const ft__format *format = ft__format_find(id);
+        if (format && format->layout >= FT__WIDE) k->packed[id] = wide[format->layout - FT__WIDE];
+    }
+}
+
 FT__PRIV ft_status ft__kernels_choose(ft__kernels *k, ft_error *err) {
     memset(k, 0, sizeof *k);
     ft_status status = ft__isa_choose(&k->isa, err);

@@ -12,6 +12,23 @@ enum {
     FT__FORMAT_Q4_K = 12, FT__FORMAT_Q6_K = 14, FT__FORMAT_BF16 = 30
 };
 
+/* Layouts of packed weights, see pack.c.  Four formats have one of their own and their id is its number; all
+   others share these, whose codes are int8. */
+enum {
+    FT__WIDE = 100,     /* 9 bits a weight: a float scale per 32 inputs */
+    FT__WIDE_MIN,       /* 10.5: with a minimum, and integer factors of it per 16 inputs */
+    FT__WIDE_FACTORS,   /* 9.5: integer factors per 16 inputs */
+    FT__WIDE_HALVES     /* 10: a float scale per 16 inputs */
+};
+
+/* 32 neighbours of a row as integers.  In half h = i / 16 of them, element i is
+   scale[h] * factor[h] * code[i] - min * min_factor[h]; the scales are equal but in FT__WIDE_HALVES. */
+typedef struct ft__unpacked {
+    int8_t code[32];
+    float scale[2], min;
+    int8_t factor[2], min_factor[2];
+} ft__unpacked;
+
 /* n counts elements and is a multiple of n_elements; blocks need no alignment. */
 typedef struct ft__format {
     uint32_t id;
@@ -20,8 +37,34 @@ typedef struct ft__format {
     uint32_t n_bytes;     /* per block */
     void (*decode)(const void *blocks, size_t n, float *out); /* NULL: only the size is known */
     void (*encode)(const float *in, size_t n, void *blocks);  /* NULL: none */
+    int layout;           /* packed; 0: none */
+    void (*unpack)(const uint8_t *row, int b, ft__unpacked *to); /* 32 elements from 32 b; NULL: own layout */
 } ft__format;
 FT__PRIV const ft__format *ft__format_find(uint32_t id); /* NULL: unknown */
+
+/* ---- unpack: num/unpack.c.  The formats that are computed with by way of their integers: name and id. */
+#define FT__UNPACKED(X)                                                                                      \
+    X(q4_1, 3) X(q5_0, 6) X(q5_1, 7) X(q2_k, 10) X(q3_k, 11) X(q5_k, 13) X(iq2_xxs, 16) X(iq2_xs, 17)       \
+    X(iq3_xxs, 18) X(iq1_s, 19) X(iq4_nl, 20) X(iq3_s, 21) X(iq2_s, 22) X(iq4_xs, 23) X(iq1_m, 29)           \
+    X(tq1_0, 34) X(tq2_0, 35) X(mxfp4, 39) X(nvfp4, 40) X(q1_0, 41) X(q2_0, 42)
+#define FT__UNPACK_FN(name, id) FT__PRIV void ft__unpack_##name(const uint8_t *row, int b, ft__unpacked *to);
+FT__UNPACKED(FT__UNPACK_FN)
+#undef FT__UNPACK_FN
+FT__PRIV const int8_t *ft__unpack_iq4_levels(void);   /* what the 16 codes of IQ4_NL and IQ4_XS stand for */
+FT__PRIV const int8_t *ft__unpack_mxfp4_levels(void); /* the same of MXFP4 and NVFP4, doubled */
+
+/* ---- encode: num/encode.c.  Encoders that search for the smallest square error. */
+FT__PRIV void ft__encode_q4_1(const float *in, size_t n, void *blocks);
+FT__PRIV void ft__encode_q5_0(const float *in, size_t n, void *blocks);
+FT__PRIV void ft__encode_q5_1(const float *in, size_t n, void *blocks);
+FT__PRIV void ft__encode_q2_k(const float *in, size_t n, void *blocks);
+FT__PRIV void ft__encode_q3_k(const float *in, size_t n, void *blocks);
+FT__PRIV void ft__encode_q4_k(const float *in, size_t n, void *blocks);
+FT__PRIV void ft__encode_q5_k(const float *in, size_t n, void *blocks);
+FT__PRIV void ft__encode_q6_k(const float *in, size_t n, void *blocks);
+FT__PRIV void ft__encode_iq4_nl(const float *in, size_t n, void *blocks);
+FT__PRIV void ft__encode_iq4_xs(const float *in, size_t n, void *blocks);
+FT__PRIV void ft__encode_mxfp4(const float *in, size_t n, void *blocks);
 
 /* ---- kernels: num/kern_scalar.c is the reference; its twins per instruction set give the same bits;
    num/kernels.c fills the table. */
@@ -96,6 +139,8 @@ FT__PRIV void ft__kernels_avx2(ft__kernels *k);
 FT__PRIV void ft__kernels_avx512(ft__kernels *k);
 FT__PRIV void ft__kernels_neon(ft__kernels *k);
 FT__PRIV void ft__kernels_dotprod(ft__kernels *k);
+/* Enters the kernels of FT__WIDE, _MIN, _FACTORS and _HALVES for all formats that have these layouts. */
+FT__PRIV void ft__kernels_wide(ft__kernels *k, ft__packed_fn *const wide[4]);
 
 /* ---- matmul: num/matmul.c */
 
@@ -121,12 +166,15 @@ FT__PRIV void ft__rms_norm(const ft__kernels *k, const float *x, const float *we
 /* ---- pack: num/pack.c */
 
 /* Bytes of a group of 16 rows per block of 32 inputs: of codes, and of scales.  Inline, because the kernels
-   know the format when they are compiled. */
-static inline size_t ft__pack_code_bytes(int format) {
-    return format == FT__FORMAT_Q8_0 ? 512 : format == FT__FORMAT_Q6_K ? 384 : 256;
+   know the layout when they are compiled. */
+static inline bool ft__pack_is_int8(int layout) { return layout == FT__FORMAT_Q8_0 || layout >= FT__WIDE; }
+static inline size_t ft__pack_code_bytes(int layout) {
+    return ft__pack_is_int8(layout) ? 512 : layout == FT__FORMAT_Q6_K ? 384 : 256;
 }
-static inline size_t ft__pack_scale_bytes(int format) {
-    return format == FT__FORMAT_Q4_K ? 40 : format == FT__FORMAT_Q6_K ? 36 : 32;
+static inline size_t ft__pack_scale_bytes(int layout) {
+    if (layout >= FT__WIDE_HALVES) return 128;
+    if (layout >= FT__WIDE) return layout == FT__WIDE ? 64 : layout == FT__WIDE_MIN ? 160 : 96;
+    return layout == FT__FORMAT_Q4_K ? 40 : layout == FT__FORMAT_Q6_K ? 36 : 32;
 }
 
 /* Bytes of 16 rows in the packed layout; 0 if the format has none. */
@@ -145,6 +193,9 @@ typedef struct ft__attention {
     ft_kv_type type;    /* of keys and values in the pages */
     size_t page_offset; /* bytes from a page's start to this layer's first head */
     int window;         /* positions that a token sees, itself included; 0 = all */
+    int chunk;          /* or: it sees those of its own stretch of so many; 0 = all */
+    float soft_cap;     /* scores become cap tanh(score / cap); 0 = none */
+    const float *sinks; /* (n_heads) a score that takes weight and has no value, or NULL */
 } ft__attention;
 
 /* Bytes of one head's keys and values in a page: keys (head_dim, 64), then values (64, head_dim); Q8_0 has
@@ -158,7 +209,7 @@ FT__PRIV bool ft__attention_store(const ft__attention *a, uint8_t *const *pages,
                                   const float *k, const float *v);
 /* Output of the query heads that share KV head `kv_head`, for n (<= 16) tokens of one sequence at
    positions first .. first + n - 1; q and out are (n, n_heads, head_dim).  A token sees the positions up to
-   its own, as far back as the window reaches. */
+   its own, as far back as the window or its stretch reaches. */
 FT__PRIV void ft__attend(const ft__kernels *k, const ft__attention *a, uint8_t *const *pages, int first,
                          int n, int kv_head, const float *q, float *out, float *scratch);
 

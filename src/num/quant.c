@@ -5,7 +5,7 @@
    A block format stores `n_elements` neighbours of a row as small integers with one scale.
    Decoding is exact in its order: integer to float, then one product.  Encoders round the scale to
    its stored form first and then choose the integers for that, so they never aim at a scale the
-   file lacks. */
+   file lacks.  The simple formats are here; unpack.c reads all others, encode.c writes them. */
 #include "num.h"
 
 static uint16_t ft__quant_u16(const uint8_t *p) { return (uint16_t)(p[0] | p[1] << 8); }
@@ -151,41 +151,67 @@ static void ft__quant_decode_q6_k(const void *blocks, size_t n, float *out) {
     }
 }
 
+/* The formats that unpack.c reads. */
+static void ft__quant_decode_blocks(const uint8_t *row, size_t n, float *out,
+                                    void (*unpack)(const uint8_t *row, int b, ft__unpacked *to)) {
+    ft__unpacked u;
+    for (size_t b = 0; b < n / 32; b++) {
+        unpack(row, (int)b, &u);
+        for (int h = 0; h < 2; h++, out += 16) {
+            const float scale = u.scale[h] * (float)u.factor[h], min = u.min * (float)u.min_factor[h];
+            for (int i = 0; i < 16; i++) out[i] = scale * (float)u.code[16 * h + i] - min;
+        }
+    }
+}
+
+#define FT__QUANT_DECODE(name, id)                                                                           \
+    static void ft__quant_decode_##name(const void *blocks, size_t n, float *out) {                          \
+        ft__quant_decode_blocks((const uint8_t *)blocks, n, out, ft__unpack_##name);                         \
+    }
+FT__UNPACKED(FT__QUANT_DECODE)
+#undef FT__QUANT_DECODE
+
+/* A row of a format that unpack.c reads. */
+#define FT__QUANT_ROW(id, text, n, bytes, name, encode, layout)                                              \
+    {id, text, n, bytes, ft__quant_decode_##name, encode, layout, ft__unpack_##name}
+#define FT__QUANT_SIZE(id, text, bytes) {id, text, 1, bytes, NULL, NULL, 0, NULL}
 static const ft__format ft__quant_formats[] = {
-    {FT__FORMAT_F32, "F32", 1, 4, ft__quant_decode_f32, ft__quant_encode_f32},
-    {FT__FORMAT_F16, "F16", 1, 2, ft__quant_decode_f16, ft__quant_encode_f16},
-    {FT__FORMAT_Q4_0, "Q4_0", 32, 18, ft__quant_decode_q4_0, ft__quant_encode_q4_0},
-    {3, "Q4_1", 32, 20, NULL, NULL},
-    {6, "Q5_0", 32, 22, NULL, NULL},
-    {7, "Q5_1", 32, 24, NULL, NULL},
-    {FT__FORMAT_Q8_0, "Q8_0", 32, 34, ft__quant_decode_q8_0, ft__quant_encode_q8_0},
-    {10, "Q2_K", 256, 84, NULL, NULL},
-    {11, "Q3_K", 256, 110, NULL, NULL},
-    {FT__FORMAT_Q4_K, "Q4_K", 256, 144, ft__quant_decode_q4_k, NULL},
-    {13, "Q5_K", 256, 176, NULL, NULL},
-    {FT__FORMAT_Q6_K, "Q6_K", 256, 210, ft__quant_decode_q6_k, NULL},
-    {16, "IQ2_XXS", 256, 66, NULL, NULL},
-    {17, "IQ2_XS", 256, 74, NULL, NULL},
-    {18, "IQ3_XXS", 256, 98, NULL, NULL},
-    {19, "IQ1_S", 256, 50, NULL, NULL},
-    {20, "IQ4_NL", 32, 18, NULL, NULL},
-    {21, "IQ3_S", 256, 110, NULL, NULL},
-    {22, "IQ2_S", 256, 82, NULL, NULL},
-    {23, "IQ4_XS", 256, 136, NULL, NULL},
-    {24, "I8", 1, 1, NULL, NULL},
-    {25, "I16", 1, 2, NULL, NULL},
-    {26, "I32", 1, 4, NULL, NULL},
-    {27, "I64", 1, 8, NULL, NULL},
-    {28, "F64", 1, 8, NULL, NULL},
-    {29, "IQ1_M", 256, 56, NULL, NULL},
-    {FT__FORMAT_BF16, "BF16", 1, 2, ft__quant_decode_bf16, ft__quant_encode_bf16},
-    {34, "TQ1_0", 256, 54, NULL, NULL},
-    {35, "TQ2_0", 256, 66, NULL, NULL},
-    {39, "MXFP4", 32, 17, NULL, NULL},
-    {40, "NVFP4", 64, 36, NULL, NULL},
-    {41, "Q1_0", 128, 18, NULL, NULL},
-    {42, "Q2_0", 64, 18, NULL, NULL},
+    {FT__FORMAT_F32, "F32", 1, 4, ft__quant_decode_f32, ft__quant_encode_f32, 0, NULL},
+    {FT__FORMAT_F16, "F16", 1, 2, ft__quant_decode_f16, ft__quant_encode_f16, 0, NULL},
+    {FT__FORMAT_Q4_0, "Q4_0", 32, 18, ft__quant_decode_q4_0, ft__quant_encode_q4_0, FT__FORMAT_Q4_0, NULL},
+    FT__QUANT_ROW(3, "Q4_1", 32, 20, q4_1, ft__encode_q4_1, FT__WIDE_MIN),
+    FT__QUANT_ROW(6, "Q5_0", 32, 22, q5_0, ft__encode_q5_0, FT__WIDE),
+    FT__QUANT_ROW(7, "Q5_1", 32, 24, q5_1, ft__encode_q5_1, FT__WIDE_MIN),
+    {FT__FORMAT_Q8_0, "Q8_0", 32, 34, ft__quant_decode_q8_0, ft__quant_encode_q8_0, FT__FORMAT_Q8_0, NULL},
+    FT__QUANT_ROW(10, "Q2_K", 256, 84, q2_k, ft__encode_q2_k, FT__WIDE_MIN),
+    FT__QUANT_ROW(11, "Q3_K", 256, 110, q3_k, ft__encode_q3_k, FT__WIDE),
+    {FT__FORMAT_Q4_K, "Q4_K", 256, 144, ft__quant_decode_q4_k, ft__encode_q4_k, FT__FORMAT_Q4_K, NULL},
+    FT__QUANT_ROW(13, "Q5_K", 256, 176, q5_k, ft__encode_q5_k, FT__WIDE_MIN),
+    {FT__FORMAT_Q6_K, "Q6_K", 256, 210, ft__quant_decode_q6_k, ft__encode_q6_k, FT__FORMAT_Q6_K, NULL},
+    FT__QUANT_ROW(16, "IQ2_XXS", 256, 66, iq2_xxs, NULL, FT__WIDE),
+    FT__QUANT_ROW(17, "IQ2_XS", 256, 74, iq2_xs, NULL, FT__WIDE_FACTORS),
+    FT__QUANT_ROW(18, "IQ3_XXS", 256, 98, iq3_xxs, NULL, FT__WIDE),
+    FT__QUANT_ROW(19, "IQ1_S", 256, 50, iq1_s, NULL, FT__WIDE),
+    FT__QUANT_ROW(20, "IQ4_NL", 32, 18, iq4_nl, ft__encode_iq4_nl, FT__WIDE),
+    FT__QUANT_ROW(21, "IQ3_S", 256, 110, iq3_s, NULL, FT__WIDE),
+    FT__QUANT_ROW(22, "IQ2_S", 256, 82, iq2_s, NULL, FT__WIDE_FACTORS),
+    FT__QUANT_ROW(23, "IQ4_XS", 256, 136, iq4_xs, ft__encode_iq4_xs, FT__WIDE),
+    FT__QUANT_SIZE(24, "I8", 1),
+    FT__QUANT_SIZE(25, "I16", 2),
+    FT__QUANT_SIZE(26, "I32", 4),
+    FT__QUANT_SIZE(27, "I64", 8),
+    FT__QUANT_SIZE(28, "F64", 8),
+    FT__QUANT_ROW(29, "IQ1_M", 256, 56, iq1_m, NULL, FT__WIDE_FACTORS),
+    {FT__FORMAT_BF16, "BF16", 1, 2, ft__quant_decode_bf16, ft__quant_encode_bf16, 0, NULL},
+    FT__QUANT_ROW(34, "TQ1_0", 256, 54, tq1_0, NULL, FT__WIDE),
+    FT__QUANT_ROW(35, "TQ2_0", 256, 66, tq2_0, NULL, FT__WIDE),
+    FT__QUANT_ROW(39, "MXFP4", 32, 17, mxfp4, ft__encode_mxfp4, FT__WIDE),
+    FT__QUANT_ROW(40, "NVFP4", 64, 36, nvfp4, NULL, FT__WIDE_HALVES),
+    FT__QUANT_ROW(41, "Q1_0", 128, 18, q1_0, NULL, FT__WIDE),
+    FT__QUANT_ROW(42, "Q2_0", 64, 18, q2_0, NULL, FT__WIDE),
 };
+#undef FT__QUANT_ROW
+#undef FT__QUANT_SIZE
 
 FT__PRIV const ft__format *ft__format_find(uint32_t id) {
     for (size_t i = 0; i < FT__COUNT(ft__quant_formats); i++)

@@ -4,25 +4,6 @@
    and the run folder is written, result.json last. */
 #include "release.h"
 
-typedef struct ft__compare_model {
-    ft_model *model;
-    const int32_t **prompts; /* (n_rows) tokens */
-    int *n_prompt;           /* (n_rows) */
-    int longest;
-} ft__compare_model;
-
-typedef struct ft__compare {
-    const ft_job *job;
-    const ft_compare_desc *desc;
-    ft_result *r;
-    ft_error *err;
-    ft__arena arena;           /* of what the result does not keep */
-    ft__compare_model *models; /* (n_models) */
-    ft_adapter **adapters;     /* (n_variants), NULL without one */
-    double started;
-    ft_progress progress;
-} ft__compare;
-
 /* ---- the result's arrays */
 
 FT__PRIV ft__answer *ft__result_answer(const ft_result *r, size_t row, int variant, int repeat) {
@@ -34,6 +15,12 @@ FT__PRIV ft__row_score *ft__result_score(const ft_result *r, int evaluator, size
                                          int variant) {
     size_t at = (size_t)evaluator * r->job->n_rows + row;
     return &r->scores[at * (size_t)r->job->n_variants + (size_t)variant];
+}
+
+FT__PRIV ft__evidence *ft__result_evidence(const ft_result *r, int evaluator, size_t row,
+                                           int variant, int repeat) {
+    size_t at = row * (size_t)r->job->n_variants + (size_t)variant;
+    return &r->evidence[evaluator][at * (size_t)r->job->repeat + (size_t)repeat];
 }
 
 FT__PRIV const char *ft__result_cohort(const ft_result *r, int cohort) {
@@ -62,6 +49,8 @@ static ft_status ft__compare_allocate(ft__compare *c) {
     r->higher_is_better = (bool *)ft__arena_alloc(&r->arena, n_e, sizeof(bool));
     r->model_digests = (char(*)[65])ft__arena_alloc(&r->arena, (size_t)job->n_models, 65);
     r->adapter_digests = (char(*)[65])ft__arena_alloc(&r->arena, n_v, 65);
+    r->judge_digests = (char(*)[65])ft__arena_alloc(&r->arena, n_e, 65);
+    r->evidence = (ft__evidence **)ft__arena_alloc(&r->arena, n_e, sizeof *r->evidence);
     r->answer_digests = (char(*)[65])ft__arena_alloc(&r->arena, n_v, 65);
     r->table.n_evaluators = job->n_evaluators;
     r->table.n_cohorts = (int)job->cohorts.n + 1;
@@ -71,22 +60,20 @@ static ft_status ft__compare_allocate(ft__compare *c) {
         (ft__compare_model *)ft__arena_alloc(&c->arena, (size_t)job->n_models, sizeof *c->models);
     c->adapters = (ft_adapter **)ft__arena_alloc(&c->arena, n_v, sizeof *c->adapters);
     if (r->arena.failed || c->arena.failed) return ft__fail_memory(c->err);
-    for (int e = 0; e < job->n_evaluators; e++)
-        r->higher_is_better[e] = ft_evaluator_get_info(job->evaluators[e].handle)->higher_is_better;
-    c->progress.total = answers;
+    for (int e = 0; e < job->n_evaluators; e++) {
+        const ft_evaluator_info *info = ft_evaluator_get_info(job->evaluators[e].handle);
+        r->higher_is_better[e] = info->higher_is_better;
+        if (info->evidence != FT_FROM_TEXT)
+            r->evidence[e] = (ft__evidence *)ft__arena_alloc(&r->arena, answers, sizeof **r->evidence);
+    }
+    if (r->arena.failed) return ft__fail_memory(c->err);
+    for (size_t i = 0; i < job->n_rows; i++)
+        if (ft__evidence_text_wanted(job, &job->rows[i]))
+            c->progress.total += n_v * (size_t)job->repeat;
     return FT_OK;
 }
 
 /* ---- loading and checking */
-
-static ft_status ft__compare_digest(ft__compare *c, const char *path, char hex[65]) {
-    ft__mapping file;
-    ft_status status = ft__map_file(path, &file, c->err);
-    if (status) return status;
-    ft__sha256_hex(file.data, file.size, hex);
-    ft__unmap(&file);
-    return FT_OK;
-}
 
 /* Tokens of every prompt, and whether the context holds them with what is to be generated. */
 static ft_status ft__compare_tokenize(ft__compare *c, ft__compare_model *m) {
@@ -141,7 +128,7 @@ static ft_status ft__compare_load(ft__compare *c) {
     memset(&desc, 0, sizeof desc);
     desc.allocator = job->allocator;
     for (int m = 0; m < job->n_models && !status; m++) {
-        status = ft__compare_digest(c, job->models[m], c->r->model_digests[m]);
+        status = ft_model_digest(job->models[m], &job->allocator, c->r->model_digests[m], c->err);
         if (status) break;
         c->models[m].model = ft_model_load(job->models[m], &desc, err);
         status = c->models[m].model ? ft__compare_tokenize(c, &c->models[m]) : err->code;
@@ -149,12 +136,15 @@ static ft_status ft__compare_load(ft__compare *c) {
     for (int v = 0; v < job->n_variants && !status; v++) {
         const ft__variant *variant = &job->variants[v];
         if (!variant->adapter) continue;
-        status = ft__compare_digest(c, variant->adapter, c->r->adapter_digests[v]);
+        status = ft_model_digest(variant->adapter, &job->allocator, c->r->adapter_digests[v], c->err);
         if (status) break;
         c->adapters[v] = ft_adapter_load(c->models[variant->model].model, variant->adapter, err);
         if (!c->adapters[v]) status = err->code;
     }
-    return status;
+    for (int e = 0; e < job->n_evaluators && !status; e++)
+        if (job->evaluators[e].judge)
+            status = ft_model_digest(job->evaluators[e].judge, &job->allocator, c->r->judge_digests[e], c->err);
+    return status ? status : ft__evidence_check_judges(c);
 }
 
 /* ---- answering */
@@ -197,6 +187,7 @@ typedef struct ft__compare_batch {
     int *session_variants; /* (n) what the session calls them */
     uint64_t *keys;        /* of random draws */
     int n;
+    size_t *rows;         /* (n_requests / n / repeat) that want an answer */
     ft_request *requests; /* rows outermost, then variants, then repeats */
     ft_completion *completions;
     int n_requests;
@@ -214,7 +205,7 @@ static ft_status ft__compare_open(ft__compare *c, int m, ft__compare_batch *b) {
     if (c->arena.failed) return ft__fail_memory(err);
     memset(&desc, 0, sizeof desc);
     desc.threads = c->desc->threads;
-    desc.n_ctx = c->models[m].longest + job->max_tokens;
+    if (!ft__evidence_any(job)) desc.n_ctx = c->models[m].longest + job->max_tokens;
     b->session = ft_session_create(c->models[m].model, &desc, err);
     if (!b->session) return err->code;
     for (int v = 0; v < job->n_variants; v++) {
@@ -236,8 +227,11 @@ static ft_status ft__compare_requests(ft__compare *c, int m, ft__compare_batch *
         job->n_rows * (size_t)b->n * (size_t)job->repeat; /* fits: see ft__compare_allocate */
     b->requests = (ft_request *)ft__arena_alloc(&c->arena, n, sizeof *b->requests);
     b->completions = (ft_completion *)ft__arena_alloc(&c->arena, n, sizeof *b->completions);
+    b->rows = (size_t *)ft__arena_alloc(&c->arena, job->n_rows, sizeof *b->rows);
     if (c->arena.failed) return ft__fail_memory(c->err);
-    for (size_t i = 0; i < job->n_rows; i++) {
+    for (size_t i = 0, n_rows = 0; i < job->n_rows; i++) {
+        if (!ft__evidence_text_wanted(job, &job->rows[i])) continue;
+        b->rows[n_rows++] = i;
         for (int v = 0; v < b->n; v++) {
             for (int k = 0; k < job->repeat; k++) {
                 ft_request *q = &b->requests[b->n_requests++];
@@ -262,7 +256,7 @@ static ft_status ft__compare_keep(ft__compare *c, const ft__compare_batch *b) {
     int repeat = c->job->repeat;
     for (int q = 0; q < b->n_requests; q++) {
         const ft_completion *done = &b->completions[q];
-        size_t row = (size_t)(q / repeat / b->n), n = (size_t)done->n_tokens;
+        size_t row = b->rows[q / repeat / b->n], n = (size_t)done->n_tokens;
         ft__answer *answer = ft__result_answer(r, row, b->variants[q / repeat % b->n], q % repeat);
         int32_t *tokens = (int32_t *)ft__arena_alloc(&r->arena, n, sizeof *tokens);
         answer->text = ft__arena_text(&r->arena, done->text, done->text_len);
@@ -279,23 +273,40 @@ static ft_status ft__compare_keep(ft__compare *c, const ft__compare_batch *b) {
     return FT_OK;
 }
 
-static ft_status ft__compare_generate(ft__compare *c, int m) {
-    ft__compare_batch b;
+static ft_status ft__compare_generate(ft__compare *c, int m, ft__compare_batch *b) {
     ft_generate_hooks hooks = {c, ft__compare_done, NULL};
+    ft_status status = ft__compare_requests(c, m, b);
+    if (!status && b->n_requests)
+        status = ft_session_generate(b->session, b->requests, b->n_requests, b->completions, &hooks,
+                                     c->err);
+    if (status || !b->n_requests) return status;
+    status = ft__compare_keep(c, b);
+    ft_completions_free(b->session, b->completions, b->n_requests);
+    return status;
+}
+
+/* Answers, where an evaluator looks at them, and likelihoods. */
+static ft_status ft__compare_answer(ft__compare *c, int m) {
+    ft__compare_batch b;
     ft_status status = ft__compare_open(c, m, &b);
-    if (!status) status = ft__compare_requests(c, m, &b);
-    if (!status)
-        status =
-            ft_session_generate(b.session, b.requests, b.n_requests, b.completions, &hooks, c->err);
-    if (!status) {
-        status = ft__compare_keep(c, &b);
-        ft_completions_free(b.session, b.completions, b.n_requests);
-    }
+    if (!status) status = ft__compare_generate(c, m, &b);
+    if (!status && ft__evidence_any(c->job))
+        status = ft__evidence_variants(c, b.session, b.variants, b.session_variants, b.n);
     ft_session_free(b.session);
     return status;
 }
 
-/* Over all answers in the order of the rows: the row's id, which repetition, tokens, text. */
+static void ft__compare_add_likelihoods(ft__sha256 *h, const ft_likelihood *l, int n) {
+    for (int i = 0; i < n && l; i++) {
+        uint64_t bits;
+        memcpy(&bits, &l[i].logprob, sizeof bits);
+        ft__compare_add_u32(h, (uint32_t)bits);
+        ft__compare_add_u32(h, (uint32_t)(bits >> 32));
+    }
+}
+
+/* Over all answers in the order of the rows: the row's id, which repetition, tokens, text, and the
+   likelihoods that evaluators judge. */
 static void ft__compare_answer_digest(const ft_result *r, int variant, char hex[65]) {
     ft__sha256 h;
     uint8_t digest[32];
@@ -311,7 +322,13 @@ static void ft__compare_answer_digest(const ft_result *r, int variant, char hex[
             for (int t = 0; t < answer->n_tokens; t++)
                 ft__compare_add_u32(&h, (uint32_t)answer->tokens[t]);
             ft__compare_add_u32(&h, (uint32_t)answer->text_len);
-            ft__sha256_add(&h, answer->text, answer->text_len);
+            if (answer->text_len) ft__sha256_add(&h, answer->text, answer->text_len);
+            for (int e = 0; e < r->job->n_evaluators; e++) {
+                if (!r->evidence[e]) continue;
+                const ft__evidence *found = ft__result_evidence(r, e, i, variant, k);
+                ft__compare_add_likelihoods(&h, found->options, found->n);
+                ft__compare_add_likelihoods(&h, found->alone, found->n);
+            }
         }
     }
     ft__sha256_end(&h, digest);
@@ -321,21 +338,25 @@ static void ft__compare_answer_digest(const ft_result *r, int variant, char hex[
 /* ---- scoring */
 
 /* One answer under every evaluator. */
-static ft_status ft__compare_evaluate(ft__compare *c, size_t row, const ft__answer *answer,
+static ft_status ft__compare_evaluate(ft__compare *c, size_t row, int variant, int repeat,
                                       ft_score *scores) {
     const ft_job *job = c->job;
+    const ft__answer *answer = ft__result_answer(c->r, row, variant, repeat);
     for (int e = 0; e < job->n_evaluators; e++) {
         ft_score *s = &scores[e];
         memset(s, 0, sizeof *s);
         s->state = FT_NOT_APPLICABLE;
         if (!ft__job_applies(job, e, &job->rows[row])) continue;
-        ft_status status = ft_evaluate(job->evaluators[e].handle, &job->rows[row].row, answer->text,
-                                       answer->text_len, s, c->err);
-        if (status) return status;
-        if (s->state == FT_SCORED && !ft__finite(s->value)) {
-            s->state = FT_SCORE_ERROR;
-            snprintf(s->detail, sizeof s->detail, "the score is not a finite number");
+        ft_output output = {answer->text, answer->text_len, NULL, NULL, 0};
+        if (c->r->evidence[e]) {
+            const ft__evidence *found = ft__result_evidence(c->r, e, row, variant, repeat);
+            output.options = found->options;
+            output.alone = found->alone;
+            output.n_options = found->n;
         }
+        ft_status status = ft_evaluate_output(job->evaluators[e].handle, &job->rows[row].row,
+                                              &output, s, c->err);
+        if (status) return status;
     }
     return FT_OK;
 }
@@ -361,8 +382,7 @@ static ft_status ft__compare_score_row(ft__compare *c, size_t row, int variant, 
                                        ft__writer *journal, ft__buf *line) {
     const ft_job *job = c->job;
     for (int k = 0; k < job->repeat; k++) {
-        ft_status status =
-            ft__compare_evaluate(c, row, ft__result_answer(c->r, row, variant, k), scores);
+        ft_status status = ft__compare_evaluate(c, row, variant, k, scores);
         for (int e = 0; e < job->n_evaluators && !status; e++)
             status = ft__compare_add_score(c, ft__result_score(c->r, e, row, variant), &scores[e],
                                            k == 0);
@@ -512,11 +532,14 @@ static ft_status ft__compare_run(ft__compare *c) {
     if (!status) status = ft__compare_load(c);
     if (!status) status = ft__journal_begin(r, c->err);
     t->load_s = ft__seconds() - c->started;
-    for (int m = 0; m < job->n_models && !status; m++) status = ft__compare_generate(c, m);
+    for (int m = 0; m < job->n_models && !status; m++) status = ft__compare_answer(c, m);
+    if (!status) status = ft__evidence_judges(c);
     t->generate_s = ft__seconds() - c->started - t->load_s;
     if (!status) status = ft__compare_score(c);
     if (status) return status;
     ft__compare_sum_up(r);
+    status = ft__aggregate_all(r, c->err);
+    if (status) return status;
     for (int v = 0; v < job->n_variants; v++) ft__compare_answer_digest(r, v, r->answer_digests[v]);
     status = ft__compare_judge(c);
     if (!status) status = ft__journal_result(r, c->err);

@@ -305,11 +305,46 @@ static ft_status ft__job_read_generate(ft_job *job, ft_error *err) {
     return job->stops ? FT_OK : ft__fail_memory(err);
 }
 
-/* `place` is "evaluators[2]" or "probes.forgetting". */
-static ft_status ft__job_add_evaluator(ft_job *job, const ft__json *entry, const char *place,
-                                       const char *name, const char *use, ft_error *err) {
-    ft__job_evaluator *e = &job->evaluators[job->n_evaluators];
+/* A judge's model is a path like those of base and candidates. */
+static ft_status ft__job_read_judge(ft_job *job, ft__job_evaluator *e, const char *place,
+                                    ft_error *err) {
+    if (ft_evaluator_get_info(e->handle)->evidence != FT_FROM_JUDGE) return FT_OK;
+    const char *model = ft__job_string(e->params, "model");
+    if (!model)
+        return ft__job_fail(job, err, e->line, "%.100s: a judge needs \"params\": {\"model\": PATH}",
+                            place);
+    e->judge = ft__path_beside(&job->arena, job->path, model);
+    return e->judge ? FT_OK : ft__fail_memory(err);
+}
+
+/* One of the registry, or one of the host program's own. */
+static ft_evaluator *ft__job_create_evaluator(ft_job *job, const ft_job_desc *desc,
+                                              const ft__job_evaluator *e, ft_error *err) {
     ft__buf params;
+    ft__json_writer w;
+    ft_evaluator *made = NULL;
+    for (int i = 0; i < desc->n_evaluators; i++) {
+        const ft_job_evaluator *own = &desc->evaluators[i];
+        if (!own->info.name || strcmp(own->info.name, e->use) != 0) continue;
+        if (!e->params)
+            return ft_evaluator_create_custom(&own->info, own->fn, own->user, &job->allocator, err);
+        ft__fail(err, FT_ERR_ARGUMENT, "", "%.100s takes no parameters", e->use);
+        return NULL;
+    }
+    ft__buf_init(&params, &job->allocator);
+    ft__json_writer_init(&w, &params, 0);
+    if (e->params) ft__json_value(&w, e->params);
+    if (params.failed) ft__fail_memory(err);
+    else made = ft_evaluator_create(e->use, params.data, &job->allocator, err);
+    ft__buf_free(&params);
+    return made;
+}
+
+/* `place` is "evaluators[2]" or "probes.forgetting". */
+static ft_status ft__job_add_evaluator(ft_job *job, const ft_job_desc *desc, const ft__json *entry,
+                                       const char *place, const char *name, const char *use,
+                                       ft_error *err) {
+    ft__job_evaluator *e = &job->evaluators[job->n_evaluators];
     ft_error inner = {FT_OK, "", ""};
     for (int k = 0; k < job->n_evaluators; k++)
         if (strcmp(job->evaluators[k].name, name) == 0)
@@ -321,22 +356,16 @@ static ft_status ft__job_add_evaluator(ft_job *job, const ft__json *entry, const
     e->params = ft__json_get(entry, "params");
     e->cohorts = ft__job_strings(&job->arena, ft__json_get(entry, "cohorts"), &e->n_cohorts);
     if (!e->cohorts) return ft__fail_memory(err);
-    ft__buf_init(&params, &job->allocator);
-    ft__json_writer w;
-    ft__json_writer_init(&w, &params, 0);
-    if (e->params) ft__json_value(&w, e->params);
-    if (!params.failed) e->handle = ft_evaluator_create(use, params.data, &job->allocator, &inner);
-    bool no_memory = params.failed || inner.code == FT_ERR_MEMORY;
-    ft__buf_free(&params);
+    e->handle = ft__job_create_evaluator(job, desc, e, &inner);
     if (e->handle) {
         job->n_evaluators++;
-        return FT_OK;
+        return ft__job_read_judge(job, e, place, err);
     }
-    if (no_memory) return ft__fail_memory(err);
+    if (inner.code == FT_ERR_MEMORY) return ft__fail_memory(err);
     return ft__job_fail(job, err, entry->line, "%.100s: %s", place, inner.message);
 }
 
-static ft_status ft__job_read_evaluators(ft_job *job, ft_error *err) {
+static ft_status ft__job_read_evaluators(ft_job *job, const ft_job_desc *desc, ft_error *err) {
     const ft__json *list = ft__json_get(job->tree, "evaluators");
     const ft__json *probes = ft__json_get(job->tree, "probes");
     size_t n = ft__job_count(list) + ft__job_count(probes);
@@ -349,14 +378,15 @@ static ft_status ft__job_read_evaluators(ft_job *job, ft_error *err) {
         char place[32];
         const char *use = ft__job_string(e, "use"), *name = ft__job_string(e, "name");
         snprintf(place, sizeof place, "evaluators[%d]", index++);
-        status = ft__job_add_evaluator(job, e, place, name ? name : use, use, err);
+        status = ft__job_add_evaluator(job, desc, e, place, name ? name : use, use, err);
     }
     for (const ft__json *p = probes ? probes->child : NULL; p && !status; p = p->next) {
         char place[128];
         snprintf(place, sizeof place, "probes.%.100s", p->key);
         if (!p->key_len || strlen(p->key) != p->key_len)
             return ft__job_fail(job, err, p->line, "a probe's name must be filled and plain text");
-        status = ft__job_add_evaluator(job, p, place, p->key, ft__job_string(p, "evaluator"), err);
+        status = ft__job_add_evaluator(job, desc, p, place, p->key,
+                                       ft__job_string(p, "evaluator"), err);
         if (!status) job->evaluators[job->n_evaluators - 1].probe = true;
     }
     return status;
@@ -531,7 +561,7 @@ static ft_status ft__job_read(ft_job *job, const ft_job_desc *desc, ft_error *er
     if (!status) status = ft__job_read_prompt(job, err);
     if (!status) status = ft__job_read_variants(job, err);
     if (!status) status = ft__job_read_generate(job, err);
-    if (!status) status = ft__job_read_evaluators(job, err);
+    if (!status) status = ft__job_read_evaluators(job, desc, err);
     if (!status) status = ft__job_read_gate(job, err);
     if (!status) status = ft__job_read_data(job, err);
     for (int i = 0; i < job->n_rules && !status; i++)
@@ -543,9 +573,10 @@ ft_job *ft_job_load(const char *path, const ft_job_desc *desc, ft_error *err) {
     ft_job_desc defaults;
     memset(&defaults, 0, sizeof defaults);
     if (!desc) desc = &defaults;
-    if (!path || !path[0] || desc->n_sets < 0 || (desc->n_sets && !desc->sets)) {
+    if (!path || !path[0] || desc->n_sets < 0 || (desc->n_sets && !desc->sets) ||
+        desc->n_evaluators < 0 || (desc->n_evaluators && !desc->evaluators)) {
         ft__fail(err, FT_ERR_ARGUMENT, NULL,
-                 "ft_job_load needs a path, and sets where n_sets is not 0");
+                 "ft_job_load needs a path, and lists where their numbers are not 0");
         return NULL;
     }
     ft_allocator a = ft__allocator(&desc->allocator);

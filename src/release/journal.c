@@ -76,14 +76,27 @@ static void ft__journal_texts(ft__json_writer *w, const char *key, const char *c
     ft__json_end(w, ']');
 }
 
-static void ft__journal_params(ft__json_writer *w, const ft__json *params) {
+/* A path that means the same wherever job.json is read from. */
+static void ft__journal_path(ft__json_writer *w, ft__arena *arena, const char *key,
+                             const char *path) {
+    char folder[4096];
+    bool relative = path[0] != '/' && getcwd(folder, sizeof folder) != NULL;
+    const char *absolute = relative ? ft__path_join(arena, folder, path) : path;
+    if (absolute) ft__journal_text(w, key, absolute); /* else the arena remembers the failure */
+}
+
+/* A judge's model stands among the inputs; only job.json (with an arena) has its path. */
+static void ft__journal_params(ft__json_writer *w, const ft__job_evaluator *e, ft__arena *arena) {
     ft__json_key(w, "params");
-    if (params) {
-        ft__json_value(w, params);
-    } else {
-        ft__json_begin(w, '{');
-        ft__json_end(w, '}');
+    ft__json_begin(w, '{');
+    for (const ft__json *p = e->params ? e->params->child : NULL; p; p = p->next) {
+        bool path = e->judge && strcmp(p->key, "model") == 0;
+        if (path && arena) ft__journal_path(w, arena, "model", e->judge);
+        if (path) continue;
+        ft__json_key(w, p->key);
+        ft__json_value(w, p);
     }
+    ft__json_end(w, '}');
 }
 
 static void ft__journal_verdict(ft__json_writer *w, int verdict) {
@@ -142,6 +155,12 @@ static void ft__journal_inputs(ft__json_writer *w, const ft_result *r, bool path
             ft__journal_input(w, v->name, "adapter", r->adapter_digests[i],
                               paths ? v->adapter : NULL, NULL);
     }
+    for (int i = 0; i < job->n_evaluators; i++) {
+        const ft__job_evaluator *e = &job->evaluators[i];
+        if (e->judge)
+            ft__journal_input(w, e->name, "judge", r->judge_digests[i], paths ? e->judge : NULL,
+                              NULL);
+    }
     for (int i = 0; i < job->n_data; i++) {
         const ft__data_file *f = &job->data[i];
         ft__journal_input(w, f->probe < 0 ? "data" : job->evaluators[f->probe].name,
@@ -152,15 +171,6 @@ static void ft__journal_inputs(ft__json_writer *w, const ft_result *r, bool path
 }
 
 /* ---- job.json */
-
-/* A path that means the same wherever job.json is read from. */
-static void ft__journal_path(ft__json_writer *w, ft__arena *arena, const char *key,
-                             const char *path) {
-    char folder[4096];
-    bool relative = path[0] != '/' && getcwd(folder, sizeof folder) != NULL;
-    const char *absolute = relative ? ft__path_join(arena, folder, path) : path;
-    if (absolute) ft__journal_text(w, key, absolute); /* else the arena remembers the failure */
-}
 
 static void ft__journal_job_models(ft__json_writer *w, ft_result *r) {
     const ft_job *job = r->job;
@@ -193,7 +203,7 @@ static void ft__journal_job_data(ft__json_writer *w, ft_result *r) {
     ft__json_end(w, ']');
 }
 
-static void ft__journal_job_evaluators(ft__json_writer *w, const ft_job *job) {
+static void ft__journal_job_evaluators(ft__json_writer *w, const ft_job *job, ft__arena *arena) {
     ft__journal_open(w, "evaluators", '[');
     for (int i = 0; i < job->n_evaluators; i++) {
         const ft__job_evaluator *e = &job->evaluators[i];
@@ -201,7 +211,7 @@ static void ft__journal_job_evaluators(ft__json_writer *w, const ft_job *job) {
         ft__json_begin(w, '{');
         ft__journal_text(w, "use", e->use);
         ft__journal_text(w, "name", e->name);
-        ft__journal_params(w, e->params);
+        ft__journal_params(w, e, arena);
         if (e->n_cohorts) ft__journal_texts(w, "cohorts", e->cohorts, e->n_cohorts);
         ft__json_end(w, '}');
     }
@@ -265,7 +275,7 @@ FT__PRIV ft_status ft__journal_begin(ft_result *r, ft_error *err) {
     ft__journal_job_models(&w, r);
     ft__journal_job_data(&w, r);
     ft__journal_settings(&w, job);
-    ft__journal_job_evaluators(&w, job);
+    ft__journal_job_evaluators(&w, job, &r->arena);
     ft__journal_job_gate(&w, r);
     ft__journal_path(&w, &r->arena, "output", job->output);
     ft__journal_inputs(&w, r, true);
@@ -283,6 +293,19 @@ static const char *ft__journal_state(ft_score_state state) {
     return names[state];
 }
 
+/* Parts of the output that the evaluator points at, in bytes. */
+static void ft__journal_spans(ft__json_writer *w, const ft_score *s) {
+    ft__journal_open(w, "spans", '[');
+    for (int i = 0; i < s->n_spans && i < FT_MAX_SPANS; i++) {
+        ft__json_begin(w, '{');
+        ft__journal_number(w, "begin", (double)s->spans[i].begin);
+        ft__journal_number(w, "end", (double)s->spans[i].end);
+        ft__journal_text(w, "what", s->spans[i].what);
+        ft__json_end(w, '}');
+    }
+    ft__json_end(w, ']');
+}
+
 static void ft__journal_scores(ft__json_writer *w, const ft_job *job, const ft_score *scores) {
     ft__journal_open(w, "scores", '{');
     for (int e = 0; e < job->n_evaluators; e++) {
@@ -293,6 +316,7 @@ static void ft__journal_scores(ft__json_writer *w, const ft_job *job, const ft_s
             ft__journal_bool(w, "pass", scores[e].pass);
         }
         if (scores[e].detail[0]) ft__journal_text(w, "detail", scores[e].detail);
+        if (scores[e].n_spans) ft__journal_spans(w, &scores[e]);
         ft__json_end(w, '}');
     }
     ft__json_end(w, '}');
@@ -318,9 +342,10 @@ FT__PRIV void ft__journal_row(const ft_result *r, size_t row, int variant, int r
     ft__journal_number(&w, "repeat", repeat);
     ft__journal_number(&w, "prompt_tokens", answer->n_prompt);
     ft__json_key(&w, "output");
-    ft__json_string(&w, answer->text, answer->text_len);
+    if (answer->text) ft__json_string(&w, answer->text, answer->text_len);
+    else ft__json_null(&w);
     ft__journal_number(&w, "n_tokens", answer->n_tokens);
-    ft__journal_text(&w, "finish", finish[answer->finish]);
+    if (answer->text) ft__journal_text(&w, "finish", finish[answer->finish]);
     ft__journal_scores(&w, job, scores);
     if (line->failed) return;
     ft__sha256_hex(line->data + start, line->len - start, hex);
@@ -340,13 +365,15 @@ static void ft__journal_evaluators(ft__json_writer *w, const ft_job *job) {
         ft__json_begin(w, '{');
         ft__journal_text(w, "name", e->name);
         ft__journal_text(w, "use", e->use);
-        ft__journal_params(w, e->params);
+        ft__journal_params(w, e, NULL);
         if (e->n_cohorts) ft__journal_texts(w, "cohorts", e->cohorts, e->n_cohorts);
         ft__journal_text(w, "signature", info->signature);
         ft__journal_bool(w, "higher_is_better", info->higher_is_better);
         ft__journal_number(w, "threshold", threshold ? threshold->number : info->threshold);
         ft__journal_number(w, "lowest", info->lowest);
-        ft__journal_number(w, "highest", info->highest);
+        ft__json_key(w, "highest");
+        if (info->highest == DBL_MAX) ft__json_null(w); /* no end */
+        else ft__json_number(w, info->highest);
         ft__json_end(w, '}');
     }
     ft__json_end(w, ']');
@@ -379,6 +406,10 @@ static void ft__journal_numbers(ft__json_writer *w, const ft_result *r, int vari
         ft__json_number(w, n->pass);
     else
         ft__json_null(w);
+    if (n->corpus) {
+        ft__json_key(w, "corpus");
+        ft__json_value(w, n->corpus);
+    }
     ft__journal_number(w, "errors", n->n_error);
     ft__journal_number(w, "missing", n->n_missing);
     ft__journal_number(w, "not_applicable", n->n_not_applicable);

@@ -89,6 +89,7 @@ typedef struct ft__job_evaluator {
     const char *const *cohorts; /* (n_cohorts) patterns; none = everywhere */
     int n_cohorts;
     bool probe; /* runs on the rows of its probe alone */
+    const char *judge; /* path of the model, or NULL */
     ft_evaluator *handle;
     uint32_t line;
 } ft__job_evaluator;
@@ -168,6 +169,7 @@ typedef struct ft__numbers {
     int n_unscored;         /* rows that have an error or no output on either side */
     double difference;      /* mean of variant - base over the pairs */
     int wins, losses, ties; /* in the evaluator's direction */
+    const ft__json *corpus; /* the evaluator's metric over all scored rows together, or NULL */
 } ft__numbers;
 
 /* Cell (evaluator, cohort, variant) at (e * n_cohorts + c) * n_variants + v. */
@@ -215,6 +217,7 @@ FT__PRIV ft_status ft__gate(const ft__gate_in *in, ft__arena *arena, ft__gate_ou
 
 /* ---- compare: release/compare.c */
 
+/* Text NULL: no evaluator looks at the text of this row, none was generated. */
 typedef struct ft__answer {
     const char *text; /* (text_len) bytes, perhaps not UTF-8; NUL after them */
     size_t text_len;
@@ -231,6 +234,12 @@ typedef struct ft__row_score {
 } ft__row_score;
 FT__PRIV bool ft__row_unscored(const ft__row_score *s); /* an error, or missing */
 
+/* What an evaluator judges beside the text; see ft_output. */
+typedef struct ft__evidence {
+    const ft_likelihood *options, *alone; /* (n) */
+    int n;
+} ft__evidence;
+
 typedef struct ft__timing {
     int threads;
     double load_s, generate_s, score_s, total_s;
@@ -243,11 +252,13 @@ struct ft_result {
     const ft_job *job;      /* outlives the result */
     ft__answer *answers;    /* (n_rows, n_variants, repeat) */
     ft__row_score *scores;  /* (n_evaluators, n_rows, n_variants) */
+    ft__evidence **evidence; /* (n_evaluators): NULL, or (n_rows, n_variants, repeat) */
     bool *higher_is_better; /* (n_evaluators) */
     ft__table table;        /* its last cohort is FT__EVERY_ROW */
     ft__gate_out gate;
     char (*model_digests)[65];   /* (n_models) */
     char (*adapter_digests)[65]; /* (n_variants), "" without one */
+    char (*judge_digests)[65];   /* (n_evaluators), "" for those that are no judges */
     char (*answer_digests)[65];  /* (n_variants) */
     ft__timing timing;
     ft__buf json; /* result.json */
@@ -257,9 +268,54 @@ struct ft_result {
 FT__PRIV ft__answer *ft__result_answer(const ft_result *r, size_t row, int variant, int repeat);
 FT__PRIV ft__row_score *ft__result_score(const ft_result *r, int evaluator, size_t row,
                                          int variant);
+/* Of an evaluator that judges likelihoods. */
+FT__PRIV ft__evidence *ft__result_evidence(const ft_result *r, int evaluator, size_t row,
+                                           int variant, int repeat);
 FT__PRIV const char *ft__result_cohort(const ft_result *r,
                                        int cohort); /* its name, or FT__EVERY_ROW */
 FT__PRIV int ft__result_cohort_rows(const ft_result *r, int cohort);
+
+/* A comparison while it runs. */
+typedef struct ft__compare_model {
+    ft_model *model;
+    const int32_t **prompts; /* (n_rows) tokens */
+    int *n_prompt;           /* (n_rows) */
+    int longest;
+} ft__compare_model;
+
+typedef struct ft__compare {
+    const ft_job *job;
+    const ft_compare_desc *desc;
+    ft_result *r;
+    ft_error *err;
+    ft__arena arena;           /* of what the result does not keep */
+    ft__compare_model *models; /* (n_models) */
+    ft_adapter **adapters;     /* (n_variants), NULL without one */
+    double started;
+    ft_progress progress;
+} ft__compare;
+
+/* ---- evidence: release/evidence.c.  Fills what ft__result_evidence gives. */
+
+/* Does the job judge likelihoods of choices or expected texts? */
+FT__PRIV bool ft__evidence_any(const ft_job *job);
+/* Is the row to be answered?  Not where only likelihoods are judged. */
+FT__PRIV bool ft__evidence_text_wanted(const ft_job *job, const ft__data_row *row);
+/* Choices and expected texts under the job's variants[n], which the session calls session_variants. */
+FT__PRIV ft_status ft__evidence_variants(ft__compare *c, ft_session *session, const int *variants,
+                                         const int *session_variants, int n);
+/* Before anything runs: are there judges, and are they of other families than what they judge? */
+FT__PRIV ft_status ft__evidence_check_judges(ft__compare *c);
+/* The grades of all judges, once all answers are there. */
+FT__PRIV ft_status ft__evidence_judges(ft__compare *c);
+
+/* ---- aggregate: release/aggregate.c */
+
+/* Fills ft__numbers.corpus of the result's table. */
+FT__PRIV ft_status ft__aggregate_all(ft_result *r, ft_error *err);
+/* The number of a corpus value that a report shows, and its name; NULL: there is none. */
+FT__PRIV const char *ft__aggregate_shown(const ft_job *job, int evaluator, const ft__json *corpus,
+                                         double *value);
 
 /* ---- journal: release/journal.c.  The run folder.
 

@@ -268,6 +268,31 @@ static void ft__report_table_head(ft__report *p, const ft__report_widths *w,
     ft__report_end(p);
 }
 
+/* Over all rows together: "over all rows: f1_macro 0.61, base 0.58". */
+static void ft__report_corpora(ft__report *p, int variant) {
+    const ft_result *r = p->r;
+    bool any = false;
+    for (int e = 0; e < r->job->n_evaluators; e++) {
+        const int every = r->table.n_cohorts - 1;
+        const ft__json *base = ft__table_at(&r->table, e, every, 0)->corpus;
+        const ft__json *corpus = ft__table_at(&r->table, e, every, variant)->corpus;
+        double value, before;
+        if (!base || !corpus || !ft__aggregate_shown(r->job, e, base, &before)) continue;
+        const char *name = ft__aggregate_shown(r->job, e, corpus, &value);
+        if (!name) continue;
+        ft__report_text(p, r->job->evaluators[e].name, 0, FT__REPORT_PLAIN);
+        ft__report_text(p, " over all rows together: ", 0, FT__REPORT_DIM);
+        ft__report_text(p, name, 0, FT__REPORT_PLAIN);
+        ft__report_blanks(p, 1);
+        ft__report_number(p, value, false, 0);
+        ft__report_text(p, ", base ", 0, FT__REPORT_DIM);
+        ft__report_number(p, before, false, 0);
+        ft__report_end(p);
+        any = true;
+    }
+    if (any) ft__report_end(p);
+}
+
 static void ft__report_table(ft__report *p, int variant) {
     const ft_result *r = p->r;
     ft__report_widths w = ft__report_measure(p);
@@ -282,6 +307,7 @@ static void ft__report_table(ft__report *p, int variant) {
         }
     }
     ft__report_end(p);
+    ft__report_corpora(p, variant);
 }
 
 /* ---- why a check failed */
@@ -347,7 +373,8 @@ static void ft__report_answer(ft__report *p, const ft__check *check, size_t row,
         ft__report_text(p, s->detail && s->detail[0] ? s->detail : "not scored", 0,
                         FT__REPORT_BLOCK);
     ft__report_blanks(p, 2);
-    ft__report_cell(p, answer->text, answer->text_len, 0, false, FT__REPORT_PLAIN);
+    if (answer->text)
+        ft__report_cell(p, answer->text, answer->text_len, 0, false, FT__REPORT_PLAIN);
     ft__report_end(p);
 }
 
@@ -443,4 +470,16 @@ ft_status ft_report_term(const ft_result *result, int width, bool color, ft_writ
     if (!p.status) ft__report_footer(&p);
     ft__buf_free(&p.line);
     return p.status;
+}
+
+const char *ft_progress_text(const ft_progress *p, bool terminal, char line[128]) {
+    double rate = (double)p->done / (p->seconds > 0 ? p->seconds : 1e-9);
+    int filled = (int)(30 * p->done / (p->total ? p->total : 1));
+    unsigned long long left = (unsigned long long)((double)(p->total - p->done) / (rate > 0 ? rate : 1));
+    unsigned long long tenths = (unsigned long long)(rate * 10 + 0.5);
+    snprintf(line, 128, "%s[%.*s%*s] %llu of %llu answers, %llu.%llu/s, %llu s left%s", terminal ? "\r" : "",
+             filled, "==============================", 30 - filled, "", (unsigned long long)p->done,
+             (unsigned long long)p->total, tenths / 10, tenths % 10, left,
+             terminal && p->done < p->total ? "\033[K" : "\n");
+    return line;
 }

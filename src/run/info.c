@@ -1,4 +1,5 @@
 /* What a file is: one list of facts, as a page of text or as one JSON object. */
+#include "../model/hf.h"
 #include "run.h"
 
 typedef struct ft__info {
@@ -155,8 +156,8 @@ static void ft__info_all(ft__info *i, const ft_allocator *a) {
     ft__gguf_string(&i->file, "general.type", &type, NULL);
     bool adapter = ft__text_equal(type.data, type.len, "adapter", 7);
     const char *kind = adapter ? "adapter" : i->file.n_tensors ? "model" : "vocabulary";
-    snprintf(version, sizeof version, "GGUF v%u", (unsigned)i->file.version);
-    ft__sha256_hex(i->file.file.data, i->file.file.size, digest);
+    if (ft__hf_is_folder(i->path)) snprintf(version, sizeof version, "safetensors");
+    else snprintf(version, sizeof version, "GGUF v%u", (unsigned)i->file.version);
     ft__info_text(i, "kind", kind, strlen(kind));
     ft__info_text(i, "format", version, strlen(version));
     ft__info_key_text(i, "name", "general.name");
@@ -164,8 +165,10 @@ static void ft__info_all(ft__info *i, const ft_allocator *a) {
     if (adapter) ft__info_adapter(i);
     else ft__info_model(i);
     ft__info_types(i);
-    ft__info_number(i, "bytes", i->file.file.size);
-    ft__info_text(i, "sha256", digest, 64);
+    size_t bytes = i->file.file.size;
+    for (size_t k = 0; k < i->file.n_more; k++) bytes += i->file.more[k].size;
+    ft__info_number(i, "bytes", bytes);
+    if (ft_model_digest(i->path, a, digest, NULL) == FT_OK) ft__info_text(i, "sha256", digest, 64);
     if (!adapter) ft__info_runs(i, a);
 }
 
@@ -173,7 +176,7 @@ ft_status ft_info(const char *path, bool json, ft_write_fn write, void *user, ft
     ft_allocator a = ft__allocator(NULL);
     ft__info i;
     memset(&i, 0, sizeof i);
-    ft_status status = ft__gguf_open(&i.file, path, &a, err);
+    ft_status status = ft__model_file_open(&i.file, path, &a, err);
     if (status) return status;
     i.path = path;
     i.as_json = json;
@@ -213,7 +216,7 @@ ft_status ft_info_tensor(const char *path, const char *tensor, ft_write_fn write
                          ft_error *err) {
     ft_allocator a = ft__allocator(NULL);
     ft__gguf g;
-    ft_status status = ft__gguf_open(&g, path, &a, err);
+    ft_status status = ft__model_file_open(&g, path, &a, err);
     if (status) return status;
     const ft__gguf_tensor *t = ft__gguf_find(&g, tensor);
     const ft__format *format = t ? ft__format_find(t->type) : NULL;

@@ -49,6 +49,7 @@ typedef struct ft__sequence {
     int variant, n_tokens;
     uint8_t **pages; /* (n_ctx / 64, rounded up); n_pages of them are there */
     int n_pages;
+    float *state; /* (scratch.n_state) what it carries along beside its pages, or NULL */
 } ft__sequence;
 
 struct ft_session {
@@ -60,11 +61,11 @@ struct ft_session {
     ft__slot *slots; /* (max_batch) */
     int n_ctx, max_batch, max_sequences;
     ft__kv kv;
-    ft__attention attention;
     ft__adaptation *variants;
     size_t n_variants, cap_variants;
     ft__sequence *sequences;
     size_t n_sequences, cap_sequences;
+    ft_model *own_model;   /* of ft_session_load, or NULL */
     ft_adapter **adapters; /* owned: those of ft_session_load_variant */
     size_t n_adapters, cap_adapters;
     int *order;      /* feeds by variant */

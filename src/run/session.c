@@ -22,15 +22,7 @@ static ft_status ft__session_defaults(ft_session *s, ft_session_desc *d, ft_erro
     s->n_ctx = d->n_ctx;
     s->max_batch = d->max_batch;
     s->max_sequences = d->max_sequences;
-    s->attention.n_heads = info->n_heads;
-    s->attention.n_kv_heads = info->n_kv_heads;
-    s->attention.head_dim = info->head_dim;
-    s->attention.scale = (float)(1.0 / ft__sqrt(info->head_dim));
-    s->attention.type = d->kv;
     s->share_prefixes = !d->no_prefix_sharing;
-    ft__kv_init(&s->kv, &s->allocator,
-                (size_t)info->n_layers * (size_t)info->n_kv_heads * ft__attention_head_bytes(&s->attention),
-                d->kv_bytes);
     return status;
 }
 
@@ -43,8 +35,11 @@ static ft_status ft__session_init(ft_session *s, ft_session_desc d, ft_error *er
     if (!status) status = ft__session_defaults(s, &d, err);
     if (status) return status;
     s->slots = (ft__slot *)ft__arena_alloc(&s->arena, (size_t)s->max_batch, sizeof *s->slots);
-    if (!s->slots || !ft__scratch_init(&s->scratch, s->model, s->max_batch, d.threads, &s->attention, &s->arena))
+    if (!s->slots ||
+        !ft__scratch_init(&s->scratch, s->model, s->max_batch, d.threads, s->n_ctx, d.kv, &s->arena))
         return ft__fail_memory(err);
+    ft__kv_init(&s->kv, &s->allocator, s->scratch.page_bytes, d.kv_bytes);
+    if (s->scratch.n_state) s->share_prefixes = false; /* it would have to be kept for every page */
     s->pool = ft__pool_create(d.threads, &s->allocator, err);
     return s->pool ? ft_session_add_variant(s, NULL, 0, &base, err) : err ? err->code : FT_ERR_THREAD;
 }
@@ -65,12 +60,25 @@ ft_session *ft_session_create(const ft_model *model, const ft_session_desc *desc
     return NULL;
 }
 
+ft_session *ft_session_load(const char *path, const ft_session_desc *desc, ft_error *err) {
+    ft_model_desc model_desc;
+    memset(&model_desc, 0, sizeof model_desc);
+    if (desc) model_desc.threads = desc->threads;
+    ft_model *model = ft_model_load(path, &model_desc, err);
+    ft_session *s = model ? ft_session_create(model, desc, err) : NULL;
+    if (s) s->own_model = model;
+    else ft_model_free(model);
+    return s;
+}
+
 void ft_session_free(ft_session *s) {
     if (!s) return;
     ft_allocator a = s->allocator;
+    ft_model *own_model = s->own_model;
     for (size_t i = 0; i < s->n_sequences; i++) {
         ft_session_close(s, (int)i);
         ft__free(&a, s->sequences[i].pages);
+        ft__free(&a, s->sequences[i].state);
     }
     for (size_t i = 0; i < s->n_variants; i++) ft__free(&a, s->variants[i].uses);
     for (size_t i = 0; i < s->n_adapters; i++) ft_adapter_free(s->adapters[i]);
@@ -83,6 +91,7 @@ void ft_session_free(ft_session *s) {
     ft__free(&a, s->scratch.low);
     ft__arena_free(&s->arena);
     ft__free(&a, s);
+    ft_model_free(own_model);
 }
 
 /* The low-rank products need room for the highest rank that may come. */
@@ -194,15 +203,19 @@ ft_status ft_session_open(ft_session *s, int variant, int *sequence, ft_error *e
     if (status) return status;
     while (at < s->n_sequences && s->sequences[at].open) at++;
     if (at == s->n_sequences) {
-        ft__sequence fresh = {false, false, 0, 0, NULL, 0};
+        const size_t n_state = s->scratch.n_state;
+        ft__sequence fresh = {false, false, 0, 0, NULL, 0, NULL};
         fresh.pages = (uint8_t **)ft__alloc_zero(&s->allocator, n_pages, sizeof *fresh.pages);
-        if (!fresh.pages || !ft__grow(&s->allocator, (void **)&s->sequences, &s->cap_sequences, at + 1,
-                                      sizeof fresh)) {
+        if (n_state) fresh.state = (float *)ft__alloc_zero(&s->allocator, n_state, sizeof *fresh.state);
+        if (!fresh.pages || (n_state && !fresh.state) ||
+            !ft__grow(&s->allocator, (void **)&s->sequences, &s->cap_sequences, at + 1, sizeof fresh)) {
             ft__free(&s->allocator, fresh.pages);
+            ft__free(&s->allocator, fresh.state);
             return ft__fail_memory(err);
         }
         s->sequences[s->n_sequences++] = fresh;
     }
+    if (s->scratch.n_state) memset(s->sequences[at].state, 0, s->scratch.n_state * sizeof(float));
     s->sequences[at].open = true;
     s->sequences[at].variant = variant;
     s->sequences[at].n_tokens = 0;
@@ -277,7 +290,7 @@ static void ft__session_sort(ft_session *s, const ft_feed *feeds, int n_feeds) {
 
 static ft__slot ft__session_slot(const ft_session *s, const ft_feed *feed, int t) {
     const ft__sequence *q = &s->sequences[feed->sequence];
-    ft__slot slot = {feed->tokens[t], q->n_tokens + t, q->variant, q->pages, NULL, NULL};
+    ft__slot slot = {feed->tokens[t], q->n_tokens + t, q->variant, q->pages, NULL, NULL, q->state};
     if (feed->all_logits) slot.logits = feed->all_logits + (size_t)t * (size_t)s->model->info.n_vocab;
     if (t == feed->n_tokens - 1) slot.logits_2 = feed->last_logits;
     return slot;
@@ -287,7 +300,7 @@ ft_status ft_session_decode(ft_session *s, const ft_feed *feeds, int n_feeds, ft
     ft_status status = ft__session_prepare(s, feeds, n_feeds, err);
     if (!status) status = ft__check_float_mode(err);
     if (status) return status;
-    ft__forward f = {s->model, s->pool, &s->scratch, s->variants, s->attention, s->slots, 0, 0, 0};
+    ft__forward f = {s->model, s->pool, &s->scratch, s->variants, s->slots, 0, 0, 0, 0};
     ft__session_sort(s, feeds, n_feeds);
     for (int i = 0; i < n_feeds && !status; i++) {
         const ft_feed *feed = &feeds[s->order[i]];

@@ -10,7 +10,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { N = 0x110000, LINE_CHARS = 64, HALF = 45 };
+enum { N = 0x110000, N_LOW = 0x800, LINE_CHARS = 64, HALF = 45 };
 
 /* A kind is a class together with a part in the rule of the final sigma. */
 enum { PLAIN, CASED, IGNORABLE };
@@ -31,6 +31,8 @@ enum { N_KINDS = sizeof kinds / sizeof kinds[0], ALTERNATING = N_KINDS, LU = 0, 
 static char category[N][3];
 static unsigned char cased[N], ignorable[N], space[N], kind_of[N];
 static long lower[N];
+static unsigned char combining[N], excluded[N];
+static long parts[N][2]; /* canonical decomposition; 0: none */
 static char version[32];
 
 static void die(const char *what, const char *where) {
@@ -71,6 +73,9 @@ static void read_data(const char *folder) {
         for (long i = strstr(field[1], ", Last>") ? first : c; i <= c; i++)
             strcpy(category[i], field[2]);
         if (*field[13]) lower[c] = strtol(field[13], NULL, 16);
+        combining[c] = (unsigned char)atoi(field[3]);
+        if (*field[5] && *field[5] != '<') sscanf(field[5], "%lx %lx", &parts[c][0], &parts[c][1]);
+        if (parts[c][1] && parts[c][1] < 0x300) die("a second part below U+0300", field[0]);
     }
     fclose(f);
 }
@@ -211,12 +216,66 @@ static void write_lower(void) {
     printf("\n};\n");
 }
 
+static int number(char *out, long value) {
+    int n = 0;
+    for (; value >= HALF; value /= HALF) out[n++] = digit(HALF + value % HALF);
+    out[n++] = digit(value);
+    return n;
+}
+
+/* Adds an entry to a string of many lines, or (list) to a list of strings: C99 promises no string of more
+   than 4095 characters. */
+static void write_entry(const char *entry, int n, bool list, int *column) {
+    if (*column + n > 90) printf("\"%s\n    \"", list ? "," : ""), *column = 0;
+    printf("%.*s", n, entry);
+    *column += n;
+}
+
+static void write_combining(void) {
+    int column = 0;
+    long last = 0;
+    printf("\n/* Combining classes: how far on, how many, which. */\n"
+           "static const char ft__unicode_combining[] =\n    \"");
+    for (long c = 0; c < N; c++) {
+        char text[16];
+        long count = 0;
+        if (!combining[c]) continue;
+        while (c + count < N && combining[c + count] == combining[c]) count++;
+        int n = number(text, c - last);
+        n += number(text + n, count);
+        n += number(text + n, combining[c]);
+        write_entry(text, n, false, &column);
+        last = c + count;
+        c = last - 1;
+    }
+    printf("\";\n");
+}
+
+static void write_parts(void) {
+    int column = 0;
+    long last = 0;
+    printf("\n/* Canonical decompositions: how far on, the first part, and 0 or the second, from 1\n"
+           "   on, doubled, and 1 more where it is not to be composed again. */\n"
+           "static const char *const ft__unicode_parts[] = {\n    \"");
+    for (long c = 0; c < N; c++) {
+        char text[24];
+        if (!parts[c][0]) continue;
+        int n = number(text, c - last);
+        n += number(text + n, parts[c][0]);
+        n += number(text + n, parts[c][1] ? (parts[c][1] - 0x2FF) * 2 + excluded[c] : 0);
+        write_entry(text, n, true, &column);
+        last = c;
+    }
+    printf("\"};\n");
+}
+
 int main(int argc, char **argv) {
     if (argc != 2) die("usage: make_unicode FOLDER", "arguments");
     read_data(argv[1]);
     read_property(argv[1], "DerivedCoreProperties.txt", "Cased", cased);
     read_property(argv[1], "DerivedCoreProperties.txt", "Case_Ignorable", ignorable);
     read_property(argv[1], "PropList.txt", "White_Space", space);
+    read_property(argv[1], "DerivedNormalizationProps.txt", "Full_Composition_Exclusion", excluded);
     check_special(argv[1]);
     find_kinds();
 
@@ -226,10 +285,13 @@ int main(int argc, char **argv) {
     for (int k = 0; k < N_KINDS; k++)
         printf("    {FT__UNICODE_%s, %s},\n", kinds[k].class_name, casings[kinds[k].casing]);
     printf("};\n#define FT__UNICODE_ALTERNATING %d\n\n", ALTERNATING);
-    printf("static const char ft__unicode_ascii[] = /* 'A' + kind */\n    \"");
-    for (int c = 0; c < 128; c++) printf("%s%c", c == 64 ? "\"\n    \"" : "", 'A' + kind_of[c]);
-    printf("\";\n\n");
+    printf("static const char ft__unicode_low[] = /* 'A' + kind of U+0000..U+%04X */", N_LOW - 1);
+    for (int c = 0; c < N_LOW; c++)
+        printf("%s%c%s", c % 64 == 0 ? "\n    \"" : "", 'A' + kind_of[c], c % 64 == 63 ? "\"" : "");
+    printf(";\n\n");
     write_runs();
     write_lower();
+    write_combining();
+    write_parts();
     return fflush(stdout) != 0 || ferror(stdout);
 }
