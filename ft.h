@@ -33,10 +33,10 @@
      no global variables, no printing, no exit.  It holds no opinion about which metric matters.
 
    LIMITS OF THIS VERSION
-     Little-endian POSIX systems with IEEE floats, gcc or clang.  Architecture "llama" (with experts),
-     weights of every GGUF type but I8 to I64 and F64, tokenizer SPM ("llama"), GGUF v2/v3 in one file, LoRA
-     adapters as GGUF.  Prompts are sent as they stand (no chat templates yet).  A gate compares point
-     differences of means (no confidence bounds yet).
+     Little-endian POSIX systems with IEEE floats, gcc or clang.  The architectures of the table in
+     src/model/arch.c, weights of every GGUF type but I8 to I64 and F64, tokenizers SPM, byte-level BPE,
+     gemma4 and WordPiece; GGUF v2/v3 in one file, Hugging Face folders; LoRA adapters as GGUF.  A gate
+     compares point differences of means (no confidence bounds yet).
 
    THE MANUAL: ERRORS, MEMORY, THREADS
      Every call that can fail returns an ft_status, or NULL where it makes something, and fills the
@@ -257,6 +257,10 @@ ft_status ft_template_render(const ft_template *t, const char *input_json, size_
    NULL if it has none.  n_bytes may be NULL. */
 const char *ft_model_chat_template(const ft_model *model, size_t *n_bytes);
 
+/* A token as the vocabulary spells it ("<s>"), not NUL-terminated, living as long as the model.  NULL outside
+   the vocabulary. */
+const char *ft_token_spelling(const ft_model *model, int32_t token, size_t *n_bytes);
+
 /* Renders every line of a JSONL file, {"input": {...}}, and writes {"output": "..."} or {"error": "..."} for
    each.  `path` is a template, or a GGUF file or a Hugging Face folder that has one. */
 ft_status ft_write_renders(const char *path, const char *cases_path, const char *now, ft_write_fn write,
@@ -426,8 +430,7 @@ typedef struct ft_likelihood {
 double ft_perplexity(const ft_likelihood *l);    /* exp(-logprob / n_tokens); 1 for no tokens */
 double ft_bits_per_byte(const ft_likelihood *l); /* -log2 of its probability / n_bytes; 0 for no bytes */
 
-/* A text after a prompt.  Both are made into tokens together (BOS as the file says, no EOS, no control
-   tokens); the text begins with the first token that the prompt alone would not have.  An empty prompt is
+/* A text after a prompt.  Both are made into tokens together; the text begins with the first token that the prompt alone would not have.  An empty prompt is
    BOS alone; where the model has none, the first token comes after nothing and is not scored. */
 typedef struct ft_text_request {
     int variant;
@@ -435,6 +438,7 @@ typedef struct ft_text_request {
     size_t prompt_len;
     const char *text;   /* (text_len) bytes */
     size_t text_len;
+    unsigned flags;     /* FT_TOKENIZE_...; BOS, unless it says PLAIN; never EOS */
     const char *name;   /* for errors, or NULL */
 } ft_text_request;
 
@@ -23323,13 +23327,20 @@ FT__PRIV ft_status ft__forward_run(ft__forward *f, ft_error *err) {
 }
 /* ---- end src/model/forward.c */
 /* ---- begin src/model/chat.c */
-/* A model's own chat template. */
+/* A model's own chat template, and how its tokens are spelled in one. */
 
 const char *ft_model_chat_template(const ft_model *model, size_t *n_bytes) {
     ft__gguf_str text = {NULL, 0};
     if (ft__gguf_string(&model->file, "tokenizer.chat_template", &text, NULL)) text.len = 0;
     if (n_bytes) *n_bytes = text.len;
     return text.len ? text.data : NULL;
+}
+
+const char *ft_token_spelling(const ft_model *model, int32_t token, size_t *n_bytes) {
+    const ft__vocab *v = model->vocab;
+    if (token < 0 || token >= v->n_vocab) return NULL;
+    *n_bytes = v->tokens[token].len;
+    return v->tokens[token].data;
 }
 /* ---- end src/model/chat.c */
 /* ---- begin src/model/digest.c */
@@ -24620,15 +24631,15 @@ ft_status ft_session_score(ft_session *s, const ft_score_request *requests, int 
    made into tokens together, as a reader would see them; the tokens that the prompt alone would not have
    begin the text (that is lm-evaluation-harness's way, too). */
 
-/* BOS if the model wants one, then the text; never EOS. */
-static ft_status ft__likelihood_tokens(const ft_model *m, const char *text, size_t n_bytes, ft__arena *arena,
-                                       int32_t **tokens, int *n, ft_error *err) {
+/* BOS if the model wants one and the flags allow it, then the text; never EOS. */
+static ft_status ft__likelihood_tokens(const ft_model *m, const char *text, size_t n_bytes, unsigned flags,
+                                       ft__arena *arena, int32_t **tokens, int *n, ft_error *err) {
     size_t cap = 3 * n_bytes + 3, count;
-    int bos = m->info.add_bos && m->info.bos >= 0;
+    int bos = m->info.add_bos && m->info.bos >= 0 && !(flags & FT_TOKENIZE_PLAIN);
     *tokens = (int32_t *)ft__arena_alloc(arena, cap + 1, sizeof **tokens);
     if (!*tokens) return ft__fail_memory(err);
     (*tokens)[0] = m->info.bos;
-    ft_status status = ft_tokenize(m, text, n_bytes, FT_TOKENIZE_PLAIN, *tokens + bos, cap, &count, err);
+    ft_status status = ft_tokenize(m, text, n_bytes, flags | FT_TOKENIZE_PLAIN, *tokens + bos, cap, &count, err);
     if (!status && count >= INT_MAX) return ft__fail(err, FT_ERR_LIMIT, "", "the text has too many tokens");
     *n = status ? 0 : (int)count + bos;
     return status;
@@ -24646,9 +24657,11 @@ static ft_status ft__likelihood_request(const ft_session *s, const ft_text_reque
     if (text && t->prompt_len) memcpy(text, t->prompt, t->prompt_len);
     if (text && t->text_len) memcpy(text + t->prompt_len, t->text, t->text_len);
     if (!status)
-        status = ft__likelihood_tokens(s->model, text, t->prompt_len, &scratch, &prompt, &n_prompt, err);
+        status = ft__likelihood_tokens(s->model, text, t->prompt_len, t->flags, &scratch, &prompt, &n_prompt,
+                                       err);
     if (!status)
-        status = ft__likelihood_tokens(s->model, text, t->prompt_len + t->text_len, &scratch, &whole, &n, err);
+        status = ft__likelihood_tokens(s->model, text, t->prompt_len + t->text_len, t->flags, &scratch, &whole,
+                                       &n, err);
     while (!status && first < n && first < n_prompt && whole[first] == prompt[first]) first++;
     if (!status && n > s->n_ctx)
         status = ft__fail(err, FT_ERR_CONTEXT, t->name, "the text with its prompt has %d tokens, over the "
@@ -24730,7 +24743,7 @@ ft_status ft_session_score_long(ft_session *s, int variant, const char *text, si
     int n = 0, bos = s->model->info.add_bos && s->model->info.bos >= 0;
     if (s->n_ctx < 2) return ft__fail(err, FT_ERR_CONTEXT, "", "a context of one token leaves none to score");
     ft__arena_init(&arena, &s->allocator);
-    ft_status status = ft__likelihood_tokens(s->model, text, n_bytes, &arena, &tokens, &n, err);
+    ft_status status = ft__likelihood_tokens(s->model, text, n_bytes, FT_TOKENIZE_DEFAULT, &arena, &tokens, &n, err);
     if (!status && n < 2)
         status = ft__fail(err, FT_ERR_DATA, "", "the text has too few tokens to score: %d", n - bos);
     out->logprob = 0;
@@ -52403,6 +52416,11 @@ typedef struct ft__data_row {
     ft_row row; /* for the evaluators; its value lives in the job's arena */
 } ft__data_row;
 
+/* An example: what the user says, what the model should answer. */
+typedef struct ft__shot {
+    ft__view prompt, answer;
+} ft__shot;
+
 struct ft_job {
     ft_allocator allocator;
     ft__arena arena;
@@ -52421,6 +52439,15 @@ struct ft_job {
     int n_rules, n_probes;
     double alpha;
     const char *correction;
+
+    bool templated;            /* prompts go through a chat template */
+    const char *template_path; /* of a .jinja file; NULL: the model's own */
+    const ft__json *system;    /* text, or NULL */
+    const char *now;           /* what templates take for the time, or NULL */
+    ft__shot *shots;           /* (n_shots) */
+    size_t n_shots;
+    const char *shots_path;    /* NULL: none */
+    char shots_digest[65];
 
     int max_tokens, repeat;
     ft_sampling sampling;
@@ -52445,6 +52472,25 @@ FT__PRIV ft_status ft__job_fail(const ft_job *job, ft_error *err, uint32_t line,
 
 /* Reads the rows of every data file of the job. */
 FT__PRIV ft_status ft__dataset_read(ft_job *job, ft_error *err);
+
+/* ---- prompt: release/prompt.c */
+
+FT__PRIV ft_status ft__prompt_read_shots(ft_job *job, const char *path, size_t most, ft_error *err);
+
+typedef struct ft__prompter {
+    const ft_job *job;
+    const ft_model *model;
+    ft_template *chat; /* NULL: prompts as they stand */
+    unsigned flags;    /* to tokenize the texts with */
+    ft__buf text;
+} ft__prompter;
+/* Close it in any case. */
+FT__PRIV ft_status ft__prompter_open(ft__prompter *p, const ft_job *job, const ft_model *model,
+                                     const char *model_path, ft_error *err);
+FT__PRIV void ft__prompter_close(ft__prompter *p);
+/* What the model reads for the row; lives until the next call. */
+FT__PRIV ft_status ft__prompter_text(ft__prompter *p, const ft__data_row *row, ft__view *text,
+                                     ft_error *err);
 
 /* ---- gate: release/gate.c.  A pure function: numbers in, verdicts out. */
 
@@ -52547,6 +52593,7 @@ struct ft_result {
     char (*model_digests)[65];   /* (n_models) */
     char (*adapter_digests)[65]; /* (n_variants), "" without one */
     char (*judge_digests)[65];   /* (n_evaluators), "" for those that are no judges */
+    char (*prompt_digests)[65];  /* (n_models): of the texts that the model read */
     char (*answer_digests)[65];  /* (n_variants) */
     ft__timing timing;
     ft__buf json; /* result.json */
@@ -52568,6 +52615,8 @@ typedef struct ft__compare_model {
     ft_model *model;
     const int32_t **prompts; /* (n_rows) tokens */
     int *n_prompt;           /* (n_rows) */
+    ft__view *texts;         /* (n_rows) what these are the tokens of */
+    unsigned flags;          /* that they were made with */
     int longest;
 } ft__compare_model;
 
@@ -52866,10 +52915,16 @@ static const ft__shape ft__job_data_keys[] = {
     {NULL, 0, 0, 0, NULL, NULL}};
 static const ft__shape ft__job_data = {"", FT__SHAPE_OBJECT, 0, 0, ft__job_data_keys, NULL};
 
+static const ft__shape ft__job_shot_keys[] = {
+    {"path", FT__SHAPE_NAME | FT__SHAPE_NEEDED, 0, 0, NULL, NULL},
+    {"n", FT__SHAPE_NUMBER | FT__SHAPE_WHOLE, 1, 10000, NULL, NULL},
+    {NULL, 0, 0, 0, NULL, NULL}};
+
 static const ft__shape ft__job_prompt_keys[] = {
     {"template", FT__SHAPE_NAME, 0, 0, NULL, NULL},
     {"system", FT__SHAPE_STRING | FT__SHAPE_NULL, 0, 0, NULL, NULL},
-    {"few_shot", FT__SHAPE_OBJECT | FT__SHAPE_NULL, 0, 0, NULL, NULL},
+    {"few_shot", FT__SHAPE_OBJECT | FT__SHAPE_NULL, 0, 0, ft__job_shot_keys, NULL},
+    {"now", FT__SHAPE_NAME, 0, 0, NULL, NULL},
     {NULL, 0, 0, 0, NULL, NULL}};
 
 static const ft__shape ft__job_generate_keys[] = {
@@ -53055,24 +53110,37 @@ static ft_status ft__job_check_sizes(const ft_job *job, ft_error *err) {
     return FT_OK;
 }
 
-static ft_status ft__job_read_prompt(const ft_job *job, ft_error *err) {
-    static const char *const later[] = {"system", "few_shot"};
+/* "template" is "auto" (the model's own), "none", or a .jinja file. */
+static ft_status ft__job_read_template(ft_job *job, const ft__json *prompt, ft_error *err) {
+    const char *name = ft__job_string(prompt, "template");
+    size_t n = name ? strlen(name) : 0;
+    job->templated = !name || strcmp(name, "none") != 0;
+    if (!job->templated || !name || strcmp(name, "auto") == 0) return FT_OK;
+    if (n < 6 || strcmp(name + n - 6, ".jinja") != 0)
+        return ft__job_fail(job, err, ft__json_get(prompt, "template")->line,
+                            "\"prompt.template\" must be \"auto\", \"none\" or a .jinja file, found "
+                            "\"%.80s\"", name);
+    job->template_path = ft__path_beside(&job->arena, job->path, name);
+    return job->template_path ? FT_OK : ft__fail_memory(err);
+}
+
+static ft_status ft__job_read_prompt(ft_job *job, ft_error *err) {
     const ft__json *prompt = ft__json_get(job->tree, "prompt");
-    const char *template_name = ft__job_string(prompt, "template");
-    char where[384];
-    for (size_t i = 0; i < FT__COUNT(later); i++) {
-        const ft__json *value = ft__json_get(prompt, later[i]);
-        if (value && value->type != FT__JSON_NULL)
-            return ft__fail(err, FT_ERR_UNSUPPORTED, ft__shape_where(job->path, value->line, where),
-                            "\"prompt.%s\" needs chat templates, which are not in this version",
-                            later[i]);
-    }
-    if (template_name && strcmp(template_name, "none") == 0) return FT_OK;
-    return ft__fail(err, FT_ERR_UNSUPPORTED,
-                    ft__shape_where(job->path, prompt ? prompt->line : job->tree->line, where),
-                    "chat templates (\"prompt.template\": \"%.80s\") are not in this version; set "
-                    "\"prompt\": {\"template\": \"none\"} to send prompts as they stand",
-                    template_name ? template_name : "auto");
+    const ft__json *system = ft__json_get(prompt, "system");
+    const ft__json *shots = ft__json_get(prompt, "few_shot");
+    ft_status status = ft__job_read_template(job, prompt, err);
+    if (system && system->type == FT__JSON_STRING) job->system = system;
+    if (shots && shots->type != FT__JSON_OBJECT) shots = NULL;
+    job->now = ft__job_string(prompt, "now");
+    if (!status && !job->templated && (job->system || shots))
+        return ft__job_fail(job, err, prompt->line,
+                            "\"prompt.%s\" needs a chat template, but \"prompt.template\" is \"none\"",
+                            job->system ? "system" : "few_shot");
+    if (status || !shots) return status;
+    job->shots_path = ft__path_beside(&job->arena, job->path, ft__job_string(shots, "path"));
+    return job->shots_path ? ft__prompt_read_shots(job, job->shots_path,
+                                                   (size_t)ft__job_number(shots, "n", 10000), err)
+                           : ft__fail_memory(err);
 }
 
 static int ft__job_model(ft_job *job, const char *path) {
@@ -53618,13 +53686,21 @@ static ft_status ft__dataset_id(ft__dataset *d, ft__data_row *row) {
                             job->data[other->file].path, (unsigned)other->line);
 }
 
+static const ft__json ft__dataset_no_prompt = {FT__JSON_STRING, 0, NULL, 0, 0, "", 0, 0, NULL, NULL};
+
 static ft_status ft__dataset_prompt(const ft__dataset *d, ft__data_row *row) {
     const ft__json *prompt = ft__row_get(&row->row, "prompt");
     const ft__json *mapped = d->file->fields ? ft__json_get(d->file->fields, "prompt") : NULL;
-    if (ft__row_get(&row->row, "messages"))
-        return ft__dataset_fail(
-            d, "\"messages\" need chat templates, which are not in this version; give "
-               "\"prompt\"");
+    const ft__json *messages = ft__row_get(&row->row, "messages"), *last = NULL;
+    for (const ft__json *m = messages ? messages->child : NULL; m; m = m->next) last = m;
+    if (messages && !d->job->templated)
+        return ft__dataset_fail(d, "\"messages\" need a chat template, but \"prompt.template\" is "
+                                   "\"none\"");
+    if (messages && !last) return ft__dataset_fail(d, "\"messages\" is an empty list");
+    if (messages && prompt)
+        return ft__dataset_fail(d, "a row has either \"prompt\" or \"messages\", not both");
+    if (last) prompt = ft__json_get(last, "content"); /* what reports show */
+    if (messages && (!prompt || prompt->type != FT__JSON_STRING)) prompt = &ft__dataset_no_prompt;
     if (!prompt && mapped)
         return ft__dataset_fail(d, "\"%.100s\" (the prompt) is missing", mapped->text);
     if (!prompt) return ft__dataset_fail(d, "\"prompt\" is missing");
@@ -53715,6 +53791,177 @@ FT__PRIV ft_status ft__dataset_read(ft_job *job, ft_error *err) {
     return status;
 }
 /* ---- end src/release/dataset.c */
+/* ---- begin src/release/prompt.c */
+/* What a model reads for a row: the row's prompt as it stands ("template": "none"), or its messages through
+   a chat template, the model's own ("auto") or that of a .jinja file.  A row without messages is one message
+   of the user.  Before the row's come the job's system text, unless the row has one of its own, and the
+   examples of "few_shot" as turns of user and assistant.
+
+   A rendered prompt is tokenized as it stands: the template writes BOS itself, and spellings of control
+   tokens are those tokens, also where a row's text has them. */
+
+/* ---- the job's settings */
+
+static ft_status ft__prompt_read_shot(const ft_job *job, ft__jsonl *reader, ft__shot *shot,
+                                      bool *end, ft_error *err) {
+    char where[384];
+    ft__json *row;
+    ft_status status = ft__jsonl_next(reader, &((ft_job *)job)->arena, &row, err);
+    *end = !row;
+    if (status || !row) return status == FT_ERR_FORMAT ? FT_ERR_DATA : status;
+    const ft__json *prompt = ft__json_get(row, "prompt"), *expected = ft__json_get(row, "expected");
+    shot->prompt = ft__json_as_text(prompt);
+    shot->answer = ft__json_as_text(expected);
+    if (shot->prompt.text && shot->answer.text) return FT_OK;
+    return ft__fail(err, FT_ERR_DATA, ft__shape_where(reader->name, reader->line, where),
+                    "an example needs \"prompt\" and \"expected\", both texts");
+}
+
+FT__PRIV ft_status ft__prompt_read_shots(ft_job *job, const char *path, size_t most, ft_error *err) {
+    ft__jsonl reader;
+    ft__shot shot;
+    char *text;
+    size_t n, cap = 0;
+    bool end = false;
+    ft__shot *shots = NULL;
+    ft_status status = ft__read_file(path, &job->allocator, &text, &n, err);
+    if (status) return status;
+    ft__sha256_hex(text, n, job->shots_digest);
+    ft__jsonl_init(&reader, text, n, path);
+    while (!status && job->n_shots < most) {
+        status = ft__prompt_read_shot(job, &reader, &shot, &end, err);
+        if (status || end) break;
+        if (!ft__grow(&job->allocator, (void **)&shots, &cap, job->n_shots + 1, sizeof *shots))
+            status = ft__fail_memory(err);
+        else shots[job->n_shots++] = shot;
+    }
+    job->shots = (ft__shot *)ft__arena_alloc(&job->arena, job->n_shots, sizeof *job->shots);
+    if (!job->shots) status = ft__fail_memory(err);
+    else if (job->n_shots) memcpy(job->shots, shots, job->n_shots * sizeof *shots);
+    if (!status && !job->n_shots)
+        status = ft__fail(err, FT_ERR_DATA, path, "the file holds no examples");
+    ft__free(&job->allocator, shots);
+    ft__free(&job->allocator, text);
+    return status;
+}
+
+/* ---- one model's prompts */
+
+FT__PRIV ft_status ft__prompter_open(ft__prompter *p, const ft_job *job, const ft_model *model,
+                                     const char *model_path, ft_error *err) {
+    memset(p, 0, sizeof *p);
+    p->job = job;
+    p->model = model;
+    p->flags = FT_TOKENIZE_DEFAULT;
+    ft__buf_init(&p->text, &job->allocator);
+    if (!job->templated) return FT_OK;
+    size_t n = 0;
+    char *file = NULL;
+    ft_status status = FT_OK;
+    ft_error mine, *error = err ? err : &mine;
+    const char *name = job->template_path ? job->template_path : model_path;
+    const char *source = ft_model_chat_template(model, &n);
+    if (job->template_path) status = ft__read_file(name, &job->allocator, &file, &n, err);
+    if (job->template_path) source = file;
+    if (!status && !source)
+        return ft__fail(err, FT_ERR_UNSUPPORTED, model_path,
+                        "the model has no chat template; set \"prompt\": {\"template\": \"none\"} to send "
+                        "prompts as they stand, or name a .jinja file");
+    if (!status) p->chat = ft_template_parse(source, n, name, &job->allocator, error);
+    if (!status && !p->chat) status = error->code;
+    p->flags = FT_TOKENIZE_PLAIN | FT_TOKENIZE_PARSE_SPECIAL;
+    ft__free(&job->allocator, file);
+    return status;
+}
+
+FT__PRIV void ft__prompter_close(ft__prompter *p) {
+    ft_template_free(p->chat);
+    ft__buf_free(&p->text);
+}
+
+static void ft__prompt_message(ft__json_writer *w, const char *role, ft__view content) {
+    ft__json_begin(w, '{');
+    ft__json_key(w, "role");
+    ft__json_text(w, role);
+    ft__json_key(w, "content");
+    ft__json_string(w, content.text, content.n);
+    ft__json_end(w, '}');
+}
+
+static void ft__prompt_messages(const ft__prompter *p, const ft__data_row *row, ft__json_writer *w) {
+    const ft_job *job = p->job;
+    const ft__json *messages = ft__row_get(&row->row, "messages");
+    const ft__json *first = messages ? messages->child : NULL, *role = ft__json_get(first, "role");
+    bool has_system = role && role->type == FT__JSON_STRING &&
+                      (strcmp(role->text, "system") == 0 || strcmp(role->text, "developer") == 0);
+    ft__json_begin(w, '[');
+    if (has_system) ft__json_value(w, first);
+    else if (job->system) ft__prompt_message(w, "system", ft__json_view(job->system));
+    for (size_t i = 0; i < job->n_shots; i++) {
+        ft__prompt_message(w, "user", job->shots[i].prompt);
+        ft__prompt_message(w, "assistant", job->shots[i].answer);
+    }
+    for (const ft__json *m = has_system ? first->next : first; m; m = m->next) ft__json_value(w, m);
+    ft__view prompt = {row->prompt_len ? row->prompt : "", row->prompt_len};
+    if (!messages) ft__prompt_message(w, "user", prompt);
+    ft__json_end(w, ']');
+}
+
+static void ft__prompt_token(const ft__prompter *p, ft__json_writer *w, const char *key, int token) {
+    size_t n = 0;
+    const char *text = token < 0 ? NULL : ft_token_spelling(p->model, token, &n);
+    ft__json_key(w, key);
+    ft__json_string(w, text ? text : "", n);
+}
+
+/* The template's variables. */
+static void ft__prompt_input(const ft__prompter *p, const ft__data_row *row, ft__buf *out) {
+    const ft__json *tools = ft__row_get(&row->row, "tools");
+    const ft_model_info info = ft_model_get_info(p->model);
+    ft__json_writer w;
+    ft__json_writer_init(&w, out, 0);
+    ft__json_begin(&w, '{');
+    ft__json_key(&w, "messages");
+    ft__prompt_messages(p, row, &w);
+    if (tools) {
+        ft__json_key(&w, "tools");
+        ft__json_value(&w, tools);
+    }
+    ft__json_key(&w, "add_generation_prompt");
+    ft__json_bool(&w, true);
+    ft__prompt_token(p, &w, "bos_token", info.bos);
+    ft__prompt_token(p, &w, "eos_token", info.eos);
+    ft__json_end(&w, '}');
+}
+
+static int ft__prompt_collect(void *user, const char *bytes, size_t n) {
+    ft__buf_add((ft__buf *)user, bytes, n);
+    return 0;
+}
+
+FT__PRIV ft_status ft__prompter_text(ft__prompter *p, const ft__data_row *row, ft__view *text,
+                                     ft_error *err) {
+    ft__view plain = {row->prompt_len ? row->prompt : "", row->prompt_len};
+    ft__buf input;
+    ft_error inner = {FT_OK, "", ""};
+    char where[384];
+    *text = plain;
+    if (!p->chat) return FT_OK;
+    ft__buf_init(&input, &p->job->allocator);
+    ft__prompt_input(p, row, &input);
+    p->text.len = 0;
+    ft_status status = input.failed ? FT_ERR_MEMORY
+                                    : ft_template_render(p->chat, input.data, input.len, p->job->now,
+                                                         ft__prompt_collect, &p->text, &inner);
+    ft__buf_free(&input);
+    if (status == FT_ERR_MEMORY || p->text.failed) return ft__fail_memory(err);
+    text->text = p->text.len ? p->text.data : "";
+    text->n = p->text.len;
+    if (!status) return FT_OK;
+    ft__shape_where(p->job->data[row->file].path, row->line, where);
+    return ft__fail(err, status, where, "%.120s: %.200s", inner.where, inner.message);
+}
+/* ---- end src/release/prompt.c */
 /* ---- begin src/release/gate.c */
 /* The gate.  A rule becomes one check per cohort that it matches and per candidate; a check
    compares the paired difference of means with what the rule allows.  A row that could not be
@@ -53909,6 +54156,7 @@ static ft_status ft__compare_allocate(ft__compare *c) {
     r->higher_is_better = (bool *)ft__arena_alloc(&r->arena, n_e, sizeof(bool));
     r->model_digests = (char(*)[65])ft__arena_alloc(&r->arena, (size_t)job->n_models, 65);
     r->adapter_digests = (char(*)[65])ft__arena_alloc(&r->arena, n_v, 65);
+    r->prompt_digests = (char(*)[65])ft__arena_alloc(&r->arena, (size_t)job->n_models, 65);
     r->judge_digests = (char(*)[65])ft__arena_alloc(&r->arena, n_e, 65);
     r->evidence = (ft__evidence **)ft__arena_alloc(&r->arena, n_e, sizeof *r->evidence);
     r->answer_digests = (char(*)[65])ft__arena_alloc(&r->arena, n_v, 65);
@@ -53935,48 +54183,69 @@ static ft_status ft__compare_allocate(ft__compare *c) {
 
 /* ---- loading and checking */
 
-/* Tokens of every prompt, and whether the context holds them with what is to be generated. */
-static ft_status ft__compare_tokenize(ft__compare *c, ft__compare_model *m) {
+static void ft__compare_add_u32(ft__sha256 *h, uint32_t x) {
+    uint8_t bytes[4] = {(uint8_t)x, (uint8_t)(x >> 8), (uint8_t)(x >> 16), (uint8_t)(x >> 24)};
+    ft__sha256_add(h, bytes, 4);
+}
+
+/* The text that the model reads for a row, and its tokens, into scratch memory. */
+static ft_status ft__compare_tokenize_row(ft__compare *c, ft__compare_model *m, ft__prompter *p,
+                                          size_t i, ft__sha256 *digest) {
     const ft_job *job = c->job;
-    ft_model_info info = ft_model_get_info(m->model);
-    size_t cap = 0, n = 0;
-    int32_t *scratch = NULL;
+    const ft__data_row *row = &job->rows[i];
+    const int n_ctx = ft_model_get_info(m->model).n_ctx;
     char where[384];
-    ft_status status = FT_OK;
-    m->prompts = (const int32_t **)ft__arena_alloc(&c->arena, job->n_rows, sizeof *m->prompts);
-    m->n_prompt = (int *)ft__arena_alloc(&c->arena, job->n_rows, sizeof *m->n_prompt);
-    if (c->arena.failed) return ft__fail_memory(c->err);
-    for (size_t i = 0; i < job->n_rows && !status; i++) {
-        const ft__data_row *row = &job->rows[i];
-        ft__shape_where(job->data[row->file].path, row->line, where);
-        if (!ft__grow(&job->allocator, (void **)&scratch, &cap, 3 * row->prompt_len + 3,
-                      sizeof *scratch)) {
-            status = ft__fail_memory(c->err);
-            break;
-        }
-        status = ft_tokenize(m->model, row->prompt, row->prompt_len, FT_TOKENIZE_DEFAULT, scratch,
-                             cap, &n, c->err);
-        if (status) break;
-        if (n + (size_t)job->max_tokens > (size_t)info.n_ctx)
-            status =
-                ft__fail(c->err, FT_ERR_CONTEXT, where,
-                         "the prompt has %llu tokens and max_tokens is %d, but the model's context "
-                         "holds %d",
-                         (unsigned long long)n, job->max_tokens, info.n_ctx);
-        else if (!n)
-            status = ft__fail(c->err, FT_ERR_DATA, where, "the prompt gives no tokens");
-        if (status) break;
+    size_t n = 0, cap;
+    ft__view text;
+    ft_status status = ft__prompter_text(p, row, &text, c->err);
+    if (status) return status;
+    ft__shape_where(job->data[row->file].path, row->line, where);
+    ft__compare_add_u32(digest, (uint32_t)text.n);
+    ft__sha256_add(digest, text.text, text.n);
+    m->texts[i] = text;
+    if (p->chat) m->texts[i].text = ft__arena_text(&c->arena, text.text, text.n);
+    cap = 3 * text.n + 3;
+    int32_t *scratch = (int32_t *)ft__alloc_zero(&job->allocator, cap, sizeof *scratch);
+    if (!scratch || !m->texts[i].text) status = ft__fail_memory(c->err);
+    if (!status)
+        status = ft_tokenize(m->model, text.text, text.n, p->flags, scratch, cap, &n, c->err);
+    if (!status && n + (size_t)job->max_tokens > (size_t)n_ctx)
+        status = ft__fail(c->err, FT_ERR_CONTEXT, where,
+                          "the prompt has %llu tokens and max_tokens is %d, but the model's context "
+                          "holds %d", (unsigned long long)n, job->max_tokens, n_ctx);
+    else if (!status && !n)
+        status = ft__fail(c->err, FT_ERR_DATA, where, "the prompt gives no tokens");
+    if (!status) {
         int32_t *tokens = (int32_t *)ft__arena_alloc(&c->arena, n, sizeof *tokens);
-        if (!tokens) {
-            status = ft__fail_memory(c->err);
-            break;
-        }
-        memcpy(tokens, scratch, n * sizeof *tokens);
+        if (tokens) memcpy(tokens, scratch, n * sizeof *tokens);
+        else status = ft__fail_memory(c->err);
         m->prompts[i] = tokens;
         m->n_prompt[i] = (int)n;
         if ((int)n > m->longest) m->longest = (int)n;
     }
     ft__free(&job->allocator, scratch);
+    return status;
+}
+
+/* Tokens of every prompt, and whether the context holds them with what is to be generated. */
+static ft_status ft__compare_tokenize(ft__compare *c, int model) {
+    const ft_job *job = c->job;
+    ft__compare_model *m = &c->models[model];
+    ft__prompter p;
+    ft__sha256 digest;
+    uint8_t bytes[32];
+    m->prompts = (const int32_t **)ft__arena_alloc(&c->arena, job->n_rows, sizeof *m->prompts);
+    m->n_prompt = (int *)ft__arena_alloc(&c->arena, job->n_rows, sizeof *m->n_prompt);
+    m->texts = (ft__view *)ft__arena_alloc(&c->arena, job->n_rows, sizeof *m->texts);
+    if (c->arena.failed) return ft__fail_memory(c->err);
+    ft__sha256_init(&digest);
+    ft_status status = ft__prompter_open(&p, job, m->model, job->models[model], c->err);
+    m->flags = p.flags;
+    for (size_t i = 0; i < job->n_rows && !status; i++)
+        status = ft__compare_tokenize_row(c, m, &p, i, &digest);
+    ft__prompter_close(&p);
+    ft__sha256_end(&digest, bytes);
+    ft__hex(bytes, 32, c->r->prompt_digests[model]);
     return status;
 }
 
@@ -53991,7 +54260,7 @@ static ft_status ft__compare_load(ft__compare *c) {
         status = ft_model_digest(job->models[m], &job->allocator, c->r->model_digests[m], c->err);
         if (status) break;
         c->models[m].model = ft_model_load(job->models[m], &desc, err);
-        status = c->models[m].model ? ft__compare_tokenize(c, &c->models[m]) : err->code;
+        status = c->models[m].model ? ft__compare_tokenize(c, m) : err->code;
     }
     for (int v = 0; v < job->n_variants && !status; v++) {
         const ft__variant *variant = &job->variants[v];
@@ -54016,11 +54285,6 @@ static uint64_t ft__compare_first_8(const ft__sha256 *hash) {
     ft__sha256_end(&h, digest);
     for (int i = 7; i >= 0; i--) key = key << 8 | digest[i];
     return key;
-}
-
-static void ft__compare_add_u32(ft__sha256 *h, uint32_t x) {
-    uint8_t bytes[4] = {(uint8_t)x, (uint8_t)(x >> 8), (uint8_t)(x >> 16), (uint8_t)(x >> 24)};
-    ft__sha256_add(h, bytes, 4);
 }
 
 /* What a row's random draws depend on: its id and which repetition it is, never its neighbours. */
@@ -54518,7 +54782,8 @@ static ft_status ft__evidence_flush(ft__evidence_slice *s) {
 /* A text after its prompt, with a blank between them where neither has one.  The prompt stays until the
    slice is flushed. */
 static ft_status ft__evidence_add(ft__evidence_slice *s, const char *name, int variant,
-                                  ft__view prompt, ft__view text, bool blank, ft_likelihood *out) {
+                                  unsigned flags, ft__view prompt, ft__view text, bool blank,
+                                  ft_likelihood *out) {
     const ft_allocator *a = &s->c->job->allocator;
     size_t need = (size_t)s->n + 1;
     char *copy = (char *)ft__arena_alloc(&s->arena, text.n + 2, 1);
@@ -54528,7 +54793,7 @@ static ft_status ft__evidence_add(ft__evidence_slice *s, const char *name, int v
         return ft__fail_memory(s->c->err);
     if (blank) copy[0] = ' ';
     if (text.n) memcpy(copy + blank, text.text, text.n);
-    ft_text_request r = {variant, prompt.text, prompt.n, copy, text.n + blank, name};
+    ft_text_request r = {variant, prompt.text, prompt.n, copy, text.n + blank, flags, name};
     s->texts[s->n] = r;
     s->out[s->n] = out;
     s->own_bytes[s->n++] = text.n;
@@ -54564,11 +54829,12 @@ static size_t ft__evidence_texts(const ft_row *row, ft_evidence kind, const ft__
 
 /* One variant's likelihoods on one row, for all evaluators of a kind. */
 static ft_status ft__evidence_row(ft__evidence_slice *s, ft_evidence kind, bool alone, size_t row,
-                                  int session_variant, ft__evidence *out) {
+                                  int variant, int session_variant, ft__evidence *out) {
     const ft__data_row *data = &s->c->job->rows[row];
+    const ft__compare_model *m = &s->c->models[s->c->job->variants[variant].model];
     const ft__json *text;
     size_t n = ft__evidence_texts(&data->row, kind, &text), i = 0;
-    ft__view prompt = {data->prompt_len ? data->prompt : "", data->prompt_len}, none = {"", 0};
+    ft__view prompt = m->texts[row], none = {"", 0};
     ft_likelihood *options = (ft_likelihood *)ft__arena_alloc(
         &s->c->r->arena, n * (alone ? 2 : 1), sizeof *options);
     const char *name = ft__evidence_name(s, row);
@@ -54579,10 +54845,11 @@ static ft_status ft__evidence_row(ft__evidence_slice *s, ft_evidence kind, bool 
     ft_status status = FT_OK;
     for (; i < n && !status; i++, text = text->next) {
         ft__view v = ft__json_as_text(text);
-        bool blank = ft__evidence_needs_blank(prompt, v);
-        status = ft__evidence_add(s, name, session_variant, prompt, v, blank, &options[i]);
+        bool blank = !s->c->job->templated && ft__evidence_needs_blank(prompt, v);
+        status = ft__evidence_add(s, name, session_variant, m->flags, prompt, v, blank, &options[i]);
         if (!status && alone)
-            status = ft__evidence_add(s, name, session_variant, none, v, blank, &options[n + i]);
+            status = ft__evidence_add(s, name, session_variant, FT_TOKENIZE_DEFAULT, none, v, blank,
+                                      &options[n + i]);
     }
     return status;
 }
@@ -54625,7 +54892,8 @@ FT__PRIV ft_status ft__evidence_variants(ft__compare *c, ft_session *session, co
                 bool alone = false;
                 ft__evidence found = {NULL, NULL, 0};
                 if (!ft__evidence_wanted(job, kinds[k], &job->rows[row], &alone)) continue;
-                status = ft__evidence_row(&s, kinds[k], alone, row, session_variants[v], &found);
+                status = ft__evidence_row(&s, kinds[k], alone, row, variants[v], session_variants[v],
+                                          &found);
                 if (!status) ft__evidence_share(c, kinds[k], row, variants[v], &found);
             }
         }
@@ -54678,7 +54946,7 @@ static ft_status ft__evidence_answer(ft__evidence_slice *s, int evaluator, size_
         ft__judge_grade(judge, i, false, &text);
         ft__view grade = {text.len ? text.data : "", text.len};
         status = text.failed ? ft__fail_memory(s->c->err)
-                             : ft__evidence_add(s, name, 0, prompt, grade,
+                             : ft__evidence_add(s, name, 0, FT_TOKENIZE_DEFAULT, prompt, grade,
                                                 ft__evidence_needs_blank(prompt, grade), &options[i]);
     }
     ft__buf_free(&text);
@@ -55078,7 +55346,12 @@ static void ft__journal_fields(ft__json_writer *w, const ft__json *fields) {
 static void ft__journal_settings(ft__json_writer *w, const ft_job *job) {
     ft__journal_text(w, "cohort_by", job->cohort_by);
     ft__journal_open(w, "prompt", '{');
-    ft__journal_text(w, "template", "none");
+    ft__journal_text(w, "template", !job->templated      ? "none"
+                                    : job->template_path ? "file"
+                                                         : "auto");
+    if (job->system) ft__journal_text(w, "system", job->system->text);
+    if (job->n_shots) ft__journal_number(w, "few_shot", (double)job->n_shots);
+    if (job->now) ft__journal_text(w, "now", job->now);
     ft__json_end(w, '}');
     ft__journal_open(w, "generate", '{');
     ft__journal_number(w, "max_tokens", job->max_tokens);
@@ -55346,6 +55619,7 @@ static void ft__journal_variants(ft__json_writer *w, const ft_result *r) {
         ft__json_begin(w, '{');
         ft__journal_text(w, "name", r->job->variants[v].name);
         if (r->job->variants[v].adapter) ft__journal_number(w, "scale", r->job->variants[v].scale);
+        ft__journal_text(w, "prompts", r->prompt_digests[r->job->variants[v].model]);
         ft__journal_text(w, "answers", r->answer_digests[v]);
         ft__json_end(w, '}');
     }

@@ -33,10 +33,10 @@
      no global variables, no printing, no exit.  It holds no opinion about which metric matters.
 
    LIMITS OF THIS VERSION
-     Little-endian POSIX systems with IEEE floats, gcc or clang.  Architecture "llama" (with experts),
-     weights of every GGUF type but I8 to I64 and F64, tokenizer SPM ("llama"), GGUF v2/v3 in one file, LoRA
-     adapters as GGUF.  Prompts are sent as they stand (no chat templates yet).  A gate compares point
-     differences of means (no confidence bounds yet).
+     Little-endian POSIX systems with IEEE floats, gcc or clang.  The architectures of the table in
+     src/model/arch.c, weights of every GGUF type but I8 to I64 and F64, tokenizers SPM, byte-level BPE,
+     gemma4 and WordPiece; GGUF v2/v3 in one file, Hugging Face folders; LoRA adapters as GGUF.  A gate
+     compares point differences of means (no confidence bounds yet).
 
    THE MANUAL: ERRORS, MEMORY, THREADS
      Every call that can fail returns an ft_status, or NULL where it makes something, and fills the
@@ -257,6 +257,10 @@ ft_status ft_template_render(const ft_template *t, const char *input_json, size_
    NULL if it has none.  n_bytes may be NULL. */
 const char *ft_model_chat_template(const ft_model *model, size_t *n_bytes);
 
+/* A token as the vocabulary spells it ("<s>"), not NUL-terminated, living as long as the model.  NULL outside
+   the vocabulary. */
+const char *ft_token_spelling(const ft_model *model, int32_t token, size_t *n_bytes);
+
 /* Renders every line of a JSONL file, {"input": {...}}, and writes {"output": "..."} or {"error": "..."} for
    each.  `path` is a template, or a GGUF file or a Hugging Face folder that has one. */
 ft_status ft_write_renders(const char *path, const char *cases_path, const char *now, ft_write_fn write,
@@ -426,8 +430,7 @@ typedef struct ft_likelihood {
 double ft_perplexity(const ft_likelihood *l);    /* exp(-logprob / n_tokens); 1 for no tokens */
 double ft_bits_per_byte(const ft_likelihood *l); /* -log2 of its probability / n_bytes; 0 for no bytes */
 
-/* A text after a prompt.  Both are made into tokens together (BOS as the file says, no EOS, no control
-   tokens); the text begins with the first token that the prompt alone would not have.  An empty prompt is
+/* A text after a prompt.  Both are made into tokens together; the text begins with the first token that the prompt alone would not have.  An empty prompt is
    BOS alone; where the model has none, the first token comes after nothing and is not scored. */
 typedef struct ft_text_request {
     int variant;
@@ -435,6 +438,7 @@ typedef struct ft_text_request {
     size_t prompt_len;
     const char *text;   /* (text_len) bytes */
     size_t text_len;
+    unsigned flags;     /* FT_TOKENIZE_...; BOS, unless it says PLAIN; never EOS */
     const char *name;   /* for errors, or NULL */
 } ft_text_request;
 
@@ -797,6 +801,7 @@ ft_status ft_report_term(const ft_result *result, int width, bool color, ft_writ
 #include "release/shape.c"
 #include "release/job.c"
 #include "release/dataset.c"
+#include "release/prompt.c"
 #include "release/gate.c"
 #include "release/compare.c"
 #include "release/evidence.c"

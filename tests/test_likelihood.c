@@ -19,7 +19,7 @@ static ft_session *open_session(int n_ctx) {
 }
 
 static ft_text_request text_of(const char *prompt, const char *text) {
-    ft_text_request r = {0, prompt, strlen(prompt), text, strlen(text), "here"};
+    ft_text_request r = {0, prompt, strlen(prompt), text, strlen(text), FT_TOKENIZE_DEFAULT, "here"};
     return r;
 }
 

@@ -175,7 +175,7 @@ TEST(pii, edges) {
 /* Texts that make every look as long as it can be. */
 TEST(pii, linear) {
     static const char *const fills[] = {"1 ", "1.1.", "a1:", "@a.", "1-", "(1) ", "9", "DE89 ", "4111 ",
-                                        "born 3 May ", "call 12 ", "+", "a.", "12.12.", "\xC3\x9F" "1"};
+                                        "born 3 May ", "call 12 ", "+", "a.", "12.12.", ("\xC3\x9F" "1")};
     enum { N = 1000000 };
     char *text = (char *)malloc(N);
     double slowest = 0;

@@ -380,7 +380,7 @@ TEST(safety, long_words) {
 TEST(safety, linear) {
     static const char *const fills[] = {
         "token=1", "eyJ-", "eyJa.", "sk-1", "a://b:", "-----BEGIN PRIVATE KEY-----", "password is ",
-        "ignore all previous ", "instructions ", "![](http://a", "<img ", "a/B1+", "<|a", "\xE2\x80\x8B" "a",
+        "ignore all previous ", "instructions ", "![](http://a", "<img ", "a/B1+", "<|a", ("\xE2\x80\x8B" "a"),
         "\xE5\xBF\xBD", "you are now ", "\xE2\x81\xA7 ", "blue cheese ", "1!", "a b ", "@", "f1"};
     enum { N = 500000 };
     static const struct { const char *name, *params; } use[] = {

@@ -310,8 +310,8 @@ TEST(schema, is_bounded) {
     static const char *const endless[] = {
         "{\"$ref\": \"#\"}",
         "{\"not\": {\"$ref\": \"#\"}}",
-        "{\"$ref\": \"#/$defs/a\", \"$defs\": {\"a\": {\"allOf\": [{\"$ref\": \"#/$defs/b\"}]}, "
-        "\"b\": {\"if\": {\"$ref\": \"#/$defs/a\"}, \"else\": false}}}",
+        ("{\"$ref\": \"#/$defs/a\", \"$defs\": {\"a\": {\"allOf\": [{\"$ref\": \"#/$defs/b\"}]}, "
+         "\"b\": {\"if\": {\"$ref\": \"#/$defs/a\"}, \"else\": false}}}"),
         "{\"$dynamicAnchor\": \"a\", \"anyOf\": [{\"$dynamicRef\": \"#a\"}, true]}",
     };
     for (size_t i = 0; i < FT__COUNT(endless); i++) {

@@ -49,6 +49,7 @@ static ft_status ft__compare_allocate(ft__compare *c) {
     r->higher_is_better = (bool *)ft__arena_alloc(&r->arena, n_e, sizeof(bool));
     r->model_digests = (char(*)[65])ft__arena_alloc(&r->arena, (size_t)job->n_models, 65);
     r->adapter_digests = (char(*)[65])ft__arena_alloc(&r->arena, n_v, 65);
+    r->prompt_digests = (char(*)[65])ft__arena_alloc(&r->arena, (size_t)job->n_models, 65);
     r->judge_digests = (char(*)[65])ft__arena_alloc(&r->arena, n_e, 65);
     r->evidence = (ft__evidence **)ft__arena_alloc(&r->arena, n_e, sizeof *r->evidence);
     r->answer_digests = (char(*)[65])ft__arena_alloc(&r->arena, n_v, 65);
@@ -75,48 +76,69 @@ static ft_status ft__compare_allocate(ft__compare *c) {
 
 /* ---- loading and checking */
 
-/* Tokens of every prompt, and whether the context holds them with what is to be generated. */
-static ft_status ft__compare_tokenize(ft__compare *c, ft__compare_model *m) {
+static void ft__compare_add_u32(ft__sha256 *h, uint32_t x) {
+    uint8_t bytes[4] = {(uint8_t)x, (uint8_t)(x >> 8), (uint8_t)(x >> 16), (uint8_t)(x >> 24)};
+    ft__sha256_add(h, bytes, 4);
+}
+
+/* The text that the model reads for a row, and its tokens, into scratch memory. */
+static ft_status ft__compare_tokenize_row(ft__compare *c, ft__compare_model *m, ft__prompter *p,
+                                          size_t i, ft__sha256 *digest) {
     const ft_job *job = c->job;
-    ft_model_info info = ft_model_get_info(m->model);
-    size_t cap = 0, n = 0;
-    int32_t *scratch = NULL;
+    const ft__data_row *row = &job->rows[i];
+    const int n_ctx = ft_model_get_info(m->model).n_ctx;
     char where[384];
-    ft_status status = FT_OK;
-    m->prompts = (const int32_t **)ft__arena_alloc(&c->arena, job->n_rows, sizeof *m->prompts);
-    m->n_prompt = (int *)ft__arena_alloc(&c->arena, job->n_rows, sizeof *m->n_prompt);
-    if (c->arena.failed) return ft__fail_memory(c->err);
-    for (size_t i = 0; i < job->n_rows && !status; i++) {
-        const ft__data_row *row = &job->rows[i];
-        ft__shape_where(job->data[row->file].path, row->line, where);
-        if (!ft__grow(&job->allocator, (void **)&scratch, &cap, 3 * row->prompt_len + 3,
-                      sizeof *scratch)) {
-            status = ft__fail_memory(c->err);
-            break;
-        }
-        status = ft_tokenize(m->model, row->prompt, row->prompt_len, FT_TOKENIZE_DEFAULT, scratch,
-                             cap, &n, c->err);
-        if (status) break;
-        if (n + (size_t)job->max_tokens > (size_t)info.n_ctx)
-            status =
-                ft__fail(c->err, FT_ERR_CONTEXT, where,
-                         "the prompt has %llu tokens and max_tokens is %d, but the model's context "
-                         "holds %d",
-                         (unsigned long long)n, job->max_tokens, info.n_ctx);
-        else if (!n)
-            status = ft__fail(c->err, FT_ERR_DATA, where, "the prompt gives no tokens");
-        if (status) break;
+    size_t n = 0, cap;
+    ft__view text;
+    ft_status status = ft__prompter_text(p, row, &text, c->err);
+    if (status) return status;
+    ft__shape_where(job->data[row->file].path, row->line, where);
+    ft__compare_add_u32(digest, (uint32_t)text.n);
+    ft__sha256_add(digest, text.text, text.n);
+    m->texts[i] = text;
+    if (p->chat) m->texts[i].text = ft__arena_text(&c->arena, text.text, text.n);
+    cap = 3 * text.n + 3;
+    int32_t *scratch = (int32_t *)ft__alloc_zero(&job->allocator, cap, sizeof *scratch);
+    if (!scratch || !m->texts[i].text) status = ft__fail_memory(c->err);
+    if (!status)
+        status = ft_tokenize(m->model, text.text, text.n, p->flags, scratch, cap, &n, c->err);
+    if (!status && n + (size_t)job->max_tokens > (size_t)n_ctx)
+        status = ft__fail(c->err, FT_ERR_CONTEXT, where,
+                          "the prompt has %llu tokens and max_tokens is %d, but the model's context "
+                          "holds %d", (unsigned long long)n, job->max_tokens, n_ctx);
+    else if (!status && !n)
+        status = ft__fail(c->err, FT_ERR_DATA, where, "the prompt gives no tokens");
+    if (!status) {
         int32_t *tokens = (int32_t *)ft__arena_alloc(&c->arena, n, sizeof *tokens);
-        if (!tokens) {
-            status = ft__fail_memory(c->err);
-            break;
-        }
-        memcpy(tokens, scratch, n * sizeof *tokens);
+        if (tokens) memcpy(tokens, scratch, n * sizeof *tokens);
+        else status = ft__fail_memory(c->err);
         m->prompts[i] = tokens;
         m->n_prompt[i] = (int)n;
         if ((int)n > m->longest) m->longest = (int)n;
     }
     ft__free(&job->allocator, scratch);
+    return status;
+}
+
+/* Tokens of every prompt, and whether the context holds them with what is to be generated. */
+static ft_status ft__compare_tokenize(ft__compare *c, int model) {
+    const ft_job *job = c->job;
+    ft__compare_model *m = &c->models[model];
+    ft__prompter p;
+    ft__sha256 digest;
+    uint8_t bytes[32];
+    m->prompts = (const int32_t **)ft__arena_alloc(&c->arena, job->n_rows, sizeof *m->prompts);
+    m->n_prompt = (int *)ft__arena_alloc(&c->arena, job->n_rows, sizeof *m->n_prompt);
+    m->texts = (ft__view *)ft__arena_alloc(&c->arena, job->n_rows, sizeof *m->texts);
+    if (c->arena.failed) return ft__fail_memory(c->err);
+    ft__sha256_init(&digest);
+    ft_status status = ft__prompter_open(&p, job, m->model, job->models[model], c->err);
+    m->flags = p.flags;
+    for (size_t i = 0; i < job->n_rows && !status; i++)
+        status = ft__compare_tokenize_row(c, m, &p, i, &digest);
+    ft__prompter_close(&p);
+    ft__sha256_end(&digest, bytes);
+    ft__hex(bytes, 32, c->r->prompt_digests[model]);
     return status;
 }
 
@@ -131,7 +153,7 @@ static ft_status ft__compare_load(ft__compare *c) {
         status = ft_model_digest(job->models[m], &job->allocator, c->r->model_digests[m], c->err);
         if (status) break;
         c->models[m].model = ft_model_load(job->models[m], &desc, err);
-        status = c->models[m].model ? ft__compare_tokenize(c, &c->models[m]) : err->code;
+        status = c->models[m].model ? ft__compare_tokenize(c, m) : err->code;
     }
     for (int v = 0; v < job->n_variants && !status; v++) {
         const ft__variant *variant = &job->variants[v];
@@ -156,11 +178,6 @@ static uint64_t ft__compare_first_8(const ft__sha256 *hash) {
     ft__sha256_end(&h, digest);
     for (int i = 7; i >= 0; i--) key = key << 8 | digest[i];
     return key;
-}
-
-static void ft__compare_add_u32(ft__sha256 *h, uint32_t x) {
-    uint8_t bytes[4] = {(uint8_t)x, (uint8_t)(x >> 8), (uint8_t)(x >> 16), (uint8_t)(x >> 24)};
-    ft__sha256_add(h, bytes, 4);
 }
 
 /* What a row's random draws depend on: its id and which repetition it is, never its neighbours. */

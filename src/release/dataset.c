@@ -169,13 +169,21 @@ static ft_status ft__dataset_id(ft__dataset *d, ft__data_row *row) {
                             job->data[other->file].path, (unsigned)other->line);
 }
 
+static const ft__json ft__dataset_no_prompt = {FT__JSON_STRING, 0, NULL, 0, 0, "", 0, 0, NULL, NULL};
+
 static ft_status ft__dataset_prompt(const ft__dataset *d, ft__data_row *row) {
     const ft__json *prompt = ft__row_get(&row->row, "prompt");
     const ft__json *mapped = d->file->fields ? ft__json_get(d->file->fields, "prompt") : NULL;
-    if (ft__row_get(&row->row, "messages"))
-        return ft__dataset_fail(
-            d, "\"messages\" need chat templates, which are not in this version; give "
-               "\"prompt\"");
+    const ft__json *messages = ft__row_get(&row->row, "messages"), *last = NULL;
+    for (const ft__json *m = messages ? messages->child : NULL; m; m = m->next) last = m;
+    if (messages && !d->job->templated)
+        return ft__dataset_fail(d, "\"messages\" need a chat template, but \"prompt.template\" is "
+                                   "\"none\"");
+    if (messages && !last) return ft__dataset_fail(d, "\"messages\" is an empty list");
+    if (messages && prompt)
+        return ft__dataset_fail(d, "a row has either \"prompt\" or \"messages\", not both");
+    if (last) prompt = ft__json_get(last, "content"); /* what reports show */
+    if (messages && (!prompt || prompt->type != FT__JSON_STRING)) prompt = &ft__dataset_no_prompt;
     if (!prompt && mapped)
         return ft__dataset_fail(d, "\"%.100s\" (the prompt) is missing", mapped->text);
     if (!prompt) return ft__dataset_fail(d, "\"prompt\" is missing");

@@ -53,7 +53,8 @@ static ft_status ft__evidence_flush(ft__evidence_slice *s) {
 /* A text after its prompt, with a blank between them where neither has one.  The prompt stays until the
    slice is flushed. */
 static ft_status ft__evidence_add(ft__evidence_slice *s, const char *name, int variant,
-                                  ft__view prompt, ft__view text, bool blank, ft_likelihood *out) {
+                                  unsigned flags, ft__view prompt, ft__view text, bool blank,
+                                  ft_likelihood *out) {
     const ft_allocator *a = &s->c->job->allocator;
     size_t need = (size_t)s->n + 1;
     char *copy = (char *)ft__arena_alloc(&s->arena, text.n + 2, 1);
@@ -63,7 +64,7 @@ static ft_status ft__evidence_add(ft__evidence_slice *s, const char *name, int v
         return ft__fail_memory(s->c->err);
     if (blank) copy[0] = ' ';
     if (text.n) memcpy(copy + blank, text.text, text.n);
-    ft_text_request r = {variant, prompt.text, prompt.n, copy, text.n + blank, name};
+    ft_text_request r = {variant, prompt.text, prompt.n, copy, text.n + blank, flags, name};
     s->texts[s->n] = r;
     s->out[s->n] = out;
     s->own_bytes[s->n++] = text.n;
@@ -99,11 +100,12 @@ static size_t ft__evidence_texts(const ft_row *row, ft_evidence kind, const ft__
 
 /* One variant's likelihoods on one row, for all evaluators of a kind. */
 static ft_status ft__evidence_row(ft__evidence_slice *s, ft_evidence kind, bool alone, size_t row,
-                                  int session_variant, ft__evidence *out) {
+                                  int variant, int session_variant, ft__evidence *out) {
     const ft__data_row *data = &s->c->job->rows[row];
+    const ft__compare_model *m = &s->c->models[s->c->job->variants[variant].model];
     const ft__json *text;
     size_t n = ft__evidence_texts(&data->row, kind, &text), i = 0;
-    ft__view prompt = {data->prompt_len ? data->prompt : "", data->prompt_len}, none = {"", 0};
+    ft__view prompt = m->texts[row], none = {"", 0};
     ft_likelihood *options = (ft_likelihood *)ft__arena_alloc(
         &s->c->r->arena, n * (alone ? 2 : 1), sizeof *options);
     const char *name = ft__evidence_name(s, row);
@@ -114,10 +116,11 @@ static ft_status ft__evidence_row(ft__evidence_slice *s, ft_evidence kind, bool 
     ft_status status = FT_OK;
     for (; i < n && !status; i++, text = text->next) {
         ft__view v = ft__json_as_text(text);
-        bool blank = ft__evidence_needs_blank(prompt, v);
-        status = ft__evidence_add(s, name, session_variant, prompt, v, blank, &options[i]);
+        bool blank = !s->c->job->templated && ft__evidence_needs_blank(prompt, v);
+        status = ft__evidence_add(s, name, session_variant, m->flags, prompt, v, blank, &options[i]);
         if (!status && alone)
-            status = ft__evidence_add(s, name, session_variant, none, v, blank, &options[n + i]);
+            status = ft__evidence_add(s, name, session_variant, FT_TOKENIZE_DEFAULT, none, v, blank,
+                                      &options[n + i]);
     }
     return status;
 }
@@ -160,7 +163,8 @@ FT__PRIV ft_status ft__evidence_variants(ft__compare *c, ft_session *session, co
                 bool alone = false;
                 ft__evidence found = {NULL, NULL, 0};
                 if (!ft__evidence_wanted(job, kinds[k], &job->rows[row], &alone)) continue;
-                status = ft__evidence_row(&s, kinds[k], alone, row, session_variants[v], &found);
+                status = ft__evidence_row(&s, kinds[k], alone, row, variants[v], session_variants[v],
+                                          &found);
                 if (!status) ft__evidence_share(c, kinds[k], row, variants[v], &found);
             }
         }
@@ -213,7 +217,7 @@ static ft_status ft__evidence_answer(ft__evidence_slice *s, int evaluator, size_
         ft__judge_grade(judge, i, false, &text);
         ft__view grade = {text.len ? text.data : "", text.len};
         status = text.failed ? ft__fail_memory(s->c->err)
-                             : ft__evidence_add(s, name, 0, prompt, grade,
+                             : ft__evidence_add(s, name, 0, FT_TOKENIZE_DEFAULT, prompt, grade,
                                                 ft__evidence_needs_blank(prompt, grade), &options[i]);
     }
     ft__buf_free(&text);

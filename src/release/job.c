@@ -25,10 +25,16 @@ static const ft__shape ft__job_data_keys[] = {
     {NULL, 0, 0, 0, NULL, NULL}};
 static const ft__shape ft__job_data = {"", FT__SHAPE_OBJECT, 0, 0, ft__job_data_keys, NULL};
 
+static const ft__shape ft__job_shot_keys[] = {
+    {"path", FT__SHAPE_NAME | FT__SHAPE_NEEDED, 0, 0, NULL, NULL},
+    {"n", FT__SHAPE_NUMBER | FT__SHAPE_WHOLE, 1, 10000, NULL, NULL},
+    {NULL, 0, 0, 0, NULL, NULL}};
+
 static const ft__shape ft__job_prompt_keys[] = {
     {"template", FT__SHAPE_NAME, 0, 0, NULL, NULL},
     {"system", FT__SHAPE_STRING | FT__SHAPE_NULL, 0, 0, NULL, NULL},
-    {"few_shot", FT__SHAPE_OBJECT | FT__SHAPE_NULL, 0, 0, NULL, NULL},
+    {"few_shot", FT__SHAPE_OBJECT | FT__SHAPE_NULL, 0, 0, ft__job_shot_keys, NULL},
+    {"now", FT__SHAPE_NAME, 0, 0, NULL, NULL},
     {NULL, 0, 0, 0, NULL, NULL}};
 
 static const ft__shape ft__job_generate_keys[] = {
@@ -214,24 +220,37 @@ static ft_status ft__job_check_sizes(const ft_job *job, ft_error *err) {
     return FT_OK;
 }
 
-static ft_status ft__job_read_prompt(const ft_job *job, ft_error *err) {
-    static const char *const later[] = {"system", "few_shot"};
+/* "template" is "auto" (the model's own), "none", or a .jinja file. */
+static ft_status ft__job_read_template(ft_job *job, const ft__json *prompt, ft_error *err) {
+    const char *name = ft__job_string(prompt, "template");
+    size_t n = name ? strlen(name) : 0;
+    job->templated = !name || strcmp(name, "none") != 0;
+    if (!job->templated || !name || strcmp(name, "auto") == 0) return FT_OK;
+    if (n < 6 || strcmp(name + n - 6, ".jinja") != 0)
+        return ft__job_fail(job, err, ft__json_get(prompt, "template")->line,
+                            "\"prompt.template\" must be \"auto\", \"none\" or a .jinja file, found "
+                            "\"%.80s\"", name);
+    job->template_path = ft__path_beside(&job->arena, job->path, name);
+    return job->template_path ? FT_OK : ft__fail_memory(err);
+}
+
+static ft_status ft__job_read_prompt(ft_job *job, ft_error *err) {
     const ft__json *prompt = ft__json_get(job->tree, "prompt");
-    const char *template_name = ft__job_string(prompt, "template");
-    char where[384];
-    for (size_t i = 0; i < FT__COUNT(later); i++) {
-        const ft__json *value = ft__json_get(prompt, later[i]);
-        if (value && value->type != FT__JSON_NULL)
-            return ft__fail(err, FT_ERR_UNSUPPORTED, ft__shape_where(job->path, value->line, where),
-                            "\"prompt.%s\" needs chat templates, which are not in this version",
-                            later[i]);
-    }
-    if (template_name && strcmp(template_name, "none") == 0) return FT_OK;
-    return ft__fail(err, FT_ERR_UNSUPPORTED,
-                    ft__shape_where(job->path, prompt ? prompt->line : job->tree->line, where),
-                    "chat templates (\"prompt.template\": \"%.80s\") are not in this version; set "
-                    "\"prompt\": {\"template\": \"none\"} to send prompts as they stand",
-                    template_name ? template_name : "auto");
+    const ft__json *system = ft__json_get(prompt, "system");
+    const ft__json *shots = ft__json_get(prompt, "few_shot");
+    ft_status status = ft__job_read_template(job, prompt, err);
+    if (system && system->type == FT__JSON_STRING) job->system = system;
+    if (shots && shots->type != FT__JSON_OBJECT) shots = NULL;
+    job->now = ft__job_string(prompt, "now");
+    if (!status && !job->templated && (job->system || shots))
+        return ft__job_fail(job, err, prompt->line,
+                            "\"prompt.%s\" needs a chat template, but \"prompt.template\" is \"none\"",
+                            job->system ? "system" : "few_shot");
+    if (status || !shots) return status;
+    job->shots_path = ft__path_beside(&job->arena, job->path, ft__job_string(shots, "path"));
+    return job->shots_path ? ft__prompt_read_shots(job, job->shots_path,
+                                                   (size_t)ft__job_number(shots, "n", 10000), err)
+                           : ft__fail_memory(err);
 }
 
 static int ft__job_model(ft_job *job, const char *path) {

@@ -117,7 +117,12 @@ static void ft__journal_fields(ft__json_writer *w, const ft__json *fields) {
 static void ft__journal_settings(ft__json_writer *w, const ft_job *job) {
     ft__journal_text(w, "cohort_by", job->cohort_by);
     ft__journal_open(w, "prompt", '{');
-    ft__journal_text(w, "template", "none");
+    ft__journal_text(w, "template", !job->templated      ? "none"
+                                    : job->template_path ? "file"
+                                                         : "auto");
+    if (job->system) ft__journal_text(w, "system", job->system->text);
+    if (job->n_shots) ft__journal_number(w, "few_shot", (double)job->n_shots);
+    if (job->now) ft__journal_text(w, "now", job->now);
     ft__json_end(w, '}');
     ft__journal_open(w, "generate", '{');
     ft__journal_number(w, "max_tokens", job->max_tokens);
@@ -385,6 +390,7 @@ static void ft__journal_variants(ft__json_writer *w, const ft_result *r) {
         ft__json_begin(w, '{');
         ft__journal_text(w, "name", r->job->variants[v].name);
         if (r->job->variants[v].adapter) ft__journal_number(w, "scale", r->job->variants[v].scale);
+        ft__journal_text(w, "prompts", r->prompt_digests[r->job->variants[v].model]);
         ft__journal_text(w, "answers", r->answer_digests[v]);
         ft__json_end(w, '}');
     }

@@ -115,6 +115,11 @@ typedef struct ft__data_row {
     ft_row row; /* for the evaluators; its value lives in the job's arena */
 } ft__data_row;
 
+/* An example: what the user says, what the model should answer. */
+typedef struct ft__shot {
+    ft__view prompt, answer;
+} ft__shot;
+
 struct ft_job {
     ft_allocator allocator;
     ft__arena arena;
@@ -133,6 +138,15 @@ struct ft_job {
     int n_rules, n_probes;
     double alpha;
     const char *correction;
+
+    bool templated;            /* prompts go through a chat template */
+    const char *template_path; /* of a .jinja file; NULL: the model's own */
+    const ft__json *system;    /* text, or NULL */
+    const char *now;           /* what templates take for the time, or NULL */
+    ft__shot *shots;           /* (n_shots) */
+    size_t n_shots;
+    const char *shots_path;    /* NULL: none */
+    char shots_digest[65];
 
     int max_tokens, repeat;
     ft_sampling sampling;
@@ -157,6 +171,25 @@ FT__PRIV ft_status ft__job_fail(const ft_job *job, ft_error *err, uint32_t line,
 
 /* Reads the rows of every data file of the job. */
 FT__PRIV ft_status ft__dataset_read(ft_job *job, ft_error *err);
+
+/* ---- prompt: release/prompt.c */
+
+FT__PRIV ft_status ft__prompt_read_shots(ft_job *job, const char *path, size_t most, ft_error *err);
+
+typedef struct ft__prompter {
+    const ft_job *job;
+    const ft_model *model;
+    ft_template *chat; /* NULL: prompts as they stand */
+    unsigned flags;    /* to tokenize the texts with */
+    ft__buf text;
+} ft__prompter;
+/* Close it in any case. */
+FT__PRIV ft_status ft__prompter_open(ft__prompter *p, const ft_job *job, const ft_model *model,
+                                     const char *model_path, ft_error *err);
+FT__PRIV void ft__prompter_close(ft__prompter *p);
+/* What the model reads for the row; lives until the next call. */
+FT__PRIV ft_status ft__prompter_text(ft__prompter *p, const ft__data_row *row, ft__view *text,
+                                     ft_error *err);
 
 /* ---- gate: release/gate.c.  A pure function: numbers in, verdicts out. */
 
@@ -259,6 +292,7 @@ struct ft_result {
     char (*model_digests)[65];   /* (n_models) */
     char (*adapter_digests)[65]; /* (n_variants), "" without one */
     char (*judge_digests)[65];   /* (n_evaluators), "" for those that are no judges */
+    char (*prompt_digests)[65];  /* (n_models): of the texts that the model read */
     char (*answer_digests)[65];  /* (n_variants) */
     ft__timing timing;
     ft__buf json; /* result.json */
@@ -280,6 +314,8 @@ typedef struct ft__compare_model {
     ft_model *model;
     const int32_t **prompts; /* (n_rows) tokens */
     int *n_prompt;           /* (n_rows) */
+    ft__view *texts;         /* (n_rows) what these are the tokens of */
+    unsigned flags;          /* that they were made with */
     int longest;
 } ft__compare_model;
 

@@ -3,15 +3,15 @@
    begin the text (that is lm-evaluation-harness's way, too). */
 #include "run.h"
 
-/* BOS if the model wants one, then the text; never EOS. */
-static ft_status ft__likelihood_tokens(const ft_model *m, const char *text, size_t n_bytes, ft__arena *arena,
-                                       int32_t **tokens, int *n, ft_error *err) {
+/* BOS if the model wants one and the flags allow it, then the text; never EOS. */
+static ft_status ft__likelihood_tokens(const ft_model *m, const char *text, size_t n_bytes, unsigned flags,
+                                       ft__arena *arena, int32_t **tokens, int *n, ft_error *err) {
     size_t cap = 3 * n_bytes + 3, count;
-    int bos = m->info.add_bos && m->info.bos >= 0;
+    int bos = m->info.add_bos && m->info.bos >= 0 && !(flags & FT_TOKENIZE_PLAIN);
     *tokens = (int32_t *)ft__arena_alloc(arena, cap + 1, sizeof **tokens);
     if (!*tokens) return ft__fail_memory(err);
     (*tokens)[0] = m->info.bos;
-    ft_status status = ft_tokenize(m, text, n_bytes, FT_TOKENIZE_PLAIN, *tokens + bos, cap, &count, err);
+    ft_status status = ft_tokenize(m, text, n_bytes, flags | FT_TOKENIZE_PLAIN, *tokens + bos, cap, &count, err);
     if (!status && count >= INT_MAX) return ft__fail(err, FT_ERR_LIMIT, "", "the text has too many tokens");
     *n = status ? 0 : (int)count + bos;
     return status;
@@ -29,9 +29,11 @@ static ft_status ft__likelihood_request(const ft_session *s, const ft_text_reque
     if (text && t->prompt_len) memcpy(text, t->prompt, t->prompt_len);
     if (text && t->text_len) memcpy(text + t->prompt_len, t->text, t->text_len);
     if (!status)
-        status = ft__likelihood_tokens(s->model, text, t->prompt_len, &scratch, &prompt, &n_prompt, err);
+        status = ft__likelihood_tokens(s->model, text, t->prompt_len, t->flags, &scratch, &prompt, &n_prompt,
+                                       err);
     if (!status)
-        status = ft__likelihood_tokens(s->model, text, t->prompt_len + t->text_len, &scratch, &whole, &n, err);
+        status = ft__likelihood_tokens(s->model, text, t->prompt_len + t->text_len, t->flags, &scratch, &whole,
+                                       &n, err);
     while (!status && first < n && first < n_prompt && whole[first] == prompt[first]) first++;
     if (!status && n > s->n_ctx)
         status = ft__fail(err, FT_ERR_CONTEXT, t->name, "the text with its prompt has %d tokens, over the "
@@ -113,7 +115,7 @@ ft_status ft_session_score_long(ft_session *s, int variant, const char *text, si
     int n = 0, bos = s->model->info.add_bos && s->model->info.bos >= 0;
     if (s->n_ctx < 2) return ft__fail(err, FT_ERR_CONTEXT, "", "a context of one token leaves none to score");
     ft__arena_init(&arena, &s->allocator);
-    ft_status status = ft__likelihood_tokens(s->model, text, n_bytes, &arena, &tokens, &n, err);
+    ft_status status = ft__likelihood_tokens(s->model, text, n_bytes, FT_TOKENIZE_DEFAULT, &arena, &tokens, &n, err);
     if (!status && n < 2)
         status = ft__fail(err, FT_ERR_DATA, "", "the text has too few tokens to score: %d", n - bos);
     out->logprob = 0;
