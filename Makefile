@@ -1,6 +1,9 @@
 # make · make demo · make test · make test-arm · make bench · make bench-peers · make install · make ft.h
 # SAN=1 builds with address and undefined-behaviour sanitizers, SAN=thread with ThreadSanitizer.
 
+# As many compilers at a time as there are processors.
+MAKEFLAGS += -j$(shell getconf _NPROCESSORS_ONLN 2>/dev/null || echo 1)
+
 CC ?= cc
 CFLAGS ?= -O2 -g
 WARN = -Wall -Wextra -Wconversion -Wshadow -Wno-sign-conversion
@@ -65,7 +68,8 @@ test-arm:
 
 # Until the project has trained models of its own (see CHANGELOG.md): a story model, if it is there.
 MODEL ?= $(abspath $(wildcard $(SHARED)/models/stories260K.gguf))
-$(BUILD)/demo_files: tests/demo/demo_files.c tests/tiny.c tests/tiny.h $(OBJECTS)
+FILE_OBJECTS := $(filter-out $(BUILD)/eval/% $(BUILD)/release/% $(BUILD)/run/%,$(OBJECTS))
+$(BUILD)/demo_files: tests/demo/demo_files.c tests/tiny.c tests/tiny.h $(FILE_OBJECTS)
 	$(CC) $(ALL_CFLAGS) -o $@ $(filter %.c %.o,$^) -lpthread
 
 demo: $(BUILD)/ft $(BUILD)/demo_files
@@ -79,7 +83,7 @@ THREADS ?= 2
 BENCH ?= Q4_0 Q8_0 Q4_K_M
 BENCH_MODELS = $(BENCH:%=build/bench/%.gguf)
 NODE_LLAMA = node-llama-cpp@3.22.1
-$(BUILD)/make_model: tests/bench/make_model.c $(filter $(BUILD)/base/% $(BUILD)/io/% %/quant.o %/unpack.o %/encode.o,$(OBJECTS))
+$(BUILD)/make_model: tests/bench/make_model.c $(FILE_OBJECTS)
 	$(CC) $(ALL_CFLAGS) -o $@ $(filter %.c %.o,$^) -lpthread
 
 build/bench/%.gguf: tests/bench/make_model.c | $(BUILD)/make_model

@@ -186,6 +186,47 @@ TEST(invariants, threads_make_no_difference) {
     ft__pool_free(pool);
 }
 
+/* Those that README.md calls symmetric. */
+TEST(invariants, symmetric_where_promised) {
+    static const char *const names[] = {"exact_match", "token_f1", "edit_distance", "levenshtein", "lcs",
+                                        "fuzz_ratio", "rouge1", "rouge2", "rougeL", "gleu", "json_equal",
+                                        "json_fields"};
+    static const char *const texts[] = {
+        "the cat sat on the mat", "the cat sat", "on the mat the cat sat today", "a an the", "Caf\u00e9 au lait",
+        "caf\u00e9", "one two two three", "two one two"};
+    static const char *const values[] = {"{\"a\": 1, \"b\": [1, 2]}", "{\"b\": [1, 2], \"a\": 1.0}",
+                                         "{\"a\": 1}", "[1, 2, 3]", "[1, 2]", "\"x\""};
+    for (size_t i = 0; i < FT__COUNT(names); i++) {
+        bool json = strncmp(names[i], "json", 4) == 0;
+        size_t n = json ? FT__COUNT(values) : FT__COUNT(texts);
+        evaluator_sample sample = {names[i], NULL, NULL, NULL, NULL};
+        for (size_t k = 0; k < n * n; k++) {
+            double value[2];
+            ft_score s[2];
+            for (int way = 0; way < 2; way++) {
+                size_t a = way ? k / n : k % n, b = way ? k % n : k / n;
+                char row[256];
+                ft_error err;
+                snprintf(row, sizeof row, json ? "{\"expected\": %s}" : "{\"expected\": \"%s\"}",
+                         json ? values[a] : texts[a]);
+                if (json && values[a][0] == '"') snprintf(row, sizeof row, "{\"expected\": \"\\\"x\\\"\"}");
+                ft_row *other = NULL;
+                char holder[256];
+                snprintf(holder, sizeof holder, "{\"o\": \"%s\"}", json ? "" : texts[b]);
+                other = ft_row_parse(holder, strlen(holder), NULL, &err);
+                size_t n_out;
+                const char *out = json ? values[b] : ft_row_field(other, "o", &n_out);
+                if (json) n_out = strlen(out);
+                s[way] = score(&sample, row, out, n_out);
+                value[way] = s[way].value;
+                ft_row_free(other);
+            }
+            if (s[0].state != FT_SCORED || s[1].state != FT_SCORED) continue; /* nothing to compare with */
+            if (!CHECK_NEAR(value[0], value[1], 1e-12)) test_note("%s, pair %d", names[i], (int)k);
+        }
+    }
+}
+
 /* A megabyte in a second or so; those that are slower say so in their documentation. */
 TEST(invariants, long_outputs) {
     enum { N = 1000000 };
