@@ -4,6 +4,7 @@
 #include "fuzz/fuzz.h"
 #include "fuzz/mutate.h"
 #include "test.h"
+#include "evaluator_samples.h"
 #include "tiny.h"
 
 #include <fcntl.h>
@@ -24,6 +25,13 @@
 #undef LLVMFuzzerTestOneInput
 #define LLVMFuzzerTestOneInput fuzz_target_job
 #include "fuzz/job.c"
+#undef LLVMFuzzerTestOneInput
+
+#define LLVMFuzzerTestOneInput fuzz_target_template
+#include "fuzz/template.c"
+#undef LLVMFuzzerTestOneInput
+#define LLVMFuzzerTestOneInput fuzz_target_evaluate
+#include "fuzz/evaluate.c"
 #undef LLVMFuzzerTestOneInput
 
 typedef int fuzz_fn(const uint8_t *data, size_t size);
@@ -145,6 +153,37 @@ TEST(fuzz, job) {
             "\"r\"}\n"),
     };
     fuzz("job", fuzz_target_job, seeds, FT__COUNT(seeds));
+}
+
+TEST(fuzz, template) {
+    static const fuzz_seed seeds[] = {
+        FUZZ_TEXT("{% for m in messages %}{{ m['role'] | upper }}: {{ m.content.strip() }}\n{% endfor %}"),
+        FUZZ_TEXT("{%- macro f(x, y=2) -%}{{ x * y ~ 'z' }}{%- endmacro %}{% set ns = namespace(a=[]) %}"
+                  "{% for i in range(n) if i is odd %}{{ f(i) }}{% set ns.a = ns.a + [i] %}{% else %}-{% endfor %}"
+                  "{{ ns.a | tojson }}{{ messages[::-1][0].content[1:] | default('x', true) }}"),
+        FUZZ_TEXT("{% if x is defined and not y %}{{ raise_exception('no') }}{% endif %}{{ strftime_now('%Y') }}"
+                  "\xFF{\"x\": {\"a\": [1, 2.5, \"\u00e9\"]}}"),
+    };
+    fuzz("template", fuzz_target_template, seeds, FT__COUNT(seeds));
+}
+
+/* One seed for each evaluator, from the samples that all tests of the registry share. */
+TEST(fuzz, evaluate) {
+    enum { N = FT__COUNT(evaluator_samples) };
+    static char text[N][1024];
+    fuzz_seed seeds[N];
+    int found = 0;
+    for (int i = 0; i < ft_evaluator_count(); i++)
+        for (size_t k = 0; k < N; k++) {
+            const evaluator_sample *sample = &evaluator_samples[k];
+            if (strcmp(sample->name, ft_evaluator_at(i)->name) != 0) continue;
+            int n = snprintf(text[found], sizeof text[0], "%c%s\xFF%s\xFF%s", i,
+                             sample->params ? sample->params : "", sample->row, sample->best);
+            seeds[found].data = (const uint8_t *)text[found];
+            seeds[found++].n = (size_t)n < sizeof text[0] ? (size_t)n : sizeof text[0] - 1;
+        }
+    CHECK_INT(found, ft_evaluator_count());
+    fuzz("evaluate", fuzz_target_evaluate, seeds, (size_t)found);
 }
 
 TEST(fuzz, gguf) {
