@@ -49,6 +49,8 @@ $(BUILD)/tests/%.o: tests/%.c $(wildcard tests/*.h) $(HEADERS)
 	@mkdir -p $(@D)
 	$(CC) $(ALL_CFLAGS) -c -o $@ $<
 
+$(BUILD)/tests/test_fuzz.o: $(wildcard tests/fuzz/*)
+
 $(BUILD)/run-tests: $(OBJECTS) $(TEST_OBJECTS)
 	$(CC) $(ALL_CFLAGS) -o $@ $^ -lpthread
 
