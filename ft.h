@@ -35,7 +35,7 @@
    LIMITS OF THIS VERSION
      Little-endian POSIX systems with IEEE floats, gcc or clang.  The architectures of the table in
      src/model/arch.c, weights of every GGUF type but I8 to I64 and F64, tokenizers SPM, byte-level BPE,
-     gemma4 and WordPiece; GGUF v2/v3 in one file, Hugging Face folders; LoRA adapters as GGUF.  A gate
+     gemma4 and WordPiece; GGUF v2/v3 (split, too), Hugging Face folders; LoRA adapters as GGUF.  A gate
      compares point differences of means (no confidence bounds yet).
 
    THE MANUAL: ERRORS, MEMORY, THREADS
@@ -190,7 +190,7 @@ typedef struct ft_model_info {
 ft_model_info ft_model_get_info(const ft_model *model);
 
 /* SHA-256 in hex of a model file; of a folder: of what `sha256sum` prints for its *.json, *.safetensors,
-   *.jinja and tokenizer.model, in the order of their names' bytes. */
+   *.jinja and tokenizer.model, in the order of their names' bytes; of a split model: for all its files. */
 ft_status ft_model_digest(const char *path, const ft_allocator *allocator, char hex[65], ft_error *err);
 
 /* Do the files say that these models come from one family?  By general.basename where both have it, else by
@@ -4435,20 +4435,14 @@ static ft_status ft__gguf_place_tensors(ft__gguf_reader *r) {
 static ft_status ft__gguf_read_settings(ft__gguf_reader *r) {
     ft__gguf *g = r->g;
     ft__gguf_place place;
-    int64_t alignment = FT__GGUF_ALIGNMENT, n_files = 1;
-    static const char align_key[] = "general.alignment", split_key[] = "split.count";
+    int64_t alignment = FT__GGUF_ALIGNMENT;
+    static const char align_key[] = "general.alignment";
     ft_status status = ft__gguf_int(g, align_key, 1, FT__GGUF_MAX_ALIGNMENT, &alignment, r->err);
-    if (!status) status = ft__gguf_int(g, split_key, 0, INT64_MAX, &n_files, r->err);
     if (status) return status;
     if (alignment & (alignment - 1))
         return ft__fail(r->err, FT_ERR_FORMAT,
                         ft__gguf_place_of(&place, g->path, align_key, sizeof align_key - 1),
                         "must be a power of two, found %lld", (long long)alignment);
-    if (n_files > 1)
-        return ft__fail(r->err, FT_ERR_UNSUPPORTED,
-                        ft__gguf_place_of(&place, g->path, split_key, sizeof split_key - 1),
-                        "the model is split over %lld files; join them into one",
-                        (long long)n_files);
     g->alignment = (uint32_t)alignment;
     return FT_OK;
 }
@@ -11828,7 +11822,14 @@ FT__PRIV bool ft__hf_is_folder(const char *path);
    files; the others are made in memory.  *g needs ft__gguf_close only after success. */
 FT__PRIV ft_status ft__hf_open(ft__gguf *g, const char *folder, const ft_allocator *a, ft_error *err);
 
-/* Either: a folder, or a GGUF file. */
+/* ---- split: model/split.c */
+
+FT__PRIV bool ft__split_first(const char *path, int *count);
+/* The path of file `number` (from 1 on) of `count`, in the arena. */
+FT__PRIV char *ft__split_path(ft__arena *arena, const char *first, int number, int count);
+/* A GGUF file, or the first of several. */
+FT__PRIV ft_status ft__split_gguf_open(ft__gguf *g, const char *path, const ft_allocator *a, ft_error *err);
+/* That, or a folder. */
 FT__PRIV ft_status ft__model_file_open(ft__gguf *g, const char *path, const ft_allocator *a, ft_error *err);
 
 /* One tensor of the folder, whichever file it is in. */
@@ -13757,11 +13758,91 @@ FT__PRIV ft_status ft__hf_open(ft__gguf *g, const char *folder, const ft_allocat
     if (status) ft__gguf_close(g);
     return status;
 }
+/* ---- end src/model/hf.c */
+/* ---- begin src/model/split.c */
+/* Models in several GGUF files, X-00001-of-00003.gguf and so on: the first one has all keys, each has some of
+   the tensors (the format of llama.cpp's gguf-split).  Opened by the first, they are one. */
+
+/* Does the path end as that of the first of several files does?  Then *count is how many. */
+FT__PRIV bool ft__split_first(const char *path, int *count) {
+    static const char pattern[] = "-00001-of-00000.gguf";
+    size_t n = strlen(path), at = sizeof "-00001-of-" - 1;
+    const char *end = path + n - (sizeof pattern - 1);
+    *count = 0;
+    if (n < sizeof pattern || strncmp(end, pattern, at) != 0 || strcmp(end + at + 5, ".gguf") != 0) return false;
+    for (size_t i = at; i < at + 5; i++) {
+        if (end[i] < '0' || end[i] > '9') return false;
+        *count = 10 * *count + (end[i] - '0');
+    }
+    return *count > 1;
+}
+
+FT__PRIV char *ft__split_path(ft__arena *arena, const char *first, int number, int count) {
+    int head = (int)(strlen(first) - strlen("-00001-of-00000.gguf"));
+    return ft__arena_printf(arena, "%.*s-%05d-of-%05d.gguf", head, first, number, count);
+}
+
+/* Moves the tensors of one more file into g, which owns its mapping from then on. */
+static ft_status ft__split_add(ft__gguf *g, const char *path, int number, const ft_allocator *a, ft_error *err) {
+    ft__gguf other;
+    int64_t no = -1;
+    ft_status status = ft__gguf_open(&other, path, a, err);
+    if (status) return status;
+    ft__gguf_tensor *all = (ft__gguf_tensor *)ft__arena_alloc(&g->arena, g->n_tensors + other.n_tensors, sizeof *all);
+    status = ft__gguf_int(&other, "split.no", 0, INT_MAX, &no, err);
+    if (!status && no != number - 1)
+        status = ft__fail(err, FT_ERR_FORMAT, path, "split.no is %d, expected %d", (int)no, number - 1);
+    if (!status && !all) status = ft__fail_memory(err);
+    if (!status && g->n_tensors) memcpy(all, g->tensors, g->n_tensors * sizeof *all);
+    for (size_t i = 0; i < other.n_tensors && !status; i++) {
+        ft__gguf_tensor *t = &all[g->n_tensors + i];
+        *t = other.tensors[i];
+        t->name = ft__arena_text(&g->arena, t->name, strlen(t->name));
+        if (!t->name) status = ft__fail_memory(err);
+    }
+    if (!status) {
+        g->tensors = all;
+        g->n_tensors += other.n_tensors;
+        ft__gguf_make_own(g, &other.file);
+    }
+    ft__gguf_close(&other);
+    return status;
+}
+
+static ft_status ft__split_open(ft__gguf *g, const char *path, const ft_allocator *a, int64_t count,
+                                ft_error *err) {
+    int named, number = 2;
+    int64_t n_tensors = -1;
+    ft_status status = FT_OK;
+    if (!ft__split_first(path, &named) || named != count)
+        return ft__fail(err, FT_ERR_FORMAT, path,
+                        "split.count is %d: name the first of the files, X-00001-of-%05d.gguf", (int)count,
+                        (int)count);
+    for (; number <= named && !status; number++) {
+        const char *next = ft__split_path(&g->arena, path, number, named);
+        status = next ? ft__split_add(g, next, number, a, err) : ft__fail_memory(err);
+    }
+    if (!status) status = ft__gguf_int(g, "split.tensors.count", 0, INT_MAX, &n_tensors, err);
+    if (!status && n_tensors >= 0 && (uint64_t)n_tensors != g->n_tensors)
+        status = ft__fail(err, FT_ERR_FORMAT, path, "split.tensors.count is %d, the files have %d", (int)n_tensors,
+                          (int)g->n_tensors);
+    return status ? status : ft__gguf_make_end(g, err);
+}
+
+FT__PRIV ft_status ft__split_gguf_open(ft__gguf *g, const char *path, const ft_allocator *a, ft_error *err) {
+    int64_t count = 0;
+    ft_status status = ft__gguf_open(g, path, a, err);
+    if (status) return status;
+    status = ft__gguf_int(g, "split.count", 0, 99999, &count, err);
+    if (!status && count > 1) status = ft__split_open(g, path, a, count, err);
+    if (status) ft__gguf_close(g);
+    return status;
+}
 
 FT__PRIV ft_status ft__model_file_open(ft__gguf *g, const char *path, const ft_allocator *a, ft_error *err) {
-    return ft__hf_is_folder(path) ? ft__hf_open(g, path, a, err) : ft__gguf_open(g, path, a, err);
+    return ft__hf_is_folder(path) ? ft__hf_open(g, path, a, err) : ft__split_gguf_open(g, path, a, err);
 }
-/* ---- end src/model/hf.c */
+/* ---- end src/model/split.c */
 /* ---- begin src/text/jinja_lex.c */
 /* Jinja source to tokens.
 
@@ -22744,7 +22825,7 @@ static ft_status ft__adapter_check(ft_adapter *a, const ft__gguf *g, ft_error *e
 
 static ft_status ft__adapter_read(ft_adapter *a, const char *path, ft_error *err) {
     ft__gguf g;
-    ft_status status = ft__gguf_open(&g, path, &a->model->allocator, err);
+    ft_status status = ft__split_gguf_open(&g, path, &a->model->allocator, err);
     if (status) return status;
     size_t n = (size_t)a->model->info.n_layers * FT__LAYER_MODULES + 1;
     a->deltas = (ft__delta *)ft__arena_alloc(&a->arena, n, sizeof *a->deltas);
@@ -23344,7 +23425,8 @@ const char *ft_token_spelling(const ft_model *model, int32_t token, size_t *n_by
 }
 /* ---- end src/model/chat.c */
 /* ---- begin src/model/digest.c */
-/* The digest of a model: of its file, or of the files of a folder that make it what it is. */
+/* The digest of a model: of its file, or of the files of a folder that make it what it is, or of those that
+   it is split into. */
 
 #include <dirent.h>
 
@@ -23394,30 +23476,52 @@ static ft_status ft__digest_names(const char *folder, ft__arena *arena, const ch
     return arena->failed ? ft__fail_memory(err) : FT_OK;
 }
 
-static ft_status ft__digest_folder(const char *folder, const ft_allocator *a, char hex[65], ft_error *err) {
+/* The digest of one line per file, as sha256sum prints them. */
+static ft_status ft__digest_add(ft__buf *lines, const char *path, ft_error *err) {
+    const char *slash = strrchr(path, '/');
+    char hex[65];
+    ft_status status = ft__digest_file(path, hex, err);
+    if (!status) ft__buf_printf(lines, "%s  %s\n", hex, slash ? slash + 1 : path);
+    return status;
+}
+
+static ft_status ft__digest_folder(const char *folder, ft__arena *arena, ft__buf *lines, ft_error *err) {
     const char **names = NULL;
     size_t n;
-    ft__arena arena;
-    ft__buf lines;
-    ft__arena_init(&arena, a);
-    ft__buf_init(&lines, a);
-    ft_status status = ft__digest_names(folder, &arena, &names, &n, err);
+    ft_status status = ft__digest_names(folder, arena, &names, &n, err);
     for (size_t i = 0; i < n && !status; i++) {
-        const char *path = ft__path_join(&arena, folder, names[i]);
-        status = path ? ft__digest_file(path, hex, err) : ft__fail_memory(err);
-        if (!status) ft__buf_printf(&lines, "%s  %s\n", hex, names[i]);
+        const char *path = ft__path_join(arena, folder, names[i]);
+        status = path ? ft__digest_add(lines, path, err) : ft__fail_memory(err);
     }
-    if (!status && lines.failed) status = ft__fail_memory(err);
-    if (!status) ft__sha256_hex(lines.len ? lines.data : "", lines.len, hex);
-    ft__free(a, names);
-    ft__buf_free(&lines);
-    ft__arena_free(&arena);
+    ft__free(&arena->allocator, names);
+    return status;
+}
+
+static ft_status ft__digest_split(const char *first, int count, ft__arena *arena, ft__buf *lines, ft_error *err) {
+    ft_status status = FT_OK;
+    for (int i = 1; i <= count && !status; i++) {
+        const char *path = ft__split_path(arena, first, i, count);
+        status = path ? ft__digest_add(lines, path, err) : ft__fail_memory(err);
+    }
     return status;
 }
 
 ft_status ft_model_digest(const char *path, const ft_allocator *allocator, char hex[65], ft_error *err) {
     ft_allocator a = ft__allocator(allocator);
-    return ft__hf_is_folder(path) ? ft__digest_folder(path, &a, hex, err) : ft__digest_file(path, hex, err);
+    ft__arena arena;
+    ft__buf lines;
+    int count;
+    bool folder = ft__hf_is_folder(path), split = ft__split_first(path, &count);
+    if (!folder && !split) return ft__digest_file(path, hex, err);
+    ft__arena_init(&arena, &a);
+    ft__buf_init(&lines, &a);
+    ft_status status = folder ? ft__digest_folder(path, &arena, &lines, err)
+                              : ft__digest_split(path, count, &arena, &lines, err);
+    if (!status && lines.failed) status = ft__fail_memory(err);
+    if (!status) ft__sha256_hex(lines.len ? lines.data : "", lines.len, hex);
+    ft__buf_free(&lines);
+    ft__arena_free(&arena);
+    return status;
 }
 /* ---- end src/model/digest.c */
 /* ---- begin src/model/mixers.c */

@@ -35,7 +35,7 @@
    LIMITS OF THIS VERSION
      Little-endian POSIX systems with IEEE floats, gcc or clang.  The architectures of the table in
      src/model/arch.c, weights of every GGUF type but I8 to I64 and F64, tokenizers SPM, byte-level BPE,
-     gemma4 and WordPiece; GGUF v2/v3 in one file, Hugging Face folders; LoRA adapters as GGUF.  A gate
+     gemma4 and WordPiece; GGUF v2/v3 (split, too), Hugging Face folders; LoRA adapters as GGUF.  A gate
      compares point differences of means (no confidence bounds yet).
 
    THE MANUAL: ERRORS, MEMORY, THREADS
@@ -190,7 +190,7 @@ typedef struct ft_model_info {
 ft_model_info ft_model_get_info(const ft_model *model);
 
 /* SHA-256 in hex of a model file; of a folder: of what `sha256sum` prints for its *.json, *.safetensors,
-   *.jinja and tokenizer.model, in the order of their names' bytes. */
+   *.jinja and tokenizer.model, in the order of their names' bytes; of a split model: for all its files. */
 ft_status ft_model_digest(const char *path, const ft_allocator *allocator, char hex[65], ft_error *err);
 
 /* Do the files say that these models come from one family?  By general.basename where both have it, else by
@@ -695,6 +695,7 @@ ft_status ft_report_term(const ft_result *result, int width, bool color, ft_writ
 #include "model/hf_config.c"
 #include "model/hf_tokenizer.c"
 #include "model/hf.c"
+#include "model/split.c"
 #include "text/jinja_lex.c"
 #include "text/jinja_parse.c"
 #include "text/jinja_scope.c"

@@ -335,9 +335,6 @@ TEST(gguf, refuses_bad_counts_and_settings) {
     put_head(&b, 3, 0, 1);
     put_key(&b, "general.alignment", FT__GGUF_U32), put_u32(&b, 0);
     check_refused(&b, FT_ERR_FORMAT, "general.alignment: must be 1 to 65536, found 0");
-    put_head(&b, 3, 0, 1);
-    put_key(&b, "split.count", FT__GGUF_U16), put(&b, "\3\0", 2);
-    check_refused(&b, FT_ERR_UNSUPPORTED, "split.count: the model is split over 3 files");
 }
 
 /* One tensor at an offset, and n_data bytes behind the padded head. */

@@ -293,20 +293,14 @@ static ft_status ft__gguf_place_tensors(ft__gguf_reader *r) {
 static ft_status ft__gguf_read_settings(ft__gguf_reader *r) {
     ft__gguf *g = r->g;
     ft__gguf_place place;
-    int64_t alignment = FT__GGUF_ALIGNMENT, n_files = 1;
-    static const char align_key[] = "general.alignment", split_key[] = "split.count";
+    int64_t alignment = FT__GGUF_ALIGNMENT;
+    static const char align_key[] = "general.alignment";
     ft_status status = ft__gguf_int(g, align_key, 1, FT__GGUF_MAX_ALIGNMENT, &alignment, r->err);
-    if (!status) status = ft__gguf_int(g, split_key, 0, INT64_MAX, &n_files, r->err);
     if (status) return status;
     if (alignment & (alignment - 1))
         return ft__fail(r->err, FT_ERR_FORMAT,
                         ft__gguf_place_of(&place, g->path, align_key, sizeof align_key - 1),
                         "must be a power of two, found %lld", (long long)alignment);
-    if (n_files > 1)
-        return ft__fail(r->err, FT_ERR_UNSUPPORTED,
-                        ft__gguf_place_of(&place, g->path, split_key, sizeof split_key - 1),
-                        "the model is split over %lld files; join them into one",
-                        (long long)n_files);
     g->alignment = (uint32_t)alignment;
     return FT_OK;
 }

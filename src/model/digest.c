@@ -1,4 +1,5 @@
-/* The digest of a model: of its file, or of the files of a folder that make it what it is. */
+/* The digest of a model: of its file, or of the files of a folder that make it what it is, or of those that
+   it is split into. */
 #include "hf.h"
 #include "model.h"
 
@@ -50,28 +51,50 @@ static ft_status ft__digest_names(const char *folder, ft__arena *arena, const ch
     return arena->failed ? ft__fail_memory(err) : FT_OK;
 }
 
-static ft_status ft__digest_folder(const char *folder, const ft_allocator *a, char hex[65], ft_error *err) {
+/* The digest of one line per file, as sha256sum prints them. */
+static ft_status ft__digest_add(ft__buf *lines, const char *path, ft_error *err) {
+    const char *slash = strrchr(path, '/');
+    char hex[65];
+    ft_status status = ft__digest_file(path, hex, err);
+    if (!status) ft__buf_printf(lines, "%s  %s\n", hex, slash ? slash + 1 : path);
+    return status;
+}
+
+static ft_status ft__digest_folder(const char *folder, ft__arena *arena, ft__buf *lines, ft_error *err) {
     const char **names = NULL;
     size_t n;
-    ft__arena arena;
-    ft__buf lines;
-    ft__arena_init(&arena, a);
-    ft__buf_init(&lines, a);
-    ft_status status = ft__digest_names(folder, &arena, &names, &n, err);
+    ft_status status = ft__digest_names(folder, arena, &names, &n, err);
     for (size_t i = 0; i < n && !status; i++) {
-        const char *path = ft__path_join(&arena, folder, names[i]);
-        status = path ? ft__digest_file(path, hex, err) : ft__fail_memory(err);
-        if (!status) ft__buf_printf(&lines, "%s  %s\n", hex, names[i]);
+        const char *path = ft__path_join(arena, folder, names[i]);
+        status = path ? ft__digest_add(lines, path, err) : ft__fail_memory(err);
     }
-    if (!status && lines.failed) status = ft__fail_memory(err);
-    if (!status) ft__sha256_hex(lines.len ? lines.data : "", lines.len, hex);
-    ft__free(a, names);
-    ft__buf_free(&lines);
-    ft__arena_free(&arena);
+    ft__free(&arena->allocator, names);
+    return status;
+}
+
+static ft_status ft__digest_split(const char *first, int count, ft__arena *arena, ft__buf *lines, ft_error *err) {
+    ft_status status = FT_OK;
+    for (int i = 1; i <= count && !status; i++) {
+        const char *path = ft__split_path(arena, first, i, count);
+        status = path ? ft__digest_add(lines, path, err) : ft__fail_memory(err);
+    }
     return status;
 }
 
 ft_status ft_model_digest(const char *path, const ft_allocator *allocator, char hex[65], ft_error *err) {
     ft_allocator a = ft__allocator(allocator);
-    return ft__hf_is_folder(path) ? ft__digest_folder(path, &a, hex, err) : ft__digest_file(path, hex, err);
+    ft__arena arena;
+    ft__buf lines;
+    int count;
+    bool folder = ft__hf_is_folder(path), split = ft__split_first(path, &count);
+    if (!folder && !split) return ft__digest_file(path, hex, err);
+    ft__arena_init(&arena, &a);
+    ft__buf_init(&lines, &a);
+    ft_status status = folder ? ft__digest_folder(path, &arena, &lines, err)
+                              : ft__digest_split(path, count, &arena, &lines, err);
+    if (!status && lines.failed) status = ft__fail_memory(err);
+    if (!status) ft__sha256_hex(lines.len ? lines.data : "", lines.len, hex);
+    ft__buf_free(&lines);
+    ft__arena_free(&arena);
+    return status;
 }

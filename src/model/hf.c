@@ -473,7 +473,3 @@ FT__PRIV ft_status ft__hf_open(ft__gguf *g, const char *folder, const ft_allocat
     if (status) ft__gguf_close(g);
     return status;
 }
-
-FT__PRIV ft_status ft__model_file_open(ft__gguf *g, const char *path, const ft_allocator *a, ft_error *err) {
-    return ft__hf_is_folder(path) ? ft__hf_open(g, path, a, err) : ft__gguf_open(g, path, a, err);
-}

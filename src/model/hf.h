@@ -13,7 +13,14 @@ FT__PRIV bool ft__hf_is_folder(const char *path);
    files; the others are made in memory.  *g needs ft__gguf_close only after success. */
 FT__PRIV ft_status ft__hf_open(ft__gguf *g, const char *folder, const ft_allocator *a, ft_error *err);
 
-/* Either: a folder, or a GGUF file. */
+/* ---- split: model/split.c */
+
+FT__PRIV bool ft__split_first(const char *path, int *count);
+/* The path of file `number` (from 1 on) of `count`, in the arena. */
+FT__PRIV char *ft__split_path(ft__arena *arena, const char *first, int number, int count);
+/* A GGUF file, or the first of several. */
+FT__PRIV ft_status ft__split_gguf_open(ft__gguf *g, const char *path, const ft_allocator *a, ft_error *err);
+/* That, or a folder. */
 FT__PRIV ft_status ft__model_file_open(ft__gguf *g, const char *path, const ft_allocator *a, ft_error *err);
 
 /* One tensor of the folder, whichever file it is in. */
