@@ -6613,6 +6613,7 @@ static void ft__encode_superblock(const ft__encode_shape *f, const float *in, ft
     float x[256];
     ft__encode_clean(in, 256, 1e15f, x);
     memset(&s, 0, sizeof s);
+    *best = s;
     for (int g = 0; g < n_groups; g++) {
         const float *from = x + g * f->group;
         fits[g] = f->with_min ? ft__encode_fit_min(&f->levels, from, f->group, true)
@@ -11539,7 +11540,7 @@ static ft_status ft__tok_read_scores(ft__tok_reader *r, ft_error *err) {
 /* "left right": the first blank that is not the first character stands between them. */
 static ft_status ft__tok_read_merges(ft__tok_reader *r, ft_error *err) {
     const ft__gguf_kv *kv = ft__gguf_key(r->g, "tokenizer.ggml.merges");
-    ft__gguf_str *texts;
+    ft__gguf_str *texts = NULL;
     if (!kv) return FT_OK;
     ft_status status = ft__gguf_strings(r->g, kv, &texts, err);
     if (status) return status;
@@ -12873,7 +12874,7 @@ static bool ft__hf_merge_ids(ft__hf_tok *t, const ft__json *merge, ft__buf *join
 
 /* Byte-level: the merges as they are, "left right". */
 static ft_status ft__hf_put_merges(ft__hf_tok *t) {
-    const ft__json *merges;
+    const ft__json *merges = NULL;
     size_t i = 0;
     ft__buf joined;
     ft_status status = ft__hf_merges(t, &merges);
@@ -12974,7 +12975,7 @@ static ft_status ft__hf_unblank(ft__hf_tok *t, ft__gguf_str *token) {
 
 static ft_status ft__hf_put_sentencepiece(ft__hf_tok *t) {
     ft__gguf *g = t->h->g;
-    const ft__json *merges, *unk = ft__hf_get(t->model, "unk_token");
+    const ft__json *merges = NULL, *unk = ft__hf_get(t->model, "unk_token");
     if (!ft__hf_true(t->model, "byte_fallback", false))
         return ft__hf_tok_fail(t, FT_ERR_UNSUPPORTED, "model.byte_fallback", "must be true");
     if (ft__hf_true(t->model, "ignore_merges", false))

@@ -401,7 +401,7 @@ static bool ft__hf_merge_ids(ft__hf_tok *t, const ft__json *merge, ft__buf *join
 
 /* Byte-level: the merges as they are, "left right". */
 static ft_status ft__hf_put_merges(ft__hf_tok *t) {
-    const ft__json *merges;
+    const ft__json *merges = NULL;
     size_t i = 0;
     ft__buf joined;
     ft_status status = ft__hf_merges(t, &merges);
@@ -502,7 +502,7 @@ static ft_status ft__hf_unblank(ft__hf_tok *t, ft__gguf_str *token) {
 
 static ft_status ft__hf_put_sentencepiece(ft__hf_tok *t) {
     ft__gguf *g = t->h->g;
-    const ft__json *merges, *unk = ft__hf_get(t->model, "unk_token");
+    const ft__json *merges = NULL, *unk = ft__hf_get(t->model, "unk_token");
     if (!ft__hf_true(t->model, "byte_fallback", false))
         return ft__hf_tok_fail(t, FT_ERR_UNSUPPORTED, "model.byte_fallback", "must be true");
     if (ft__hf_true(t->model, "ignore_merges", false))

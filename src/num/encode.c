@@ -334,6 +334,7 @@ static void ft__encode_superblock(const ft__encode_shape *f, const float *in, ft
     float x[256];
     ft__encode_clean(in, 256, 1e15f, x);
     memset(&s, 0, sizeof s);
+    *best = s;
     for (int g = 0; g < n_groups; g++) {
         const float *from = x + g * f->group;
         fits[g] = f->with_min ? ft__encode_fit_min(&f->levels, from, f->group, true)

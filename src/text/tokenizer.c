@@ -433,7 +433,7 @@ static ft_status ft__tok_read_scores(ft__tok_reader *r, ft_error *err) {
 /* "left right": the first blank that is not the first character stands between them. */
 static ft_status ft__tok_read_merges(ft__tok_reader *r, ft_error *err) {
     const ft__gguf_kv *kv = ft__gguf_key(r->g, "tokenizer.ggml.merges");
-    ft__gguf_str *texts;
+    ft__gguf_str *texts = NULL;
     if (!kv) return FT_OK;
     ft_status status = ft__gguf_strings(r->g, kv, &texts, err);
     if (status) return status;
