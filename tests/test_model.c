@@ -461,7 +461,7 @@ TEST(model, wrong_values) {
         {"llama.attention.layer_norm_rms_epsilon", 2, FT_ERR_FORMAT, "expected a number from 0 to 1"},
         {"llama.expert_count", 4, FT_ERR_FORMAT, "llama.expert_used_count"},
         {"general.architecture", 4, FT_ERR_FORMAT, "general.architecture: must be a string"},
-        {"split.count", 2, FT_ERR_UNSUPPORTED, "split over 2 files"},
+        {"split.count", 2, FT_ERR_FORMAT, "name the first of the files"},
     };
     edit e;
     tiny(NULL);
