@@ -187,7 +187,8 @@ TEST(likelihood, a_judge_reads_its_prompt) {
         " \"template\": \"{{rubric}}|{{prompt}}|{{output}}|{{expected}}|{{context}}|{{grades}}|{{x}}|\"}";
     static const char row_json[] = "{\"prompt\": \"why?\", \"context\": [\"a\", \"b\"]}";
     ft_error err = {FT_OK, "", ""};
-    ft__buf prompt;
+    ft__arena arena;
+    ft_text_request asked[2];
     ft_likelihood out[2];
     ft_score s, same;
     ft_session *session = open_session(0);
@@ -195,10 +196,11 @@ TEST(likelihood, a_judge_reads_its_prompt) {
     ft_row *row = ft_row_parse(row_json, strlen(row_json), NULL, &err);
     if (!CHECK(e && row && session)) return;
     ft__view answer = {"so", 2};
-    ft__buf_init(&prompt, &e->arena.allocator);
-    ft__judge_prompt(e, row, answer, &prompt);
-    CHECK_TEXT(prompt.data, "be brief|why?|so||[\"a\",\"b\"]|no, yes|{{x}}|");
-    ft_text_request requests[2] = {text_of(prompt.data, " no"), text_of(prompt.data, " yes")};
+    ft__arena_init(&arena, &e->arena.allocator);
+    CHECK_OK(ft__judge_texts(e, row, answer, &arena, asked, &err), err);
+    CHECK_TEXT(asked[0].prompt, "be brief|why?|so||[\"a\",\"b\"]|no, yes|{{x}}|");
+    CHECK(asked[0].text_len == 3 && memcmp(asked[0].text, " no", 3) == 0);
+    ft_text_request requests[2] = {text_of(asked[0].prompt, " no"), text_of(asked[0].prompt, " yes")};
     CHECK_OK(ft_session_score_texts(session, requests, 2, out, &err), err);
     ft_output o = {"so", 2, out, NULL, 2};
     CHECK_OK(ft_evaluate_output(e, row, &o, &same, &err), err);
@@ -206,10 +208,22 @@ TEST(likelihood, a_judge_reads_its_prompt) {
     CHECK(s.state == FT_SCORED && s.value == same.value && s.value > 0 && s.value < 1);
     CHECK_OK(ft_judge(e, session, row, NULL, 0, &s, &err), err);
     CHECK_INT(s.state, FT_MISSING);
-    ft__buf_free(&prompt);
+    ft__arena_free(&arena);
     ft_row_free(row);
     ft_evaluator_free(e);
     ft_session_free(session);
+}
+
+TEST(likelihood, a_blank_comes_between) {
+    static const struct {
+        const char *before, *after;
+        bool blank;
+    } rows[] = {{"Grade:", "5", true}, {"Grade: ", "5", false}, {"Grade:\n", "5", false}, {"", "5", false},
+                {"Note\xC3\xA9", "5", true}, {"x\xE3\x80\x80", "5", false}, {"Grade:", " 5", false}, {"x", "", false}};
+    for (size_t i = 0; i < FT__COUNT(rows); i++) {
+        ft__view before = {rows[i].before, strlen(rows[i].before)}, after = {rows[i].after, strlen(rows[i].after)};
+        CHECK(ft__text_needs_blank(before, after) == rows[i].blank);
+    }
 }
 
 /* ---- jobs */

@@ -135,3 +135,34 @@ TEST(prompt, a_run_says_what_was_read) {
     }
     CHECK(strcmp(digests[0], digests[1]) != 0);
 }
+
+/* The run folder's job.json says the same again, and its inputs name the files of template and examples. */
+TEST(prompt, its_job_file_is_a_job_again) {
+    static const char prompt[] = "{\"template\": \"other.jinja\", \"system\": \"a\\u0000b\","
+                                 " \"few_shot\": {\"path\": \"shots.jsonl\", \"n\": 1}, \"now\": \"2026-03-14T15:09:26\"}";
+    ft_error err;
+    char hex[65];
+    size_t n;
+    ft_job *job = prompt_job("chat.gguf", prompt, &err);
+    ft_result *r = job ? ft_compare(job, NULL, &err) : NULL;
+    if (!CHECK_OK(r ? FT_OK : err.code, err)) return;
+    char *text = test_read(test_path("run/job.json"), &n), *inputs = text ? strstr(text, ",\n \"inputs\"") : NULL;
+    if (CHECK(inputs != NULL)) {
+        CHECK_OK(ft_model_digest(test_path("shots.jsonl"), NULL, hex, &err), err);
+        CHECK(strstr(inputs, hex) && strstr(ft_result_json(r, NULL), hex));
+        CHECK_OK(ft_model_digest(test_path("other.jinja"), NULL, hex, &err), err);
+        CHECK(strstr(inputs, hex) && strstr(ft_result_json(r, NULL), hex));
+        CHECK(!strstr(ft_result_json(r, NULL), "other.jinja") && !strstr(ft_result_json(r, NULL), "shots.jsonl"));
+        strcpy(inputs, "}\n");
+        test_write(test_path("again.json"), text, strlen(text));
+        ft_job *again = ft_job_load(test_path("again.json"), NULL, &err);
+        ft_result *same = again ? ft_compare(again, NULL, &err) : NULL;
+        if (CHECK_OK(same ? FT_OK : err.code, err))
+            CHECK_TEXT(ft_result_json(same, NULL), ft_result_json(r, NULL));
+        ft_result_free(same);
+        ft_job_free(again);
+    }
+    free(text);
+    ft_result_free(r);
+    ft_job_free(job);
+}

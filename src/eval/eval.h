@@ -65,6 +65,9 @@ FT__PRIV size_t ft__text_chars(ft__view v);
 FT__PRIV size_t ft__text_words(ft__view v);
 /* Writes the next word of Python's split() and moves *p past it; false at the end. */
 FT__PRIV bool ft__text_next_word(const char **p, const char *end, ft__view *word);
+/* Does a text that follows another want a blank between them?  Not where one of them has white space there,
+   or is empty. */
+FT__PRIV bool ft__text_needs_blank(ft__view before, ft__view after);
 /* Is `part` in `whole`?  Takes linear time.  False: out of memory. */
 FT__PRIV bool ft__text_contains(ft__view whole, ft__view part, const ft_allocator *a, bool *found);
 /* The beginning of a text for messages: on one line, whole characters, "..." if it was cut. */
@@ -489,12 +492,12 @@ FT__PRIV bool ft__text_next_sentence(const char **p, const char *end, bool lines
 FT__PRIV bool ft__label_of_output(const ft_evaluator *e, ft__view output, ft__view *label);
 FT__PRIV bool ft__label_of_row(const ft_evaluator *e, const ft_row *row, ft__view *label);
 
-/* ---- judge: what a judge model reads, and what it is asked */
+/* ---- judge */
 
-FT__PRIV void ft__judge_prompt(const ft_evaluator *e, const ft_row *row, ft__view output,
-                               ft__buf *out);
 FT__PRIV int ft__judge_n_grades(const ft_evaluator *e);
-/* The text of a grade as it would follow the prompt, which ends without a blank or with one. */
-FT__PRIV void ft__judge_grade(const ft_evaluator *e, int grade, bool blank, ft__buf *out);
+/* What a judge model is asked about an output: texts[n_grades], each a grade after the judge's prompt, in the
+   arena. */
+FT__PRIV ft_status ft__judge_texts(const ft_evaluator *e, const ft_row *row, ft__view output,
+                                   ft__arena *arena, ft_text_request *texts, ft_error *err);
 
 #endif /* FT__EVAL_H */

@@ -59,8 +59,8 @@ static void ft__judge_add_part(const ft_evaluator *e, const ft_row *row, ft__vie
     }
 }
 
-FT__PRIV void ft__judge_prompt(const ft_evaluator *e, const ft_row *row, ft__view output,
-                               ft__buf *out) {
+static void ft__judge_prompt(const ft_evaluator *e, const ft_row *row, ft__view output,
+                             ft__buf *out) {
     ft__view t = ft__json_view(ft__param(e, "template"));
     for (size_t i = 0, part; i < t.n;) {
         for (part = 0; part < FT__COUNT(ft__judge_parts); part++) {
@@ -78,12 +78,35 @@ FT__PRIV void ft__judge_prompt(const ft_evaluator *e, const ft_row *row, ft__vie
 
 FT__PRIV int ft__judge_n_grades(const ft_evaluator *e) { return (int)ft__param(e, "grades")->count; }
 
-/* A grade as the judge would write it after the prompt: after a blank, unless there is one. */
-FT__PRIV void ft__judge_grade(const ft_evaluator *e, int grade, bool blank, ft__buf *out) {
-    const ft__json *g = ft__param(e, "grades")->child;
-    while (grade--) g = g->next;
-    if (blank) ft__buf_byte(out, ' ');
-    ft__judge_add_value(out, g);
+/* The text of one grade, after a blank where the prompt does not end with one. */
+static ft__view ft__judge_grade(const ft__json *grade, ft__view prompt, ft__arena *arena) {
+    ft__view text = ft__json_as_text(grade);
+    bool blank = ft__text_needs_blank(prompt, text);
+    char *copy = (char *)ft__arena_alloc(arena, text.n + blank, 1);
+    ft__view out = {copy, text.n + blank};
+    if (!copy) return out;
+    if (blank) copy[0] = ' ';
+    memcpy(copy + blank, text.text, text.n);
+    return out;
+}
+
+FT__PRIV ft_status ft__judge_texts(const ft_evaluator *e, const ft_row *row, ft__view output,
+                                   ft__arena *arena, ft_text_request *texts, ft_error *err) {
+    const ft__json *grade = ft__param(e, "grades")->child;
+    ft__buf buf;
+    ft__buf_init(&buf, &arena->allocator);
+    ft__judge_prompt(e, row, output, &buf);
+    ft__view prompt = {ft__arena_text(arena, buf.len ? buf.data : "", buf.len), buf.len};
+    bool failed = buf.failed || !prompt.text;
+    ft__buf_free(&buf);
+    for (int i = 0; grade && !failed; grade = grade->next, i++) {
+        ft__view text = ft__judge_grade(grade, prompt, arena);
+        ft_text_request request = {0, prompt.text, prompt.n, text.text, text.n, FT_TOKENIZE_DEFAULT,
+                                   NULL};
+        texts[i] = request;
+        failed = !text.text;
+    }
+    return failed ? ft__fail_memory(err) : FT_OK;
 }
 
 /* ---- the score */
@@ -119,27 +142,10 @@ static ft_status ft__judge_ask(const ft_evaluator *e, ft_session *session, const
                                ft__view output, ft__arena *arena, ft_likelihood *grades,
                                ft_error *err) {
     int n = ft__judge_n_grades(e);
-    ft__buf prompt;
     ft_text_request *texts = (ft_text_request *)ft__arena_alloc(arena, (size_t)n, sizeof *texts);
-    if (!texts) return ft__fail_memory(err);
-    ft__buf_init(&prompt, &arena->allocator);
-    ft__judge_prompt(e, row, output, &prompt);
-    for (int i = 0; i < n && !prompt.failed; i++) {
-        ft__buf grade;
-        ft__buf_init(&grade, &arena->allocator);
-        ft__judge_grade(e, i, !prompt.len || prompt.data[prompt.len - 1] > ' ', &grade);
-        texts[i].prompt = prompt.data;
-        texts[i].prompt_len = prompt.len;
-        texts[i].text = ft__arena_text(arena, grade.failed ? "" : grade.data, grade.len);
-        texts[i].text_len = grade.len;
-        if (grade.failed) prompt.failed = true;
-        ft__buf_free(&grade);
-    }
-    ft_status status = prompt.failed || arena->failed
-                           ? ft__fail_memory(err)
-                           : ft_session_score_texts(session, texts, n, grades, err);
-    ft__buf_free(&prompt);
-    return status;
+    ft_status status = texts ? ft__judge_texts(e, row, output, arena, texts, err)
+                             : ft__fail_memory(err);
+    return status ? status : ft_session_score_texts(session, texts, n, grades, err);
 }
 
 ft_status ft_judge(const ft_evaluator *judge, ft_session *session, const ft_row *row,

@@ -50,6 +50,13 @@ FT__PRIV ft__view ft__text_strip(ft__view v) {
     return inside;
 }
 
+FT__PRIV bool ft__text_needs_blank(ft__view before, ft__view after) {
+    if (!before.n || !after.n) return false;
+    const char *p = ft__text_last(before), *q = after.text;
+    return !ft__is_space(ft__utf8_next(&p, before.text + before.n)) &&
+           !ft__is_space(ft__utf8_next(&q, after.text + after.n));
+}
+
 FT__PRIV size_t ft__text_chars(ft__view v) {
     size_t count = 0;
     for (const char *p = v.text, *end = p + v.n; p < end; count++) ft__utf8_next(&p, end);

@@ -166,6 +166,8 @@ static ft_status ft__compare_load(ft__compare *c) {
     for (int e = 0; e < job->n_evaluators && !status; e++)
         if (job->evaluators[e].judge)
             status = ft_model_digest(job->evaluators[e].judge, &job->allocator, c->r->judge_digests[e], c->err);
+    if (!status && job->template_path)
+        status = ft_model_digest(job->template_path, &job->allocator, c->r->template_digest, c->err);
     return status ? status : ft__evidence_check_judges(c);
 }
 

@@ -50,31 +50,31 @@ static ft_status ft__evidence_flush(ft__evidence_slice *s) {
     return status;
 }
 
-/* A text after its prompt, with a blank between them where neither has one.  The prompt stays until the
-   slice is flushed. */
-static ft_status ft__evidence_add(ft__evidence_slice *s, const char *name, int variant,
-                                  unsigned flags, ft__view prompt, ft__view text, bool blank,
-                                  ft_likelihood *out) {
+/* One more text; what it points to stays until the slice is flushed. */
+static ft_status ft__evidence_push(ft__evidence_slice *s, const ft_text_request *text,
+                                   size_t own_bytes, ft_likelihood *out) {
     const ft_allocator *a = &s->c->job->allocator;
     size_t need = (size_t)s->n + 1;
-    char *copy = (char *)ft__arena_alloc(&s->arena, text.n + 2, 1);
-    if (!copy || !ft__grow(a, (void **)&s->texts, &s->cap_texts, need, sizeof *s->texts) ||
+    if (!ft__grow(a, (void **)&s->texts, &s->cap_texts, need, sizeof *s->texts) ||
         !ft__grow(a, (void **)&s->out, &s->cap_out, need, sizeof *s->out) ||
         !ft__grow(a, (void **)&s->own_bytes, &s->cap_bytes, need, sizeof *s->own_bytes))
         return ft__fail_memory(s->c->err);
-    if (blank) copy[0] = ' ';
-    if (text.n) memcpy(copy + blank, text.text, text.n);
-    ft_text_request r = {variant, prompt.text, prompt.n, copy, text.n + blank, flags, name};
-    s->texts[s->n] = r;
+    s->texts[s->n] = *text;
     s->out[s->n] = out;
-    s->own_bytes[s->n++] = text.n;
+    s->own_bytes[s->n++] = own_bytes;
     return FT_OK;
 }
 
-static bool ft__evidence_needs_blank(ft__view prompt, ft__view text) {
-    const char *p = text.text, *end = p + text.n;
-    bool open = prompt.n && (uint8_t)prompt.text[prompt.n - 1] > ' ';
-    return open && text.n && !ft__is_space(ft__utf8_next(&p, end));
+/* A text after its prompt, perhaps with a blank between them. */
+static ft_status ft__evidence_add(ft__evidence_slice *s, const char *name, int variant,
+                                  unsigned flags, ft__view prompt, ft__view text, bool blank,
+                                  ft_likelihood *out) {
+    char *copy = (char *)ft__arena_alloc(&s->arena, text.n + 2, 1);
+    if (!copy) return ft__fail_memory(s->c->err);
+    if (blank) copy[0] = ' ';
+    if (text.n) memcpy(copy + blank, text.text, text.n);
+    ft_text_request r = {variant, prompt.text, prompt.n, copy, text.n + blank, flags, name};
+    return ft__evidence_push(s, &r, text.n, out);
 }
 
 static const char *ft__evidence_name(ft__evidence_slice *s, size_t row) {
@@ -116,7 +116,7 @@ static ft_status ft__evidence_row(ft__evidence_slice *s, ft_evidence kind, bool 
     ft_status status = FT_OK;
     for (; i < n && !status; i++, text = text->next) {
         ft__view v = ft__json_as_text(text);
-        bool blank = !s->c->job->templated && ft__evidence_needs_blank(prompt, v);
+        bool blank = !s->c->job->templated && ft__text_needs_blank(prompt, v);
         status = ft__evidence_add(s, name, session_variant, m->flags, prompt, v, blank, &options[i]);
         if (!status && alone)
             status = ft__evidence_add(s, name, session_variant, FT_TOKENIZE_DEFAULT, none, v, blank,
@@ -199,28 +199,21 @@ static ft_status ft__evidence_answer(ft__evidence_slice *s, int evaluator, size_
     const ft__answer *answer = ft__result_answer(s->c->r, row, variant, repeat);
     ft__evidence *out = ft__result_evidence(s->c->r, evaluator, row, variant, repeat);
     ft__view output = {answer->text_len ? answer->text : "", answer->text_len};
-    ft__buf text;
     const char *name = ft__evidence_name(s, row);
     int n = ft__judge_n_grades(judge);
     ft_likelihood *options =
         (ft_likelihood *)ft__arena_alloc(&s->c->r->arena, (size_t)n, sizeof *options);
-    ft__buf_init(&text, &job->allocator);
-    ft__judge_prompt(judge, &job->rows[row].row, output, &text);
-    const char *kept = ft__arena_text(&s->arena, text.len ? text.data : "", text.len);
-    ft__view prompt = {kept, text.len};
-    bool failed = text.failed || !kept || !name || !options;
-    ft_status status = failed ? ft__fail_memory(s->c->err) : FT_OK;
+    ft_text_request *texts =
+        (ft_text_request *)ft__arena_alloc(&s->arena, (size_t)n, sizeof *texts);
+    if (!name || !options || !texts) return ft__fail_memory(s->c->err);
     out->options = options;
     out->n = n;
+    ft_status status =
+        ft__judge_texts(judge, &job->rows[row].row, output, &s->arena, texts, s->c->err);
     for (int i = 0; i < n && !status; i++) {
-        text.len = 0;
-        ft__judge_grade(judge, i, false, &text);
-        ft__view grade = {text.len ? text.data : "", text.len};
-        status = text.failed ? ft__fail_memory(s->c->err)
-                             : ft__evidence_add(s, name, 0, FT_TOKENIZE_DEFAULT, prompt, grade,
-                                                ft__evidence_needs_blank(prompt, grade), &options[i]);
+        texts[i].name = name;
+        status = ft__evidence_push(s, &texts[i], texts[i].text_len, &options[i]);
     }
-    ft__buf_free(&text);
     return status;
 }
 

@@ -15,7 +15,11 @@ static bool ft__journal_same_file(const char *a, const char *b) {
 
 /* The run folder may be any folder, also one where the job's own files lie: those are not ours. */
 static bool ft__journal_is_input(const ft_job *job, const char *path) {
-    bool same = ft__journal_same_file(job->path, path);
+    bool same = ft__journal_same_file(job->path, path) ||
+                ft__journal_same_file(job->template_path, path) ||
+                ft__journal_same_file(job->shots_path, path);
+    for (int i = 0; i < job->n_evaluators && !same; i++)
+        same = ft__journal_same_file(job->evaluators[i].judge, path);
     for (int i = 0; i < job->n_data && !same; i++)
         same = ft__journal_same_file(job->data[i].path, path);
     for (int i = 0; i < job->n_models && !same; i++)
@@ -113,17 +117,32 @@ static void ft__journal_fields(ft__json_writer *w, const ft__json *fields) {
     ft__json_value(w, fields);
 }
 
-/* The settings that answers and cohorts depend on. */
-static void ft__journal_settings(ft__json_writer *w, const ft_job *job) {
-    ft__journal_text(w, "cohort_by", job->cohort_by);
+/* The files of template and examples stand among the inputs; only job.json (with an arena) has their
+   paths. */
+static void ft__journal_prompt(ft__json_writer *w, const ft_job *job, ft__arena *arena) {
     ft__journal_open(w, "prompt", '{');
-    ft__journal_text(w, "template", !job->templated      ? "none"
-                                    : job->template_path ? "file"
-                                                         : "auto");
-    if (job->system) ft__journal_text(w, "system", job->system->text);
-    if (job->n_shots) ft__journal_number(w, "few_shot", (double)job->n_shots);
+    if (job->template_path && arena) ft__journal_path(w, arena, "template", job->template_path);
+    else ft__journal_text(w, "template", !job->templated      ? "none"
+                                         : job->template_path ? "file"
+                                                              : "auto");
+    if (job->system) {
+        ft__json_key(w, "system");
+        ft__json_value(w, job->system);
+    }
+    if (job->shots_path) {
+        ft__journal_open(w, "few_shot", '{');
+        if (arena) ft__journal_path(w, arena, "path", job->shots_path);
+        ft__journal_number(w, "n", (double)job->n_shots);
+        ft__json_end(w, '}');
+    }
     if (job->now) ft__journal_text(w, "now", job->now);
     ft__json_end(w, '}');
+}
+
+/* The settings that answers and cohorts depend on. */
+static void ft__journal_settings(ft__json_writer *w, const ft_job *job, ft__arena *arena) {
+    ft__journal_text(w, "cohort_by", job->cohort_by);
+    ft__journal_prompt(w, job, arena);
     ft__journal_open(w, "generate", '{');
     ft__journal_number(w, "max_tokens", job->max_tokens);
     ft__journal_number(w, "temperature", job->temperature);
@@ -166,6 +185,12 @@ static void ft__journal_inputs(ft__json_writer *w, const ft_result *r, bool path
             ft__journal_input(w, e->name, "judge", r->judge_digests[i], paths ? e->judge : NULL,
                               NULL);
     }
+    if (job->template_path)
+        ft__journal_input(w, "prompt", "template", r->template_digest,
+                          paths ? job->template_path : NULL, NULL);
+    if (job->shots_path)
+        ft__journal_input(w, "prompt", "few_shot", job->shots_digest,
+                          paths ? job->shots_path : NULL, NULL);
     for (int i = 0; i < job->n_data; i++) {
         const ft__data_file *f = &job->data[i];
         ft__journal_input(w, f->probe < 0 ? "data" : job->evaluators[f->probe].name,
@@ -279,7 +304,7 @@ FT__PRIV ft_status ft__journal_begin(ft_result *r, ft_error *err) {
     ft__journal_text(&w, "name", job->name);
     ft__journal_job_models(&w, r);
     ft__journal_job_data(&w, r);
-    ft__journal_settings(&w, job);
+    ft__journal_settings(&w, job, &r->arena);
     ft__journal_job_evaluators(&w, job, &r->arena);
     ft__journal_job_gate(&w, r);
     ft__journal_path(&w, &r->arena, "output", job->output);
@@ -500,7 +525,7 @@ FT__PRIV ft_status ft__journal_result(ft_result *r, ft_error *err) {
     ft__journal_number(&w, "ft", 1); /* of this file's layout */
     ft__journal_text(&w, "name", job->name);
     ft__journal_inputs(&w, r, false);
-    ft__journal_settings(&w, job);
+    ft__journal_settings(&w, job, NULL);
     ft__journal_evaluators(&w, job);
     ft__journal_variants(&w, r);
     ft__journal_open(&w, "cohorts", '[');

@@ -293,6 +293,7 @@ struct ft_result {
     char (*adapter_digests)[65]; /* (n_variants), "" without one */
     char (*judge_digests)[65];   /* (n_evaluators), "" for those that are no judges */
     char (*prompt_digests)[65];  /* (n_models): of the texts that the model read */
+    char template_digest[65];    /* of the template's file, if the job names one */
     char (*answer_digests)[65];  /* (n_variants) */
     ft__timing timing;
     ft__buf json; /* result.json */
