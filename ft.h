@@ -1,7 +1,7 @@
 /* ft.h - judge a tuned model without a cloud.  One header, C99, nothing beyond libc and pthreads.
 
    WHAT IT IS
-     ft loads a language model (GGUF) and its LoRA adapters, runs the base and its candidates side by
+     ft loads a language model (GGUF or a Hugging Face folder) and its LoRA adapters, runs the base and its candidates side by
      side on the same rows, scores the answers with built-in deterministic evaluators, and says per
      cohort: ship, block, or not enough data.  The same job gives the same bits on every machine.
 
@@ -168,8 +168,9 @@ typedef struct ft_model_desc {
     int threads;     /* that pack; 0 = as many as processors */
 } ft_model_desc;
 
-/* Loads a GGUF file.  The file is mapped, not copied, and must not change while the model lives.
-   Every size in it is checked before use.  NULL on failure. */
+/* Loads a GGUF file (of a split model the first) or a Hugging Face folder.  Files are mapped, not copied
+   (but for what a folder stores otherwise than GGUF), and must not change while the model lives.  Every
+   size in them is checked before use.  NULL on failure. */
 ft_model *ft_model_load(const char *path, const ft_model_desc *desc, ft_error *err);
 void ft_model_free(ft_model *model);
 
@@ -202,10 +203,11 @@ bool ft_model_same_family(const ft_model *a, const ft_model *b);
 ft_adapter *ft_adapter_load(const ft_model *model, const char *path, ft_error *err);
 void ft_adapter_free(ft_adapter *adapter);
 
-/* What a file is, as text or (json) as one JSON object: GGUF models, vocabularies and adapters. */
+/* What a file is, as text or (json) as one JSON object: models (files and folders), vocabularies and GGUF
+   adapters. */
 ft_status ft_info(const char *path, bool json, ft_write_fn write, void *user, ft_error *err);
 
-/* One tensor of a GGUF file, decoded to little-endian float32, row-major. */
+/* One tensor of a model or adapter, by its name in GGUF, decoded to little-endian float32, row-major. */
 ft_status ft_info_tensor(const char *path, const char *tensor, ft_write_fn write, void *user,
                          ft_error *err);
 
@@ -258,7 +260,7 @@ ft_status ft_template_render(const ft_template *t, const char *input_json, size_
 const char *ft_model_chat_template(const ft_model *model, size_t *n_bytes);
 
 /* A token as the vocabulary spells it ("<s>"), not NUL-terminated, living as long as the model.  NULL outside
-   the vocabulary. */
+   the vocabulary.  n_bytes may be NULL. */
 const char *ft_token_spelling(const ft_model *model, int32_t token, size_t *n_bytes);
 
 /* Renders every line of a JSONL file, {"input": {...}}, and writes {"output": "..."} or {"error": "..."} for
@@ -430,8 +432,9 @@ typedef struct ft_likelihood {
 double ft_perplexity(const ft_likelihood *l);    /* exp(-logprob / n_tokens); 1 for no tokens */
 double ft_bits_per_byte(const ft_likelihood *l); /* -log2 of its probability / n_bytes; 0 for no bytes */
 
-/* A text after a prompt.  Both are made into tokens together; the text begins with the first token that the prompt alone would not have.  An empty prompt is
-   BOS alone; where the model has none, the first token comes after nothing and is not scored. */
+/* A text after a prompt.  Both are made into tokens together; the text begins with the first token that
+   the prompt alone would not have.  An empty prompt is BOS alone; where the model has none, the first token
+   comes after nothing and is not scored. */
 typedef struct ft_text_request {
     int variant;
     const char *prompt; /* (prompt_len) bytes */
@@ -775,6 +778,10 @@ FT__PRIV void ft__buf_printf(ft__buf *b, const char *fmt, ...) FT__PRINTF(2, 3);
    scaled product; never locale-dependent.  For people, not for files. */
 FT__PRIV void ft__buf_fixed(ft__buf *b, double value, int decimals);
 
+/* Hands the text over: FT_ERR_MEMORY if it failed, FT_ERR_CANCELLED if `write` refuses it. */
+FT__PRIV ft_status ft__buf_write(const ft__buf *b, ft_write_fn write, void *user, const char *where,
+                                 ft_error *err);
+
 FT__PRIV bool ft__text_equal(const char *a, size_t n_a, const char *b, size_t n_b);
 /* The name nearest to `wanted` among `count` names (stride bytes apart; each a const char * at the
    start of its record), or NULL if none is near.  For "did you mean". */
@@ -863,6 +870,7 @@ FT__PRIV ft_status ft__remove_file(const char *path, ft_error *err); /* absent i
 /* `path` seen from the folder of the file `from`; absolute paths stay.  In the arena. */
 FT__PRIV char *ft__path_beside(ft__arena *arena, const char *from, const char *path);
 FT__PRIV char *ft__path_join(ft__arena *arena, const char *folder, const char *name);
+FT__PRIV bool ft__is_folder(const char *path);
 FT__PRIV double ft__seconds(void); /* monotonic */
 
 /* ---- thread: base/thread.c */
@@ -1173,6 +1181,13 @@ FT__PRIV void ft__buf_fixed(ft__buf *b, double value, int decimals) {
     if (rest > 0.5 || (rest >= 0.5 && (whole & 1))) whole++;
     ft__buf_printf(b, "%s%llu", value < 0 && whole ? "-" : "", (unsigned long long)(whole / unit));
     if (decimals) ft__buf_printf(b, ".%0*llu", decimals, (unsigned long long)(whole % unit));
+}
+
+FT__PRIV ft_status ft__buf_write(const ft__buf *b, ft_write_fn write, void *user, const char *where,
+                                 ft_error *err) {
+    if (b->failed) return ft__fail_memory(err);
+    if (write(user, b->len ? b->data : "", b->len) == 0) return FT_OK;
+    return ft__fail(err, FT_ERR_CANCELLED, where, "the output was refused");
 }
 
 FT__PRIV bool ft__text_equal(const char *a, size_t n_a, const char *b, size_t n_b) {
@@ -1848,6 +1863,11 @@ FT__PRIV char *ft__path_beside(ft__arena *arena, const char *from, const char *p
     const char *slash = strrchr(from, '/');
     if (path[0] == '/' || !slash) return ft__arena_text(arena, path, strlen(path));
     return ft__arena_printf(arena, "%.*s/%s", (int)(slash - from), from, path);
+}
+
+FT__PRIV bool ft__is_folder(const char *path) {
+    struct stat st;
+    return stat(path, &st) == 0 && S_ISDIR(st.st_mode);
 }
 
 FT__PRIV double ft__seconds(void) {
@@ -11817,7 +11837,6 @@ FT__PRIV ft_status ft__vocab_detokenize(const ft__vocab *v, const int32_t *token
 
 /* ---- hf: model/hf.c */
 
-FT__PRIV bool ft__hf_is_folder(const char *path);
 /* config.json, *.safetensors, tokenizer.json, tokenizer_config.json, generation_config.json and chat
    templates of the folder as keys and tensors of *g.  Tensors that GGUF holds alike stay in the mapped
    files; the others are made in memory.  *g needs ft__gguf_close only after success. */
@@ -13372,11 +13391,6 @@ static const ft__hf_tensor_row ft__hf_head = {
 
 /* ---- files of the folder */
 
-FT__PRIV bool ft__hf_is_folder(const char *path) {
-    struct stat st;
-    return stat(path, &st) == 0 && S_ISDIR(st.st_mode);
-}
-
 FT__PRIV ft_status ft__hf_fail(ft__hf *h, ft_status status, const char *file, const char *field,
                                const char *fmt, ...) {
     char where[384], message[384];
@@ -13768,9 +13782,9 @@ FT__PRIV ft_status ft__hf_open(ft__gguf *g, const char *folder, const ft_allocat
 FT__PRIV bool ft__split_first(const char *path, int *count) {
     static const char pattern[] = "-00001-of-00000.gguf";
     size_t n = strlen(path), at = sizeof "-00001-of-" - 1;
-    const char *end = path + n - (sizeof pattern - 1);
+    const char *end = n < sizeof pattern ? "" : path + n - (sizeof pattern - 1);
     *count = 0;
-    if (n < sizeof pattern || strncmp(end, pattern, at) != 0 || strcmp(end + at + 5, ".gguf") != 0) return false;
+    if (strncmp(end, pattern, at) != 0 || strcmp(end + at + 5, ".gguf") != 0) return false;
     for (size_t i = at; i < at + 5; i++) {
         if (end[i] < '0' || end[i] > '9') return false;
         *count = 10 * *count + (end[i] - '0');
@@ -13832,16 +13846,20 @@ static ft_status ft__split_open(ft__gguf *g, const char *path, const ft_allocato
 
 FT__PRIV ft_status ft__split_gguf_open(ft__gguf *g, const char *path, const ft_allocator *a, ft_error *err) {
     int64_t count = 0;
+    int named;
     ft_status status = ft__gguf_open(g, path, a, err);
     if (status) return status;
     status = ft__gguf_int(g, "split.count", 0, 99999, &count, err);
     if (!status && count > 1) status = ft__split_open(g, path, a, count, err);
+    else if (!status && ft__split_first(path, &named)) /* the digest goes by the name */
+        status = ft__fail(err, FT_ERR_FORMAT, path, "named as the first of %d files, but split.count is not there",
+                          named);
     if (status) ft__gguf_close(g);
     return status;
 }
 
 FT__PRIV ft_status ft__model_file_open(ft__gguf *g, const char *path, const ft_allocator *a, ft_error *err) {
-    return ft__hf_is_folder(path) ? ft__hf_open(g, path, a, err) : ft__split_gguf_open(g, path, a, err);
+    return ft__is_folder(path) ? ft__hf_open(g, path, a, err) : ft__split_gguf_open(g, path, a, err);
 }
 /* ---- end src/model/split.c */
 /* ---- begin src/text/jinja_lex.c */
@@ -20656,8 +20674,7 @@ ft_status ft_template_render(const ft_template *t, const char *input_json, size_
     ft__buf_init(&out, &t->allocator);
     ft_status status = ft__json_parse(input_json, n_bytes, "input", 1, &arena, &input, err);
     if (!status) status = ft__template_render(t, input, now, &out, err);
-    if (!status && write(user, out.len ? out.data : "", out.len) != 0)
-        status = ft__fail(err, FT_ERR_CANCELLED, NULL, "the output was refused");
+    if (!status) status = ft__buf_write(&out, write, user, NULL, err);
     ft__buf_free(&out);
     ft__arena_free(&arena);
     return status;
@@ -20754,9 +20771,11 @@ FT__PRIV ft_status ft__template_source(const char *path, ft__arena *arena, const
                                        ft_error *err) {
     ft__mapping file;
     if (ft__template_ends(path, ".gguf")) return ft__template_of_gguf(path, arena, source, n, err);
-    if (ft__map_file(path, &file, NULL)) return ft__template_of_folder(path, arena, source, n, err);
+    if (ft__is_folder(path)) return ft__template_of_folder(path, arena, source, n, err);
+    ft_status status = ft__map_file(path, &file, err);
+    if (status) return status;
     bool gguf = file.size >= 4 && memcmp(file.data, "GGUF", 4) == 0;
-    ft_status status = gguf ? FT_OK : ft__template_copy((const char *)file.data, file.size, arena, source, n, err);
+    if (!gguf) status = ft__template_copy((const char *)file.data, file.size, arena, source, n, err);
     ft__unmap(&file);
     return gguf ? ft__template_of_gguf(path, arena, source, n, err) : status;
 }
@@ -20795,9 +20814,8 @@ static ft_status ft__template_case(ft__template_cases *c, const ft__json *row, f
     else ft__json_string(&w, r.out.data ? r.out.data : "", r.out.len);
     ft__json_end(&w, '}');
     ft__buf_byte(&line, '\n');
-    status = status == FT_ERR_MEMORY || line.failed ? ft__fail_memory(err) : FT_OK;
-    if (!status && c->write(c->user, line.data, line.len) != 0)
-        status = ft__fail(err, FT_ERR_CANCELLED, NULL, "the output was refused");
+    status = status == FT_ERR_MEMORY ? ft__fail_memory(err)
+                                     : ft__buf_write(&line, c->write, c->user, NULL, err);
     ft__buf_free(&line);
     ft__jinja_done(&r);
     return status;
@@ -21910,15 +21928,6 @@ static void ft__moe_softmax(float *p, int n) {
     for (int e = 0; e < n; e++) p[e] = p[e] * share;
 }
 
-/* 1 / (1 + exp(-x)); the exponent stops at 80, so that the reciprocal stays normal. */
-static void ft__moe_sigmoid(float *p, int n) {
-    for (int e = 0; e < n; e++) {
-        float negative = 0.0f - p[e];
-        negative = negative < 80.0f ? negative : 80.0f;
-        p[e] = ft__recipf(1.0f + ft__expf(negative));
-    }
-}
-
 /* Marks the n_best largest of n values. */
 static void ft__moe_best(const float *value, const bool *allowed, int n, int n_best, bool *chosen) {
     memset(chosen, 0, (size_t)n * sizeof *chosen);
@@ -21975,7 +21984,7 @@ FT__PRIV void ft__moe_route(const ft__routing *r, const float *bias, float *p) {
         return;
     }
     if (r->gating == FT__GATING_SOFTMAX) ft__moe_softmax(p, n);
-    if (r->gating == FT__GATING_SIGMOID) ft__moe_sigmoid(p, n);
+    for (int e = 0; e < n && r->gating == FT__GATING_SIGMOID; e++) p[e] = ft__forward_sigmoid(p[e]);
     for (int e = 0; e < n; e++) value[e] = bias ? p[e] + bias[e] : p[e];
     if (r->n_groups > 1) ft__moe_groups(r, value, allowed);
     ft__moe_best(value, r->n_groups > 1 ? allowed : NULL, n, r->n_used, chosen);
@@ -23421,7 +23430,7 @@ const char *ft_model_chat_template(const ft_model *model, size_t *n_bytes) {
 const char *ft_token_spelling(const ft_model *model, int32_t token, size_t *n_bytes) {
     const ft__vocab *v = model->vocab;
     if (token < 0 || token >= v->n_vocab) return NULL;
-    *n_bytes = v->tokens[token].len;
+    if (n_bytes) *n_bytes = v->tokens[token].len;
     return v->tokens[token].data;
 }
 /* ---- end src/model/chat.c */
@@ -23512,7 +23521,7 @@ ft_status ft_model_digest(const char *path, const ft_allocator *allocator, char 
     ft__arena arena;
     ft__buf lines;
     int count;
-    bool folder = ft__hf_is_folder(path), split = ft__split_first(path, &count);
+    bool folder = ft__is_folder(path), split = ft__split_first(path, &count);
     if (!folder && !split) return ft__digest_file(path, hex, err);
     ft__arena_init(&arena, &a);
     ft__buf_init(&lines, &a);
@@ -24890,9 +24899,7 @@ ft_status ft_write_score(ft_session *s, int variant, const char *path, ft_write_
     ft__buf_text(&out, "\nbits per byte  ");
     ft__buf_fixed(&out, ft_bits_per_byte(&l), 4);
     ft__buf_byte(&out, '\n');
-    if (out.failed) status = ft__fail_memory(err);
-    else if (write(user, out.data, out.len) != 0)
-        status = ft__fail(err, FT_ERR_CANCELLED, NULL, "the output was refused");
+    status = ft__buf_write(&out, write, user, NULL, err);
     ft__buf_free(&out);
     return status;
 }
@@ -25415,7 +25422,7 @@ static void ft__info_all(ft__info *i, const ft_allocator *a) {
     ft__gguf_string(&i->file, "general.type", &type, NULL);
     bool adapter = ft__text_equal(type.data, type.len, "adapter", 7);
     const char *kind = adapter ? "adapter" : i->file.n_tensors ? "model" : "vocabulary";
-    if (ft__hf_is_folder(i->path)) snprintf(version, sizeof version, "safetensors");
+    if (ft__is_folder(i->path)) snprintf(version, sizeof version, "safetensors");
     else snprintf(version, sizeof version, "GGUF v%u", (unsigned)i->file.version);
     ft__info_text(i, "kind", kind, strlen(kind));
     ft__info_text(i, "format", version, strlen(version));
@@ -25448,9 +25455,7 @@ ft_status ft_info(const char *path, bool json, ft_write_fn write, void *user, ft
         ft__json_end(&i.json, '}');
         ft__buf_byte(&i.out, '\n');
     }
-    if (i.out.failed) status = ft__fail_memory(err);
-    else if (write(user, i.out.data, i.out.len) != 0)
-        status = ft__fail(err, FT_ERR_CANCELLED, path, "the output was refused");
+    status = ft__buf_write(&i.out, write, user, path, err);
     ft__buf_free(&i.out);
     ft__gguf_close(&i.file);
     return status;
@@ -25516,8 +25521,7 @@ ft_status ft_write_tokens(const ft_model *model, const char *text, size_t n_byte
     ft__arena_init(&arena, &model->allocator);
     ft__buf_init(&line, &model->allocator);
     ft_status status = ft__files_line(model, text, n_bytes, flags, &arena, &line, err);
-    if (!status && write(user, line.data, line.len) != 0)
-        status = ft__fail(err, FT_ERR_CANCELLED, NULL, "the output was refused");
+    if (!status) status = ft__buf_write(&line, write, user, NULL, err);
     ft__buf_free(&line);
     ft__arena_free(&arena);
     return status;
@@ -26177,9 +26181,7 @@ static ft_status ft__bench_write(const ft__bench *b, bool json, ft_write_fn writ
     ft__buf_init(&out, &b->allocator);
     if (json) ft__bench_json(b, &out);
     else ft__bench_table(b, &out);
-    if (out.failed) status = ft__fail_memory(err);
-    else if (write(user, out.data, out.len) != 0)
-        status = ft__fail(err, FT_ERR_CANCELLED, b->path, "the output was refused");
+    status = ft__buf_write(&out, write, user, b->path, err);
     ft__buf_free(&out);
     return status;
 }
@@ -26294,6 +26296,9 @@ FT__PRIV size_t ft__text_chars(ft__view v);
 FT__PRIV size_t ft__text_words(ft__view v);
 /* Writes the next word of Python's split() and moves *p past it; false at the end. */
 FT__PRIV bool ft__text_next_word(const char **p, const char *end, ft__view *word);
+/* Does a text that follows another want a blank between them?  Not where one of them has white space there,
+   or is empty. */
+FT__PRIV bool ft__text_needs_blank(ft__view before, ft__view after);
 /* Is `part` in `whole`?  Takes linear time.  False: out of memory. */
 FT__PRIV bool ft__text_contains(ft__view whole, ft__view part, const ft_allocator *a, bool *found);
 /* The beginning of a text for messages: on one line, whole characters, "..." if it was cut. */
@@ -26307,6 +26312,9 @@ static inline bool ft__ascii_alnum(char c) { return ft__ascii_digit(c) || ft__as
 static inline bool ft__ascii_word(char c) { return ft__ascii_alnum(c) || c == '_'; }
 static inline bool ft__ascii_hex(char c) {
     return ft__ascii_digit(c) || ((c | 32) >= 'a' && (c | 32) <= 'f');
+}
+static inline int ft__ascii_hex_value(char c) { /* of a hexadecimal digit */
+    return ft__ascii_digit(c) ? c - '0' : (c | 32) - 'a' + 10;
 }
 static inline char ft__ascii_lower(char c) { return ft__ascii_upper(c) ? (char)(c + 32) : c; }
 /* Is this text of lower case at p, or somewhere in a short text, whatever the case there? */
@@ -26688,10 +26696,6 @@ typedef struct ft__tool_rules {
     const ft__json *tools;
     ft__arena *arena;  /* scratch; `failed` if there was not enough */
 } ft__tool_rules;
-/* How good a call is: 0 if the name is wrong, else half for the name and half for the share of the
-   arguments that are right; 1 only if all of them are. */
-FT__PRIV double ft__tool_call_credit(const ft__tool_rules *rules, const ft__tool_call *expected,
-                                     const ft__tool_call *made);
 /* The credits of all pairs, n_expected rows of n_made, in the arena.  NULL: out of memory, or, with an
    error in the score, too many to be paired. */
 FT__PRIV double *ft__tool_credits(const ft__tool_rules *rules, const ft__tool_calls *expected,
@@ -26718,13 +26722,13 @@ FT__PRIV bool ft__text_next_sentence(const char **p, const char *end, bool lines
 FT__PRIV bool ft__label_of_output(const ft_evaluator *e, ft__view output, ft__view *label);
 FT__PRIV bool ft__label_of_row(const ft_evaluator *e, const ft_row *row, ft__view *label);
 
-/* ---- judge: what a judge model reads, and what it is asked */
+/* ---- judge */
 
-FT__PRIV void ft__judge_prompt(const ft_evaluator *e, const ft_row *row, ft__view output,
-                               ft__buf *out);
 FT__PRIV int ft__judge_n_grades(const ft_evaluator *e);
-/* The text of a grade as it would follow the prompt, which ends without a blank or with one. */
-FT__PRIV void ft__judge_grade(const ft_evaluator *e, int grade, bool blank, ft__buf *out);
+/* What a judge model is asked about an output: texts[n_grades], each a grade after the judge's prompt, in the
+   arena. */
+FT__PRIV ft_status ft__judge_texts(const ft_evaluator *e, const ft_row *row, ft__view output,
+                                   ft__arena *arena, ft_text_request *texts, ft_error *err);
 
 #endif /* FT__EVAL_H */
 /* ---- end src/eval/eval.h */
@@ -28787,6 +28791,13 @@ FT__PRIV ft__view ft__text_strip(ft__view v) {
     return inside;
 }
 
+FT__PRIV bool ft__text_needs_blank(ft__view before, ft__view after) {
+    if (!before.n || !after.n) return false;
+    const char *p = ft__text_last(before), *q = after.text;
+    return !ft__is_space(ft__utf8_next(&p, before.text + before.n)) &&
+           !ft__is_space(ft__utf8_next(&q, after.text + after.n));
+}
+
 FT__PRIV size_t ft__text_chars(ft__view v) {
     size_t count = 0;
     for (const char *p = v.text, *end = p + v.n; p < end; count++) ft__utf8_next(&p, end);
@@ -29702,9 +29713,7 @@ ft_status ft_metric(const char *json, size_t n_bytes, const ft_allocator *alloca
         status = FT_OK;
     }
     ft__buf_byte(&out, '\n');
-    if (status || out.failed) status = ft__fail_memory(err);
-    else if (write(user, out.data, out.len) != 0)
-        status = ft__fail(err, FT_ERR_CANCELLED, NULL, "the output was refused");
+    status = status ? ft__fail_memory(err) : ft__buf_write(&out, write, user, NULL, err);
     ft__buf_free(&out);
     ft__arena_free(&arena);
     return status;
@@ -29743,16 +29752,13 @@ static void ft__metric_list_evaluator(ft__buf *out, const ft_evaluator_info *inf
 ft_status ft_write_registry(ft_write_fn write, void *user, ft_error *err) {
     ft_allocator a = ft__allocator(NULL);
     ft__buf out;
-    ft_status status = FT_OK;
     ft__buf_init(&out, &a);
     ft__buf_text(&out, "Evaluators, with what they need in a row and their parameters:\n\n");
     for (int i = 0; i < ft_evaluator_count(); i++)
         ft__metric_list_evaluator(&out, ft_evaluator_at(i));
     ft__buf_text(&out, "\nMetrics:\n\n");
     for (int i = 0; i < ft_metric_count(); i++) ft__buf_printf(&out, "%s\n", ft_metric_at(i));
-    if (out.failed) status = ft__fail_memory(err);
-    else if (write(user, out.data, out.len) != 0)
-        status = ft__fail(err, FT_ERR_CANCELLED, NULL, "the output was refused");
+    ft_status status = ft__buf_write(&out, write, user, NULL, err);
     ft__buf_free(&out);
     return status;
 }
@@ -31965,10 +31971,11 @@ static void ft__style_measure_ends(ft__view text, size_t *measures) {
     uint32_t last = 0; /* that is no blank and closes nothing */
     measures[FT__STYLE_STRIPPED] = inside.n == text.n;
     measures[FT__STYLE_ASCII] = 1;
+    for (size_t i = 0; i < text.n; i++)
+        if ((uint8_t)text.text[i] >= 0x80) measures[FT__STYLE_ASCII] = 0; /* blanks count, too */
     for (const char *p = inside.text, *end = p + inside.n; p < end;) {
         uint32_t c = ft__utf8_next(&p, end);
         if (c > ' ' && !ft__style_is_closing(c)) last = c;
-        if (c >= 0x80) measures[FT__STYLE_ASCII] = 0;
     }
     measures[FT__STYLE_ENDS_SENTENCE] = ft__style_is_end(last);
 }
@@ -36641,10 +36648,8 @@ static bool ft__extract_hex4(ft__extract *x, uint32_t *value) {
     *value = 0;
     for (int i = 0; i < 4; i++, x->p++) {
         if (x->p == x->end) return false;
-        char c = *x->p, letter = (char)(c | 0x20);
-        bool digit = c >= '0' && c <= '9';
-        if (!digit && (letter < 'a' || letter > 'f')) return false;
-        *value = *value << 4 | (uint32_t)(digit ? c - '0' : letter - 'a' + 10);
+        if (!ft__ascii_hex(*x->p)) return false;
+        *value = *value << 4 | (uint32_t)ft__ascii_hex_value(*x->p);
     }
     return true;
 }
@@ -37977,18 +37982,16 @@ static ft_status ft__schema_find_resource(ft__schema_compiler *c, ft__view uri,
 
 /* %XX of a fragment to bytes, in the arena. */
 static ft__view ft__schema_decode(ft__schema_compiler *c, ft__view v) {
-    static const char hex[] = "0123456789abcdef";
     ft__view out = {NULL, 0};
     char *text = (char *)ft__schema_new(c, v.n + 1, 1);
     if (!text) return out;
     for (size_t i = 0; i < v.n; i++) {
-        const char *high = NULL, *low = NULL;
-        if (v.text[i] == '%' && v.n - i > 2 && v.text[i + 1] && v.text[i + 2]) {
-            high = strchr(hex, v.text[i + 1] | (v.text[i + 1] >= 'A' ? 32 : 0));
-            low = strchr(hex, v.text[i + 2] | (v.text[i + 2] >= 'A' ? 32 : 0));
-        }
-        if (high && low) i += 2;
-        text[out.n++] = high && low ? (char)(16 * (high - hex) + (low - hex)) : v.text[i];
+        bool byte = v.text[i] == '%' && v.n - i > 2 && ft__ascii_hex(v.text[i + 1]) &&
+                    ft__ascii_hex(v.text[i + 2]);
+        text[out.n++] = byte ? (char)(16 * ft__ascii_hex_value(v.text[i + 1]) +
+                                      ft__ascii_hex_value(v.text[i + 2]))
+                             : v.text[i];
+        if (byte) i += 2;
     }
     out.text = text;
     return out;
@@ -39913,7 +39916,6 @@ FT__PRIV void ft__toolcall_skip_any(ft__toolcall_reader *r, const char *set);
 FT__PRIV void ft__toolcall_blanks(ft__toolcall_reader *r);
 /* Of a name: ASCII letters, _ and anything beyond ASCII. */
 FT__PRIV bool ft__toolcall_is_letter(char c);
-FT__PRIV bool ft__toolcall_is_digit(char c);
 /* The name of a tool or an argument, perhaps with dots and hyphens; empty: none. */
 FT__PRIV ft__view ft__toolcall_name(ft__toolcall_reader *r);
 
@@ -39977,7 +39979,6 @@ FT__PRIV void ft__toolcall_skip_any(ft__toolcall_reader *r, const char *set) {
 
 FT__PRIV void ft__toolcall_blanks(ft__toolcall_reader *r) { ft__toolcall_skip_any(r, " \t\r\n"); }
 
-FT__PRIV bool ft__toolcall_is_digit(char c) { return c >= '0' && c <= '9'; }
 
 FT__PRIV bool ft__toolcall_is_letter(char c) {
     return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || c == '_' || (c & 0x80);
@@ -39986,7 +39987,7 @@ FT__PRIV bool ft__toolcall_is_letter(char c) {
 FT__PRIV ft__view ft__toolcall_name(ft__toolcall_reader *r) {
     ft__view name = {r->p, 0};
     if (r->p < r->end && ft__toolcall_is_letter(*r->p))
-        while (r->p < r->end && (ft__toolcall_is_letter(*r->p) || ft__toolcall_is_digit(*r->p) ||
+        while (r->p < r->end && (ft__toolcall_is_letter(*r->p) || ft__ascii_digit(*r->p) ||
                                  *r->p == '.' || *r->p == '-'))
             r->p++;
     name.n = (size_t)(r->p - name.text);
@@ -40025,10 +40026,8 @@ static bool ft__toolcall_hex(const char *p, const char *end, int n, uint32_t *co
     if (end - p < n) return false;
     *code = 0;
     for (int i = 0; i < n; i++) {
-        char low = (char)(p[i] | 0x20);
-        bool letter = low >= 'a' && low <= 'f';
-        if (!letter && !ft__toolcall_is_digit(p[i])) return false;
-        *code = *code << 4 | (uint32_t)(letter ? low - 'a' + 10 : p[i] - '0');
+        if (!ft__ascii_hex(p[i])) return false;
+        *code = *code << 4 | (uint32_t)ft__ascii_hex_value(p[i]);
     }
     return true;
 }
@@ -40087,7 +40086,7 @@ static bool ft__toolcall_string(ft__toolcall_reader *r, ft__json **value) {
 static size_t ft__toolcall_digits(ft__toolcall_reader *r) {
     const char *start = r->p;
     while (r->p < r->end &&
-           (ft__toolcall_is_digit(*r->p) || (*r->p == '_' && r->p > start && r->p[-1] != '_')))
+           (ft__ascii_digit(*r->p) || (*r->p == '_' && r->p > start && r->p[-1] != '_')))
         r->p++;
     if (r->p > start && r->p[-1] == '_') r->p--;
     return (size_t)(r->p - start);
@@ -40434,7 +40433,7 @@ static bool ft__toolcall_named(ft__toolcall_reader *r, ft__view name) {
         return ok;
     }
     if (ft__toolcall_skip(r, "[CALL_ID]"))
-        while (r->p < r->end && (ft__toolcall_is_letter(*r->p) || ft__toolcall_is_digit(*r->p)))
+        while (r->p < r->end && (ft__toolcall_is_letter(*r->p) || ft__ascii_digit(*r->p)))
             r->p++;
     ft__toolcall_skip(r, "[ARGS]");
     ft__toolcall_blanks(r);
@@ -40701,11 +40700,19 @@ static ft__toolcall_tally ft__toolcall_count(const ft__tool_rules *rules, const 
     return tally;
 }
 
+/* As doubles; from 2^53 on, where ids differ that are one double, exactly. */
+static bool ft__tool_numbers_equal(const ft__json *given, const ft__json *expected) {
+    const double most = 9007199254740992.0; /* 2^53 */
+    if (given->number != expected->number) return false;
+    return (given->number > -most && given->number < most) ||
+           ft__json_compare_numbers(given, expected) == 0;
+}
+
 static bool ft__toolcall_equal(const ft__tool_rules *rules, const ft__json *given,
                                const ft__json *expected) {
     if (given->type != expected->type) return false;
     switch (given->type) {
-    case FT__JSON_NUMBER: return given->number == expected->number;
+    case FT__JSON_NUMBER: return ft__tool_numbers_equal(given, expected);
     case FT__JSON_STRING:
         return ft__toolcall_texts_equal(rules, ft__json_view(given), ft__json_view(expected));
     case FT__JSON_OBJECT: {
@@ -40763,7 +40770,9 @@ FT__PRIV bool ft__tools_of_row(const ft_row *row, const ft__tool_calls *expected
     return true;
 }
 
-FT__PRIV double ft__tool_call_credit(const ft__tool_rules *rules, const ft__tool_call *expected,
+/* How good a call is: 0 if the name is wrong, else half for the name and half for the share of the
+   arguments that are right; 1 only if all of them are. */
+static double ft__tool_call_credit(const ft__tool_rules *rules, const ft__tool_call *expected,
                                      const ft__tool_call *made) {
     const ft__json *tool = NULL;
     if (!ft__text_equal(expected->name.text, expected->name.n, made->name.text, made->name.n))
@@ -41716,12 +41725,15 @@ static void ft__trajectory_spell_text(ft__buf *out, ft__view text) {
     ft__buf_add(out, text.text, text.n);
 }
 
-/* A value in one spelling only: members sorted, numbers by value.  Tool calls are not nested
-   deeply. */
+/* A value in one spelling only: members sorted, numbers by value (from 2^53 on, where several integers
+   are one double, as they are written).  Tool calls are not nested deeply. */
 static void ft__trajectory_spell(const ft__json *v, ft__arena *arena, ft__buf *out) {
+    const double most = 9007199254740992.0; /* 2^53 */
     char number[32];
     ft__buf_byte(out, "nftdsao"[v->type]);
-    if (v->type == FT__JSON_NUMBER) ft__buf_add(out, number, ft__number_write(v->number, number));
+    if (v->type == FT__JSON_NUMBER && v->number > -most && v->number < most)
+        ft__buf_add(out, number, ft__number_write(v->number + 0.0, number)); /* -0 is 0 */
+    else if (v->type == FT__JSON_NUMBER) ft__trajectory_spell_text(out, ft__json_view(v));
     if (v->type == FT__JSON_STRING) ft__trajectory_spell_text(out, ft__json_view(v));
     if (!v->child) return;
     ft__trajectory_member *members =
@@ -41736,14 +41748,12 @@ static void ft__trajectory_spell(const ft__json *v, ft__arena *arena, ft__buf *o
     if (v->type == FT__JSON_OBJECT) qsort(members, n, sizeof *members, ft__trajectory_order);
     ft__buf_printf(out, "%zu", n);
     for (size_t i = 0; i < n; i++) {
-        ft__view key = {members[i].value->key ? members[i].value->key : "",
-                        members[i].value->key_len};
-        ft__trajectory_spell_text(out, key);
+        ft__trajectory_spell_text(out, ft__json_key_view(members[i].value));
         ft__trajectory_spell(members[i].value, arena, out);
     }
 }
 
-/* Arguments that cannot be read are like no others, but the name has to do then. */
+/* Name and arguments; where the arguments cannot be read, the name alone. */
 static ft__view ft__trajectory_identity(const ft__tool_call *step, ft__arena *arena, ft__buf *out) {
     out->len = 0;
     ft__trajectory_spell_text(out, step->name);
@@ -44955,7 +44965,8 @@ static ft_status ft__pii_prepare(ft_evaluator *e, ft_error *err) {
     ft__interner_init(&state->allow, &e->arena.allocator);
     e->state = state;
     state->context_ok = ft__param_flag(e, "context_ok");
-    if (!ft__json_choices(ft__param(e, "types"), ft__pii_names, FT__PII_TYPES, &state->types))
+    if (!ft__json_choices(ft__param(e, "types"), ft__pii_names, FT__PII_TYPES, &state->types) ||
+        !state->types) /* to look for nothing would pass everything */
         return ft__param_bad(e, "types", "null or a list of types, such as \"EMAIL\"", err);
     for (const ft__json *item = allow->child; item; item = item->next) {
         if (item->type != FT__JSON_STRING)
@@ -45817,7 +45828,8 @@ static ft_status ft__inject_prepare(ft_evaluator *e, ft_error *err) {
     ft__interner_init(&s->vocabulary.ids, &e->arena.allocator);
     e->state = s;
     if (strcmp(field->text, "output") != 0) s->field = field->text;
-    if (!ft__json_choices(ft__param(e, "kinds"), ft__inject_names, FT__INJECTS, &s->kinds))
+    if (!ft__json_choices(ft__param(e, "kinds"), ft__inject_names, FT__INJECTS, &s->kinds) ||
+        !s->kinds) /* to look for nothing would pass everything */
         return ft__param_bad(e, "kinds", "null or a list of kinds, such as \"override\"", err);
     ft__inject_read_sets(s);
     ft__inject_read_phrases(s);
@@ -50751,10 +50763,12 @@ static bool ft__label_find(const ft_evaluator *e, ft__view text, ft__view *label
     return true;
 }
 
+static bool ft__label_is_mark(char c, const char *marks) { return c && strchr(marks, c) != NULL; }
+
 FT__PRIV bool ft__label_of_output(const ft_evaluator *e, ft__view output, ft__view *label) {
     ft__view text = ft__text_strip(output);
-    while (text.n && strchr(".!,;:\"'`*", text.text[text.n - 1])) text.n--;
-    while (text.n && strchr("\"'`*", text.text[0])) text.text++, text.n--;
+    while (text.n && ft__label_is_mark(text.text[text.n - 1], ".!,;:\"'`*")) text.n--;
+    while (text.n && ft__label_is_mark(text.text[0], "\"'`*")) text.text++, text.n--;
     return ft__label_find(e, text, label);
 }
 
@@ -51995,6 +52009,8 @@ FT__PRIV const ft__evaluator_kind *ft__likelihood_evaluators(size_t *n) {
     "Grade the answer to a question.\\n\\nHow to grade: {{rubric}}\\n\\nQuestion:\\n{{prompt}}\\n\\n" \
     "Answer:\\n{{output}}\\n\\nGrades from worst to best: {{grades}}.\\nGrade:"
 
+static const ft__view ft__judge_output = {"{{output}}", 10}; /* what is judged has to be shown */
+
 static ft_status ft__judge_prepare(ft_evaluator *e, ft_error *err) {
     const ft__json *grades = ft__param(e, "grades"), *rubric = ft__param(e, "rubric");
     const ft__json *model = ft__param(e, "model");
@@ -52004,6 +52020,11 @@ static ft_status ft__judge_prepare(ft_evaluator *e, ft_error *err) {
         return ft__param_bad(e, "grades", "a list of at least two texts, none of them empty", err);
     if (rubric->type != FT__JSON_STRING || !rubric->text_len)
         return ft__param_bad(e, "rubric", "a text that says how to grade", err);
+    bool shown = false;
+    if (!ft__text_contains(ft__json_view(ft__param(e, "template")), ft__judge_output,
+                           &e->arena.allocator, &shown))
+        return ft__fail_memory(err);
+    if (!shown) return ft__param_bad(e, "template", "a text with {{output}} in it", err);
     if (model->type != FT__JSON_NULL && (model->type != FT__JSON_STRING || !model->text_len))
         return ft__param_bad(e, "model", "the path of the judge's model", err);
     return FT_OK;
@@ -52041,8 +52062,8 @@ static void ft__judge_add_part(const ft_evaluator *e, const ft_row *row, ft__vie
     }
 }
 
-FT__PRIV void ft__judge_prompt(const ft_evaluator *e, const ft_row *row, ft__view output,
-                               ft__buf *out) {
+static void ft__judge_prompt(const ft_evaluator *e, const ft_row *row, ft__view output,
+                             ft__buf *out) {
     ft__view t = ft__json_view(ft__param(e, "template"));
     for (size_t i = 0, part; i < t.n;) {
         for (part = 0; part < FT__COUNT(ft__judge_parts); part++) {
@@ -52060,12 +52081,35 @@ FT__PRIV void ft__judge_prompt(const ft_evaluator *e, const ft_row *row, ft__vie
 
 FT__PRIV int ft__judge_n_grades(const ft_evaluator *e) { return (int)ft__param(e, "grades")->count; }
 
-/* A grade as the judge would write it after the prompt: after a blank, unless there is one. */
-FT__PRIV void ft__judge_grade(const ft_evaluator *e, int grade, bool blank, ft__buf *out) {
-    const ft__json *g = ft__param(e, "grades")->child;
-    while (grade--) g = g->next;
-    if (blank) ft__buf_byte(out, ' ');
-    ft__judge_add_value(out, g);
+/* The text of one grade, after a blank where the prompt does not end with one. */
+static ft__view ft__judge_grade(const ft__json *grade, ft__view prompt, ft__arena *arena) {
+    ft__view text = ft__json_as_text(grade);
+    bool blank = ft__text_needs_blank(prompt, text);
+    char *copy = (char *)ft__arena_alloc(arena, text.n + blank, 1);
+    ft__view out = {copy, text.n + blank};
+    if (!copy) return out;
+    if (blank) copy[0] = ' ';
+    memcpy(copy + blank, text.text, text.n);
+    return out;
+}
+
+FT__PRIV ft_status ft__judge_texts(const ft_evaluator *e, const ft_row *row, ft__view output,
+                                   ft__arena *arena, ft_text_request *texts, ft_error *err) {
+    const ft__json *grade = ft__param(e, "grades")->child;
+    ft__buf buf;
+    ft__buf_init(&buf, &arena->allocator);
+    ft__judge_prompt(e, row, output, &buf);
+    ft__view prompt = {ft__arena_text(arena, buf.len ? buf.data : "", buf.len), buf.len};
+    bool failed = buf.failed || !prompt.text;
+    ft__buf_free(&buf);
+    for (int i = 0; grade && !failed; grade = grade->next, i++) {
+        ft__view text = ft__judge_grade(grade, prompt, arena);
+        ft_text_request request = {0, prompt.text, prompt.n, text.text, text.n, FT_TOKENIZE_DEFAULT,
+                                   NULL};
+        texts[i] = request;
+        failed = !text.text;
+    }
+    return failed ? ft__fail_memory(err) : FT_OK;
 }
 
 /* ---- the score */
@@ -52101,27 +52145,10 @@ static ft_status ft__judge_ask(const ft_evaluator *e, ft_session *session, const
                                ft__view output, ft__arena *arena, ft_likelihood *grades,
                                ft_error *err) {
     int n = ft__judge_n_grades(e);
-    ft__buf prompt;
     ft_text_request *texts = (ft_text_request *)ft__arena_alloc(arena, (size_t)n, sizeof *texts);
-    if (!texts) return ft__fail_memory(err);
-    ft__buf_init(&prompt, &arena->allocator);
-    ft__judge_prompt(e, row, output, &prompt);
-    for (int i = 0; i < n && !prompt.failed; i++) {
-        ft__buf grade;
-        ft__buf_init(&grade, &arena->allocator);
-        ft__judge_grade(e, i, !prompt.len || prompt.data[prompt.len - 1] > ' ', &grade);
-        texts[i].prompt = prompt.data;
-        texts[i].prompt_len = prompt.len;
-        texts[i].text = ft__arena_text(arena, grade.failed ? "" : grade.data, grade.len);
-        texts[i].text_len = grade.len;
-        if (grade.failed) prompt.failed = true;
-        ft__buf_free(&grade);
-    }
-    ft_status status = prompt.failed || arena->failed
-                           ? ft__fail_memory(err)
-                           : ft_session_score_texts(session, texts, n, grades, err);
-    ft__buf_free(&prompt);
-    return status;
+    ft_status status = texts ? ft__judge_texts(e, row, output, arena, texts, err)
+                             : ft__fail_memory(err);
+    return status ? status : ft_session_score_texts(session, texts, n, grades, err);
 }
 
 ft_status ft_judge(const ft_evaluator *judge, ft_session *session, const ft_row *row,
@@ -52699,6 +52726,7 @@ struct ft_result {
     char (*adapter_digests)[65]; /* (n_variants), "" without one */
     char (*judge_digests)[65];   /* (n_evaluators), "" for those that are no judges */
     char (*prompt_digests)[65];  /* (n_models): of the texts that the model read */
+    char template_digest[65];    /* of the template's file, if the job names one */
     char (*answer_digests)[65];  /* (n_variants) */
     ft__timing timing;
     ft__buf json; /* result.json */
@@ -54378,6 +54406,8 @@ static ft_status ft__compare_load(ft__compare *c) {
     for (int e = 0; e < job->n_evaluators && !status; e++)
         if (job->evaluators[e].judge)
             status = ft_model_digest(job->evaluators[e].judge, &job->allocator, c->r->judge_digests[e], c->err);
+    if (!status && job->template_path)
+        status = ft_model_digest(job->template_path, &job->allocator, c->r->template_digest, c->err);
     return status ? status : ft__evidence_check_judges(c);
 }
 
@@ -54884,31 +54914,31 @@ static ft_status ft__evidence_flush(ft__evidence_slice *s) {
     return status;
 }
 
-/* A text after its prompt, with a blank between them where neither has one.  The prompt stays until the
-   slice is flushed. */
-static ft_status ft__evidence_add(ft__evidence_slice *s, const char *name, int variant,
-                                  unsigned flags, ft__view prompt, ft__view text, bool blank,
-                                  ft_likelihood *out) {
+/* One more text; what it points to stays until the slice is flushed. */
+static ft_status ft__evidence_push(ft__evidence_slice *s, const ft_text_request *text,
+                                   size_t own_bytes, ft_likelihood *out) {
     const ft_allocator *a = &s->c->job->allocator;
     size_t need = (size_t)s->n + 1;
-    char *copy = (char *)ft__arena_alloc(&s->arena, text.n + 2, 1);
-    if (!copy || !ft__grow(a, (void **)&s->texts, &s->cap_texts, need, sizeof *s->texts) ||
+    if (!ft__grow(a, (void **)&s->texts, &s->cap_texts, need, sizeof *s->texts) ||
         !ft__grow(a, (void **)&s->out, &s->cap_out, need, sizeof *s->out) ||
         !ft__grow(a, (void **)&s->own_bytes, &s->cap_bytes, need, sizeof *s->own_bytes))
         return ft__fail_memory(s->c->err);
-    if (blank) copy[0] = ' ';
-    if (text.n) memcpy(copy + blank, text.text, text.n);
-    ft_text_request r = {variant, prompt.text, prompt.n, copy, text.n + blank, flags, name};
-    s->texts[s->n] = r;
+    s->texts[s->n] = *text;
     s->out[s->n] = out;
-    s->own_bytes[s->n++] = text.n;
+    s->own_bytes[s->n++] = own_bytes;
     return FT_OK;
 }
 
-static bool ft__evidence_needs_blank(ft__view prompt, ft__view text) {
-    const char *p = text.text, *end = p + text.n;
-    bool open = prompt.n && (uint8_t)prompt.text[prompt.n - 1] > ' ';
-    return open && text.n && !ft__is_space(ft__utf8_next(&p, end));
+/* A text after its prompt, perhaps with a blank between them. */
+static ft_status ft__evidence_add(ft__evidence_slice *s, const char *name, int variant,
+                                  unsigned flags, ft__view prompt, ft__view text, bool blank,
+                                  ft_likelihood *out) {
+    char *copy = (char *)ft__arena_alloc(&s->arena, text.n + 2, 1);
+    if (!copy) return ft__fail_memory(s->c->err);
+    if (blank) copy[0] = ' ';
+    if (text.n) memcpy(copy + blank, text.text, text.n);
+    ft_text_request r = {variant, prompt.text, prompt.n, copy, text.n + blank, flags, name};
+    return ft__evidence_push(s, &r, text.n, out);
 }
 
 static const char *ft__evidence_name(ft__evidence_slice *s, size_t row) {
@@ -54950,7 +54980,7 @@ static ft_status ft__evidence_row(ft__evidence_slice *s, ft_evidence kind, bool 
     ft_status status = FT_OK;
     for (; i < n && !status; i++, text = text->next) {
         ft__view v = ft__json_as_text(text);
-        bool blank = !s->c->job->templated && ft__evidence_needs_blank(prompt, v);
+        bool blank = !s->c->job->templated && ft__text_needs_blank(prompt, v);
         status = ft__evidence_add(s, name, session_variant, m->flags, prompt, v, blank, &options[i]);
         if (!status && alone)
             status = ft__evidence_add(s, name, session_variant, FT_TOKENIZE_DEFAULT, none, v, blank,
@@ -55033,28 +55063,21 @@ static ft_status ft__evidence_answer(ft__evidence_slice *s, int evaluator, size_
     const ft__answer *answer = ft__result_answer(s->c->r, row, variant, repeat);
     ft__evidence *out = ft__result_evidence(s->c->r, evaluator, row, variant, repeat);
     ft__view output = {answer->text_len ? answer->text : "", answer->text_len};
-    ft__buf text;
     const char *name = ft__evidence_name(s, row);
     int n = ft__judge_n_grades(judge);
     ft_likelihood *options =
         (ft_likelihood *)ft__arena_alloc(&s->c->r->arena, (size_t)n, sizeof *options);
-    ft__buf_init(&text, &job->allocator);
-    ft__judge_prompt(judge, &job->rows[row].row, output, &text);
-    const char *kept = ft__arena_text(&s->arena, text.len ? text.data : "", text.len);
-    ft__view prompt = {kept, text.len};
-    bool failed = text.failed || !kept || !name || !options;
-    ft_status status = failed ? ft__fail_memory(s->c->err) : FT_OK;
+    ft_text_request *texts =
+        (ft_text_request *)ft__arena_alloc(&s->arena, (size_t)n, sizeof *texts);
+    if (!name || !options || !texts) return ft__fail_memory(s->c->err);
     out->options = options;
     out->n = n;
+    ft_status status =
+        ft__judge_texts(judge, &job->rows[row].row, output, &s->arena, texts, s->c->err);
     for (int i = 0; i < n && !status; i++) {
-        text.len = 0;
-        ft__judge_grade(judge, i, false, &text);
-        ft__view grade = {text.len ? text.data : "", text.len};
-        status = text.failed ? ft__fail_memory(s->c->err)
-                             : ft__evidence_add(s, name, 0, FT_TOKENIZE_DEFAULT, prompt, grade,
-                                                ft__evidence_needs_blank(prompt, grade), &options[i]);
+        texts[i].name = name;
+        status = ft__evidence_push(s, &texts[i], texts[i].text_len, &options[i]);
     }
-    ft__buf_free(&text);
     return status;
 }
 
@@ -55349,7 +55372,11 @@ static bool ft__journal_same_file(const char *a, const char *b) {
 
 /* The run folder may be any folder, also one where the job's own files lie: those are not ours. */
 static bool ft__journal_is_input(const ft_job *job, const char *path) {
-    bool same = ft__journal_same_file(job->path, path);
+    bool same = ft__journal_same_file(job->path, path) ||
+                ft__journal_same_file(job->template_path, path) ||
+                ft__journal_same_file(job->shots_path, path);
+    for (int i = 0; i < job->n_evaluators && !same; i++)
+        same = ft__journal_same_file(job->evaluators[i].judge, path);
     for (int i = 0; i < job->n_data && !same; i++)
         same = ft__journal_same_file(job->data[i].path, path);
     for (int i = 0; i < job->n_models && !same; i++)
@@ -55447,17 +55474,32 @@ static void ft__journal_fields(ft__json_writer *w, const ft__json *fields) {
     ft__json_value(w, fields);
 }
 
-/* The settings that answers and cohorts depend on. */
-static void ft__journal_settings(ft__json_writer *w, const ft_job *job) {
-    ft__journal_text(w, "cohort_by", job->cohort_by);
+/* The files of template and examples stand among the inputs; only job.json (with an arena) has their
+   paths. */
+static void ft__journal_prompt(ft__json_writer *w, const ft_job *job, ft__arena *arena) {
     ft__journal_open(w, "prompt", '{');
-    ft__journal_text(w, "template", !job->templated      ? "none"
-                                    : job->template_path ? "file"
-                                                         : "auto");
-    if (job->system) ft__journal_text(w, "system", job->system->text);
-    if (job->n_shots) ft__journal_number(w, "few_shot", (double)job->n_shots);
+    if (job->template_path && arena) ft__journal_path(w, arena, "template", job->template_path);
+    else ft__journal_text(w, "template", !job->templated      ? "none"
+                                         : job->template_path ? "file"
+                                                              : "auto");
+    if (job->system) {
+        ft__json_key(w, "system");
+        ft__json_value(w, job->system);
+    }
+    if (job->shots_path) {
+        ft__journal_open(w, "few_shot", '{');
+        if (arena) ft__journal_path(w, arena, "path", job->shots_path);
+        ft__journal_number(w, "n", (double)job->n_shots);
+        ft__json_end(w, '}');
+    }
     if (job->now) ft__journal_text(w, "now", job->now);
     ft__json_end(w, '}');
+}
+
+/* The settings that answers and cohorts depend on. */
+static void ft__journal_settings(ft__json_writer *w, const ft_job *job, ft__arena *arena) {
+    ft__journal_text(w, "cohort_by", job->cohort_by);
+    ft__journal_prompt(w, job, arena);
     ft__journal_open(w, "generate", '{');
     ft__journal_number(w, "max_tokens", job->max_tokens);
     ft__journal_number(w, "temperature", job->temperature);
@@ -55500,6 +55542,12 @@ static void ft__journal_inputs(ft__json_writer *w, const ft_result *r, bool path
             ft__journal_input(w, e->name, "judge", r->judge_digests[i], paths ? e->judge : NULL,
                               NULL);
     }
+    if (job->template_path)
+        ft__journal_input(w, "prompt", "template", r->template_digest,
+                          paths ? job->template_path : NULL, NULL);
+    if (job->shots_path)
+        ft__journal_input(w, "prompt", "few_shot", job->shots_digest,
+                          paths ? job->shots_path : NULL, NULL);
     for (int i = 0; i < job->n_data; i++) {
         const ft__data_file *f = &job->data[i];
         ft__journal_input(w, f->probe < 0 ? "data" : job->evaluators[f->probe].name,
@@ -55613,7 +55661,7 @@ FT__PRIV ft_status ft__journal_begin(ft_result *r, ft_error *err) {
     ft__journal_text(&w, "name", job->name);
     ft__journal_job_models(&w, r);
     ft__journal_job_data(&w, r);
-    ft__journal_settings(&w, job);
+    ft__journal_settings(&w, job, &r->arena);
     ft__journal_job_evaluators(&w, job, &r->arena);
     ft__journal_job_gate(&w, r);
     ft__journal_path(&w, &r->arena, "output", job->output);
@@ -55834,7 +55882,7 @@ FT__PRIV ft_status ft__journal_result(ft_result *r, ft_error *err) {
     ft__journal_number(&w, "ft", 1); /* of this file's layout */
     ft__journal_text(&w, "name", job->name);
     ft__journal_inputs(&w, r, false);
-    ft__journal_settings(&w, job);
+    ft__journal_settings(&w, job, NULL);
     ft__journal_evaluators(&w, job);
     ft__journal_variants(&w, r);
     ft__journal_open(&w, "cohorts", '[');

@@ -1,7 +1,7 @@
 /* ft.h - judge a tuned model without a cloud.  One header, C99, nothing beyond libc and pthreads.
 
    WHAT IT IS
-     ft loads a language model (GGUF) and its LoRA adapters, runs the base and its candidates side by
+     ft loads a language model (GGUF or a Hugging Face folder) and its LoRA adapters, runs the base and its candidates side by
      side on the same rows, scores the answers with built-in deterministic evaluators, and says per
      cohort: ship, block, or not enough data.  The same job gives the same bits on every machine.
 
@@ -168,8 +168,9 @@ typedef struct ft_model_desc {
     int threads;     /* that pack; 0 = as many as processors */
 } ft_model_desc;
 
-/* Loads a GGUF file.  The file is mapped, not copied, and must not change while the model lives.
-   Every size in it is checked before use.  NULL on failure. */
+/* Loads a GGUF file (of a split model the first) or a Hugging Face folder.  Files are mapped, not copied
+   (but for what a folder stores otherwise than GGUF), and must not change while the model lives.  Every
+   size in them is checked before use.  NULL on failure. */
 ft_model *ft_model_load(const char *path, const ft_model_desc *desc, ft_error *err);
 void ft_model_free(ft_model *model);
 
@@ -202,10 +203,11 @@ bool ft_model_same_family(const ft_model *a, const ft_model *b);
 ft_adapter *ft_adapter_load(const ft_model *model, const char *path, ft_error *err);
 void ft_adapter_free(ft_adapter *adapter);
 
-/* What a file is, as text or (json) as one JSON object: GGUF models, vocabularies and adapters. */
+/* What a file is, as text or (json) as one JSON object: models (files and folders), vocabularies and GGUF
+   adapters. */
 ft_status ft_info(const char *path, bool json, ft_write_fn write, void *user, ft_error *err);
 
-/* One tensor of a GGUF file, decoded to little-endian float32, row-major. */
+/* One tensor of a model or adapter, by its name in GGUF, decoded to little-endian float32, row-major. */
 ft_status ft_info_tensor(const char *path, const char *tensor, ft_write_fn write, void *user,
                          ft_error *err);
 
@@ -258,7 +260,7 @@ ft_status ft_template_render(const ft_template *t, const char *input_json, size_
 const char *ft_model_chat_template(const ft_model *model, size_t *n_bytes);
 
 /* A token as the vocabulary spells it ("<s>"), not NUL-terminated, living as long as the model.  NULL outside
-   the vocabulary. */
+   the vocabulary.  n_bytes may be NULL. */
 const char *ft_token_spelling(const ft_model *model, int32_t token, size_t *n_bytes);
 
 /* Renders every line of a JSONL file, {"input": {...}}, and writes {"output": "..."} or {"error": "..."} for
@@ -430,8 +432,9 @@ typedef struct ft_likelihood {
 double ft_perplexity(const ft_likelihood *l);    /* exp(-logprob / n_tokens); 1 for no tokens */
 double ft_bits_per_byte(const ft_likelihood *l); /* -log2 of its probability / n_bytes; 0 for no bytes */
 
-/* A text after a prompt.  Both are made into tokens together; the text begins with the first token that the prompt alone would not have.  An empty prompt is
-   BOS alone; where the model has none, the first token comes after nothing and is not scored. */
+/* A text after a prompt.  Both are made into tokens together; the text begins with the first token that
+   the prompt alone would not have.  An empty prompt is BOS alone; where the model has none, the first token
+   comes after nothing and is not scored. */
 typedef struct ft_text_request {
     int variant;
     const char *prompt; /* (prompt_len) bytes */

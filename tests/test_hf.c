@@ -1133,8 +1133,8 @@ TEST(hf, refuses_missing_and_wrong_files) {
     ft__gguf g;
     char text[512];
     folder *f = tiny_folder(NULL);
-    CHECK(ft__hf_is_folder(f->path));
-    CHECK(!ft__hf_is_folder(in_folder(f, "config.json")));
+    CHECK(ft__is_folder(f->path));
+    CHECK(!ft__is_folder(in_folder(f, "config.json")));
     CHECK_ERROR(ft__hf_open(&g, "/nowhere", NULL, &err), FT_ERR_NOT_FOUND, err,
                 "/nowhere/config.json: the file is missing");
     unlink(in_folder(f, "model.safetensors"));

@@ -252,3 +252,34 @@ TEST(invariants, long_outputs) {
     }
     free(text);
 }
+
+/* Small things that once went wrong, an evaluator each. */
+TEST(invariants, what_went_wrong_before) {
+    static const struct {
+        const char *name, *params, *row, *output;
+        size_t n;
+        double value;
+    } rows[] = {
+        {"format", "{\"ascii\": true}", "{}", "hello\xC2\xA0", 7, 0},
+        {"format", "{\"ascii\": true}", "{}", " hello ", 7, 1},
+        {"label", "{}", "{\"expected\": \"yes\"}", "yes\0", 4, 0},
+        {"tool_call", "{}", "{\"expected_tools\": [{\"name\": \"f\", \"arguments\": {\"id\": 9007199254740993}}]}",
+         "{\"name\": \"f\", \"arguments\": {\"id\": 9007199254740992}}", 53, 0},
+        {"tool_call", "{}", "{\"expected_tools\": [{\"name\": \"f\", \"arguments\": {\"id\": 9007199254740993}}]}",
+         "{\"name\": \"f\", \"arguments\": {\"id\": 9007199254740993}}", 53, 1},
+        {"trajectory_loops", "{}", "{}", "f(id=9007199254740993)\nf(id=9007199254740992)", 45, 0},
+        {"trajectory_loops", "{}", "{}", "f(id=1.0)\nf(id=1)", 17, 0.5},
+    };
+    for (size_t i = 0; i < FT__COUNT(rows); i++) {
+        evaluator_sample sample = {rows[i].name, rows[i].params, NULL, NULL, NULL};
+        ft_score s = score(&sample, rows[i].row, rows[i].output, rows[i].n);
+        CHECK_INT(s.state, FT_SCORED);
+        if (!CHECK_NEAR(s.value, rows[i].value, 0)) test_note("%s, row %d: %s", rows[i].name, (int)i, s.detail);
+    }
+    static const char *const refused[][2] = {{"pii", "{\"types\": []}"}, {"prompt_injection", "{\"kinds\": []}"}};
+    for (size_t i = 0; i < FT__COUNT(refused); i++) {
+        ft_error err = {FT_OK, "", ""};
+        CHECK(!ft_evaluator_create(refused[i][0], refused[i][1], NULL, &err));
+        CHECK_ERROR(err.code, FT_ERR_ARGUMENT, err, "null or a list");
+    }
+}

@@ -173,7 +173,8 @@ TEST(likelihood, a_judges_grade_is_a_mean) {
     CHECK_INT(s.state, FT_SCORE_ERROR);
     static const char *const wrong[] = {"{}", "{\"rubric\": \"r\", \"grades\": [\"1\"]}",
                                         "{\"rubric\": \"r\", \"grades\": [\"1\", \"\"]}",
-                                        "{\"rubric\": \"r\", \"model\": 5}", "{\"rubric\": \"\"}"};
+                                        "{\"rubric\": \"r\", \"model\": 5}", "{\"rubric\": \"\"}",
+                                        "{\"rubric\": \"r\", \"template\": \"{{rubric}} {{prompt}}\"}"};
     for (size_t i = 0; i < FT__COUNT(wrong); i++) {
         ft_error err;
         CHECK(!ft_evaluator_create("judge", wrong[i], NULL, &err));

@@ -79,6 +79,9 @@ TEST(split, what_is_wrong_is_named) {
     rename(test_path("m.gguf"), test_path("m-00001-of-00002.gguf"));
     remove(test_path("m-00002-of-00002.gguf"));
     split_fails("m-00001-of-00002.gguf", FT_ERR_NOT_FOUND, "m-00002-of-00002.gguf");
+    rename(test_path("whole.gguf"), test_path("n-00001-of-00002.gguf"));
+    split_fails("n-00001-of-00002.gguf", FT_ERR_FORMAT, "split.count is not there");
+    tiny_write_model(test_path("whole.gguf"), NULL);
     split_write(test_path("whole.gguf"), 2, 1);
     split_fails("m-00001-of-00002.gguf", FT_ERR_FORMAT, "split.no is 7, expected 1");
     split_write(test_path("whole.gguf"), 2, 2);

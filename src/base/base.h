@@ -111,6 +111,10 @@ FT__PRIV void ft__buf_printf(ft__buf *b, const char *fmt, ...) FT__PRINTF(2, 3);
    scaled product; never locale-dependent.  For people, not for files. */
 FT__PRIV void ft__buf_fixed(ft__buf *b, double value, int decimals);
 
+/* Hands the text over: FT_ERR_MEMORY if it failed, FT_ERR_CANCELLED if `write` refuses it. */
+FT__PRIV ft_status ft__buf_write(const ft__buf *b, ft_write_fn write, void *user, const char *where,
+                                 ft_error *err);
+
 FT__PRIV bool ft__text_equal(const char *a, size_t n_a, const char *b, size_t n_b);
 /* The name nearest to `wanted` among `count` names (stride bytes apart; each a const char * at the
    start of its record), or NULL if none is near.  For "did you mean". */
@@ -199,6 +203,7 @@ FT__PRIV ft_status ft__remove_file(const char *path, ft_error *err); /* absent i
 /* `path` seen from the folder of the file `from`; absolute paths stay.  In the arena. */
 FT__PRIV char *ft__path_beside(ft__arena *arena, const char *from, const char *path);
 FT__PRIV char *ft__path_join(ft__arena *arena, const char *folder, const char *name);
+FT__PRIV bool ft__is_folder(const char *path);
 FT__PRIV double ft__seconds(void); /* monotonic */
 
 /* ---- thread: base/thread.c */

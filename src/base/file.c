@@ -257,6 +257,11 @@ FT__PRIV char *ft__path_beside(ft__arena *arena, const char *from, const char *p
     return ft__arena_printf(arena, "%.*s/%s", (int)(slash - from), from, path);
 }
 
+FT__PRIV bool ft__is_folder(const char *path) {
+    struct stat st;
+    return stat(path, &st) == 0 && S_ISDIR(st.st_mode);
+}
+
 FT__PRIV double ft__seconds(void) {
     struct timespec t;
     clock_gettime(CLOCK_MONOTONIC, &t);

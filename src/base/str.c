@@ -59,6 +59,13 @@ FT__PRIV void ft__buf_fixed(ft__buf *b, double value, int decimals) {
     if (decimals) ft__buf_printf(b, ".%0*llu", decimals, (unsigned long long)(whole % unit));
 }
 
+FT__PRIV ft_status ft__buf_write(const ft__buf *b, ft_write_fn write, void *user, const char *where,
+                                 ft_error *err) {
+    if (b->failed) return ft__fail_memory(err);
+    if (write(user, b->len ? b->data : "", b->len) == 0) return FT_OK;
+    return ft__fail(err, FT_ERR_CANCELLED, where, "the output was refused");
+}
+
 FT__PRIV bool ft__text_equal(const char *a, size_t n_a, const char *b, size_t n_b) {
     return n_a == n_b && (n_a == 0 || memcmp(a, b, n_a) == 0);
 }

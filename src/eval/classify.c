@@ -380,10 +380,12 @@ static bool ft__label_find(const ft_evaluator *e, ft__view text, ft__view *label
     return true;
 }
 
+static bool ft__label_is_mark(char c, const char *marks) { return c && strchr(marks, c) != NULL; }
+
 FT__PRIV bool ft__label_of_output(const ft_evaluator *e, ft__view output, ft__view *label) {
     ft__view text = ft__text_strip(output);
-    while (text.n && strchr(".!,;:\"'`*", text.text[text.n - 1])) text.n--;
-    while (text.n && strchr("\"'`*", text.text[0])) text.text++, text.n--;
+    while (text.n && ft__label_is_mark(text.text[text.n - 1], ".!,;:\"'`*")) text.n--;
+    while (text.n && ft__label_is_mark(text.text[0], "\"'`*")) text.text++, text.n--;
     return ft__label_find(e, text, label);
 }
 

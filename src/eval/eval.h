@@ -82,6 +82,9 @@ static inline bool ft__ascii_word(char c) { return ft__ascii_alnum(c) || c == '_
 static inline bool ft__ascii_hex(char c) {
     return ft__ascii_digit(c) || ((c | 32) >= 'a' && (c | 32) <= 'f');
 }
+static inline int ft__ascii_hex_value(char c) { /* of a hexadecimal digit */
+    return ft__ascii_digit(c) ? c - '0' : (c | 32) - 'a' + 10;
+}
 static inline char ft__ascii_lower(char c) { return ft__ascii_upper(c) ? (char)(c + 32) : c; }
 /* Is this text of lower case at p, or somewhere in a short text, whatever the case there? */
 FT__PRIV bool ft__ascii_begins(const char *p, const char *end, const char *low);
@@ -462,10 +465,6 @@ typedef struct ft__tool_rules {
     const ft__json *tools;
     ft__arena *arena;  /* scratch; `failed` if there was not enough */
 } ft__tool_rules;
-/* How good a call is: 0 if the name is wrong, else half for the name and half for the share of the
-   arguments that are right; 1 only if all of them are. */
-FT__PRIV double ft__tool_call_credit(const ft__tool_rules *rules, const ft__tool_call *expected,
-                                     const ft__tool_call *made);
 /* The credits of all pairs, n_expected rows of n_made, in the arena.  NULL: out of memory, or, with an
    error in the score, too many to be paired. */
 FT__PRIV double *ft__tool_credits(const ft__tool_rules *rules, const ft__tool_calls *expected,

@@ -35,10 +35,8 @@ static bool ft__extract_hex4(ft__extract *x, uint32_t *value) {
     *value = 0;
     for (int i = 0; i < 4; i++, x->p++) {
         if (x->p == x->end) return false;
-        char c = *x->p, letter = (char)(c | 0x20);
-        bool digit = c >= '0' && c <= '9';
-        if (!digit && (letter < 'a' || letter > 'f')) return false;
-        *value = *value << 4 | (uint32_t)(digit ? c - '0' : letter - 'a' + 10);
+        if (!ft__ascii_hex(*x->p)) return false;
+        *value = *value << 4 | (uint32_t)ft__ascii_hex_value(*x->p);
     }
     return true;
 }

@@ -246,7 +246,8 @@ static ft_status ft__inject_prepare(ft_evaluator *e, ft_error *err) {
     ft__interner_init(&s->vocabulary.ids, &e->arena.allocator);
     e->state = s;
     if (strcmp(field->text, "output") != 0) s->field = field->text;
-    if (!ft__json_choices(ft__param(e, "kinds"), ft__inject_names, FT__INJECTS, &s->kinds))
+    if (!ft__json_choices(ft__param(e, "kinds"), ft__inject_names, FT__INJECTS, &s->kinds) ||
+        !s->kinds) /* to look for nothing would pass everything */
         return ft__param_bad(e, "kinds", "null or a list of kinds, such as \"override\"", err);
     ft__inject_read_sets(s);
     ft__inject_read_phrases(s);

@@ -13,6 +13,8 @@
     "Grade the answer to a question.\\n\\nHow to grade: {{rubric}}\\n\\nQuestion:\\n{{prompt}}\\n\\n" \
     "Answer:\\n{{output}}\\n\\nGrades from worst to best: {{grades}}.\\nGrade:"
 
+static const ft__view ft__judge_output = {"{{output}}", 10}; /* what is judged has to be shown */
+
 static ft_status ft__judge_prepare(ft_evaluator *e, ft_error *err) {
     const ft__json *grades = ft__param(e, "grades"), *rubric = ft__param(e, "rubric");
     const ft__json *model = ft__param(e, "model");
@@ -22,6 +24,11 @@ static ft_status ft__judge_prepare(ft_evaluator *e, ft_error *err) {
         return ft__param_bad(e, "grades", "a list of at least two texts, none of them empty", err);
     if (rubric->type != FT__JSON_STRING || !rubric->text_len)
         return ft__param_bad(e, "rubric", "a text that says how to grade", err);
+    bool shown = false;
+    if (!ft__text_contains(ft__json_view(ft__param(e, "template")), ft__judge_output,
+                           &e->arena.allocator, &shown))
+        return ft__fail_memory(err);
+    if (!shown) return ft__param_bad(e, "template", "a text with {{output}} in it", err);
     if (model->type != FT__JSON_NULL && (model->type != FT__JSON_STRING || !model->text_len))
         return ft__param_bad(e, "model", "the path of the judge's model", err);
     return FT_OK;

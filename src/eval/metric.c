@@ -227,9 +227,7 @@ ft_status ft_metric(const char *json, size_t n_bytes, const ft_allocator *alloca
         status = FT_OK;
     }
     ft__buf_byte(&out, '\n');
-    if (status || out.failed) status = ft__fail_memory(err);
-    else if (write(user, out.data, out.len) != 0)
-        status = ft__fail(err, FT_ERR_CANCELLED, NULL, "the output was refused");
+    status = status ? ft__fail_memory(err) : ft__buf_write(&out, write, user, NULL, err);
     ft__buf_free(&out);
     ft__arena_free(&arena);
     return status;
@@ -268,16 +266,13 @@ static void ft__metric_list_evaluator(ft__buf *out, const ft_evaluator_info *inf
 ft_status ft_write_registry(ft_write_fn write, void *user, ft_error *err) {
     ft_allocator a = ft__allocator(NULL);
     ft__buf out;
-    ft_status status = FT_OK;
     ft__buf_init(&out, &a);
     ft__buf_text(&out, "Evaluators, with what they need in a row and their parameters:\n\n");
     for (int i = 0; i < ft_evaluator_count(); i++)
         ft__metric_list_evaluator(&out, ft_evaluator_at(i));
     ft__buf_text(&out, "\nMetrics:\n\n");
     for (int i = 0; i < ft_metric_count(); i++) ft__buf_printf(&out, "%s\n", ft_metric_at(i));
-    if (out.failed) status = ft__fail_memory(err);
-    else if (write(user, out.data, out.len) != 0)
-        status = ft__fail(err, FT_ERR_CANCELLED, NULL, "the output was refused");
+    ft_status status = ft__buf_write(&out, write, user, NULL, err);
     ft__buf_free(&out);
     return status;
 }

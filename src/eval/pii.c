@@ -111,7 +111,8 @@ static ft_status ft__pii_prepare(ft_evaluator *e, ft_error *err) {
     ft__interner_init(&state->allow, &e->arena.allocator);
     e->state = state;
     state->context_ok = ft__param_flag(e, "context_ok");
-    if (!ft__json_choices(ft__param(e, "types"), ft__pii_names, FT__PII_TYPES, &state->types))
+    if (!ft__json_choices(ft__param(e, "types"), ft__pii_names, FT__PII_TYPES, &state->types) ||
+        !state->types) /* to look for nothing would pass everything */
         return ft__param_bad(e, "types", "null or a list of types, such as \"EMAIL\"", err);
     for (const ft__json *item = allow->child; item; item = item->next) {
         if (item->type != FT__JSON_STRING)

@@ -287,18 +287,16 @@ static ft_status ft__schema_find_resource(ft__schema_compiler *c, ft__view uri,
 
 /* %XX of a fragment to bytes, in the arena. */
 static ft__view ft__schema_decode(ft__schema_compiler *c, ft__view v) {
-    static const char hex[] = "0123456789abcdef";
     ft__view out = {NULL, 0};
     char *text = (char *)ft__schema_new(c, v.n + 1, 1);
     if (!text) return out;
     for (size_t i = 0; i < v.n; i++) {
-        const char *high = NULL, *low = NULL;
-        if (v.text[i] == '%' && v.n - i > 2 && v.text[i + 1] && v.text[i + 2]) {
-            high = strchr(hex, v.text[i + 1] | (v.text[i + 1] >= 'A' ? 32 : 0));
-            low = strchr(hex, v.text[i + 2] | (v.text[i + 2] >= 'A' ? 32 : 0));
-        }
-        if (high && low) i += 2;
-        text[out.n++] = high && low ? (char)(16 * (high - hex) + (low - hex)) : v.text[i];
+        bool byte = v.text[i] == '%' && v.n - i > 2 && ft__ascii_hex(v.text[i + 1]) &&
+                    ft__ascii_hex(v.text[i + 2]);
+        text[out.n++] = byte ? (char)(16 * ft__ascii_hex_value(v.text[i + 1]) +
+                                      ft__ascii_hex_value(v.text[i + 2]))
+                             : v.text[i];
+        if (byte) i += 2;
     }
     out.text = text;
     return out;

@@ -247,10 +247,11 @@ static void ft__style_measure_ends(ft__view text, size_t *measures) {
     uint32_t last = 0; /* that is no blank and closes nothing */
     measures[FT__STYLE_STRIPPED] = inside.n == text.n;
     measures[FT__STYLE_ASCII] = 1;
+    for (size_t i = 0; i < text.n; i++)
+        if ((uint8_t)text.text[i] >= 0x80) measures[FT__STYLE_ASCII] = 0; /* blanks count, too */
     for (const char *p = inside.text, *end = p + inside.n; p < end;) {
         uint32_t c = ft__utf8_next(&p, end);
         if (c > ' ' && !ft__style_is_closing(c)) last = c;
-        if (c >= 0x80) measures[FT__STYLE_ASCII] = 0;
     }
     measures[FT__STYLE_ENDS_SENTENCE] = ft__style_is_end(last);
 }

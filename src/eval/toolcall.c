@@ -92,11 +92,19 @@ static ft__toolcall_tally ft__toolcall_count(const ft__tool_rules *rules, const 
     return tally;
 }
 
+/* As doubles; from 2^53 on, where ids differ that are one double, exactly. */
+static bool ft__tool_numbers_equal(const ft__json *given, const ft__json *expected) {
+    const double most = 9007199254740992.0; /* 2^53 */
+    if (given->number != expected->number) return false;
+    return (given->number > -most && given->number < most) ||
+           ft__json_compare_numbers(given, expected) == 0;
+}
+
 static bool ft__toolcall_equal(const ft__tool_rules *rules, const ft__json *given,
                                const ft__json *expected) {
     if (given->type != expected->type) return false;
     switch (given->type) {
-    case FT__JSON_NUMBER: return given->number == expected->number;
+    case FT__JSON_NUMBER: return ft__tool_numbers_equal(given, expected);
     case FT__JSON_STRING:
         return ft__toolcall_texts_equal(rules, ft__json_view(given), ft__json_view(expected));
     case FT__JSON_OBJECT: {
@@ -154,7 +162,9 @@ FT__PRIV bool ft__tools_of_row(const ft_row *row, const ft__tool_calls *expected
     return true;
 }
 
-FT__PRIV double ft__tool_call_credit(const ft__tool_rules *rules, const ft__tool_call *expected,
+/* How good a call is: 0 if the name is wrong, else half for the name and half for the share of the
+   arguments that are right; 1 only if all of them are. */
+static double ft__tool_call_credit(const ft__tool_rules *rules, const ft__tool_call *expected,
                                      const ft__tool_call *made) {
     const ft__json *tool = NULL;
     if (!ft__text_equal(expected->name.text, expected->name.n, made->name.text, made->name.n))

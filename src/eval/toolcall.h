@@ -31,7 +31,6 @@ FT__PRIV void ft__toolcall_skip_any(ft__toolcall_reader *r, const char *set);
 FT__PRIV void ft__toolcall_blanks(ft__toolcall_reader *r);
 /* Of a name: ASCII letters, _ and anything beyond ASCII. */
 FT__PRIV bool ft__toolcall_is_letter(char c);
-FT__PRIV bool ft__toolcall_is_digit(char c);
 /* The name of a tool or an argument, perhaps with dots and hyphens; empty: none. */
 FT__PRIV ft__view ft__toolcall_name(ft__toolcall_reader *r);
 

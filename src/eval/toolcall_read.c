@@ -172,7 +172,7 @@ static bool ft__toolcall_named(ft__toolcall_reader *r, ft__view name) {
         return ok;
     }
     if (ft__toolcall_skip(r, "[CALL_ID]"))
-        while (r->p < r->end && (ft__toolcall_is_letter(*r->p) || ft__toolcall_is_digit(*r->p)))
+        while (r->p < r->end && (ft__toolcall_is_letter(*r->p) || ft__ascii_digit(*r->p)))
             r->p++;
     ft__toolcall_skip(r, "[ARGS]");
     ft__toolcall_blanks(r);

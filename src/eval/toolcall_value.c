@@ -48,7 +48,6 @@ FT__PRIV void ft__toolcall_skip_any(ft__toolcall_reader *r, const char *set) {
 
 FT__PRIV void ft__toolcall_blanks(ft__toolcall_reader *r) { ft__toolcall_skip_any(r, " \t\r\n"); }
 
-FT__PRIV bool ft__toolcall_is_digit(char c) { return c >= '0' && c <= '9'; }
 
 FT__PRIV bool ft__toolcall_is_letter(char c) {
     return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || c == '_' || (c & 0x80);
@@ -57,7 +56,7 @@ FT__PRIV bool ft__toolcall_is_letter(char c) {
 FT__PRIV ft__view ft__toolcall_name(ft__toolcall_reader *r) {
     ft__view name = {r->p, 0};
     if (r->p < r->end && ft__toolcall_is_letter(*r->p))
-        while (r->p < r->end && (ft__toolcall_is_letter(*r->p) || ft__toolcall_is_digit(*r->p) ||
+        while (r->p < r->end && (ft__toolcall_is_letter(*r->p) || ft__ascii_digit(*r->p) ||
                                  *r->p == '.' || *r->p == '-'))
             r->p++;
     name.n = (size_t)(r->p - name.text);
@@ -96,10 +95,8 @@ static bool ft__toolcall_hex(const char *p, const char *end, int n, uint32_t *co
     if (end - p < n) return false;
     *code = 0;
     for (int i = 0; i < n; i++) {
-        char low = (char)(p[i] | 0x20);
-        bool letter = low >= 'a' && low <= 'f';
-        if (!letter && !ft__toolcall_is_digit(p[i])) return false;
-        *code = *code << 4 | (uint32_t)(letter ? low - 'a' + 10 : p[i] - '0');
+        if (!ft__ascii_hex(p[i])) return false;
+        *code = *code << 4 | (uint32_t)ft__ascii_hex_value(p[i]);
     }
     return true;
 }
@@ -158,7 +155,7 @@ static bool ft__toolcall_string(ft__toolcall_reader *r, ft__json **value) {
 static size_t ft__toolcall_digits(ft__toolcall_reader *r) {
     const char *start = r->p;
     while (r->p < r->end &&
-           (ft__toolcall_is_digit(*r->p) || (*r->p == '_' && r->p > start && r->p[-1] != '_')))
+           (ft__ascii_digit(*r->p) || (*r->p == '_' && r->p > start && r->p[-1] != '_')))
         r->p++;
     if (r->p > start && r->p[-1] == '_') r->p--;
     return (size_t)(r->p - start);

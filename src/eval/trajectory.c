@@ -246,12 +246,15 @@ static void ft__trajectory_spell_text(ft__buf *out, ft__view text) {
     ft__buf_add(out, text.text, text.n);
 }
 
-/* A value in one spelling only: members sorted, numbers by value.  Tool calls are not nested
-   deeply. */
+/* A value in one spelling only: members sorted, numbers by value (from 2^53 on, where several integers
+   are one double, as they are written).  Tool calls are not nested deeply. */
 static void ft__trajectory_spell(const ft__json *v, ft__arena *arena, ft__buf *out) {
+    const double most = 9007199254740992.0; /* 2^53 */
     char number[32];
     ft__buf_byte(out, "nftdsao"[v->type]);
-    if (v->type == FT__JSON_NUMBER) ft__buf_add(out, number, ft__number_write(v->number, number));
+    if (v->type == FT__JSON_NUMBER && v->number > -most && v->number < most)
+        ft__buf_add(out, number, ft__number_write(v->number + 0.0, number)); /* -0 is 0 */
+    else if (v->type == FT__JSON_NUMBER) ft__trajectory_spell_text(out, ft__json_view(v));
     if (v->type == FT__JSON_STRING) ft__trajectory_spell_text(out, ft__json_view(v));
     if (!v->child) return;
     ft__trajectory_member *members =
@@ -266,14 +269,12 @@ static void ft__trajectory_spell(const ft__json *v, ft__arena *arena, ft__buf *o
     if (v->type == FT__JSON_OBJECT) qsort(members, n, sizeof *members, ft__trajectory_order);
     ft__buf_printf(out, "%zu", n);
     for (size_t i = 0; i < n; i++) {
-        ft__view key = {members[i].value->key ? members[i].value->key : "",
-                        members[i].value->key_len};
-        ft__trajectory_spell_text(out, key);
+        ft__trajectory_spell_text(out, ft__json_key_view(members[i].value));
         ft__trajectory_spell(members[i].value, arena, out);
     }
 }
 
-/* Arguments that cannot be read are like no others, but the name has to do then. */
+/* Name and arguments; where the arguments cannot be read, the name alone. */
 static ft__view ft__trajectory_identity(const ft__tool_call *step, ft__arena *arena, ft__buf *out) {
     out->len = 0;
     ft__trajectory_spell_text(out, step->name);

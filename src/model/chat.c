@@ -11,6 +11,6 @@ const char *ft_model_chat_template(const ft_model *model, size_t *n_bytes) {
 const char *ft_token_spelling(const ft_model *model, int32_t token, size_t *n_bytes) {
     const ft__vocab *v = model->vocab;
     if (token < 0 || token >= v->n_vocab) return NULL;
-    *n_bytes = v->tokens[token].len;
+    if (n_bytes) *n_bytes = v->tokens[token].len;
     return v->tokens[token].data;
 }

@@ -86,7 +86,7 @@ ft_status ft_model_digest(const char *path, const ft_allocator *allocator, char 
     ft__arena arena;
     ft__buf lines;
     int count;
-    bool folder = ft__hf_is_folder(path), split = ft__split_first(path, &count);
+    bool folder = ft__is_folder(path), split = ft__split_first(path, &count);
     if (!folder && !split) return ft__digest_file(path, hex, err);
     ft__arena_init(&arena, &a);
     ft__buf_init(&lines, &a);

@@ -86,11 +86,6 @@ static const ft__hf_tensor_row ft__hf_head = {
 
 /* ---- files of the folder */
 
-FT__PRIV bool ft__hf_is_folder(const char *path) {
-    struct stat st;
-    return stat(path, &st) == 0 && S_ISDIR(st.st_mode);
-}
-
 FT__PRIV ft_status ft__hf_fail(ft__hf *h, ft_status status, const char *file, const char *field,
                                const char *fmt, ...) {
     char where[384], message[384];

@@ -7,7 +7,6 @@
 
 /* ---- hf: model/hf.c */
 
-FT__PRIV bool ft__hf_is_folder(const char *path);
 /* config.json, *.safetensors, tokenizer.json, tokenizer_config.json, generation_config.json and chat
    templates of the folder as keys and tensors of *g.  Tensors that GGUF holds alike stay in the mapped
    files; the others are made in memory.  *g needs ft__gguf_close only after success. */

@@ -21,15 +21,6 @@ static void ft__moe_softmax(float *p, int n) {
     for (int e = 0; e < n; e++) p[e] = p[e] * share;
 }
 
-/* 1 / (1 + exp(-x)); the exponent stops at 80, so that the reciprocal stays normal. */
-static void ft__moe_sigmoid(float *p, int n) {
-    for (int e = 0; e < n; e++) {
-        float negative = 0.0f - p[e];
-        negative = negative < 80.0f ? negative : 80.0f;
-        p[e] = ft__recipf(1.0f + ft__expf(negative));
-    }
-}
-
 /* Marks the n_best largest of n values. */
 static void ft__moe_best(const float *value, const bool *allowed, int n, int n_best, bool *chosen) {
     memset(chosen, 0, (size_t)n * sizeof *chosen);
@@ -86,7 +77,7 @@ FT__PRIV void ft__moe_route(const ft__routing *r, const float *bias, float *p) {
         return;
     }
     if (r->gating == FT__GATING_SOFTMAX) ft__moe_softmax(p, n);
-    if (r->gating == FT__GATING_SIGMOID) ft__moe_sigmoid(p, n);
+    for (int e = 0; e < n && r->gating == FT__GATING_SIGMOID; e++) p[e] = ft__forward_sigmoid(p[e]);
     for (int e = 0; e < n; e++) value[e] = bias ? p[e] + bias[e] : p[e];
     if (r->n_groups > 1) ft__moe_groups(r, value, allowed);
     ft__moe_best(value, r->n_groups > 1 ? allowed : NULL, n, r->n_used, chosen);

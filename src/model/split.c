@@ -6,9 +6,9 @@
 FT__PRIV bool ft__split_first(const char *path, int *count) {
     static const char pattern[] = "-00001-of-00000.gguf";
     size_t n = strlen(path), at = sizeof "-00001-of-" - 1;
-    const char *end = path + n - (sizeof pattern - 1);
+    const char *end = n < sizeof pattern ? "" : path + n - (sizeof pattern - 1);
     *count = 0;
-    if (n < sizeof pattern || strncmp(end, pattern, at) != 0 || strcmp(end + at + 5, ".gguf") != 0) return false;
+    if (strncmp(end, pattern, at) != 0 || strcmp(end + at + 5, ".gguf") != 0) return false;
     for (size_t i = at; i < at + 5; i++) {
         if (end[i] < '0' || end[i] > '9') return false;
         *count = 10 * *count + (end[i] - '0');
@@ -70,14 +70,18 @@ static ft_status ft__split_open(ft__gguf *g, const char *path, const ft_allocato
 
 FT__PRIV ft_status ft__split_gguf_open(ft__gguf *g, const char *path, const ft_allocator *a, ft_error *err) {
     int64_t count = 0;
+    int named;
     ft_status status = ft__gguf_open(g, path, a, err);
     if (status) return status;
     status = ft__gguf_int(g, "split.count", 0, 99999, &count, err);
     if (!status && count > 1) status = ft__split_open(g, path, a, count, err);
+    else if (!status && ft__split_first(path, &named)) /* the digest goes by the name */
+        status = ft__fail(err, FT_ERR_FORMAT, path, "named as the first of %d files, but split.count is not there",
+                          named);
     if (status) ft__gguf_close(g);
     return status;
 }
 
 FT__PRIV ft_status ft__model_file_open(ft__gguf *g, const char *path, const ft_allocator *a, ft_error *err) {
-    return ft__hf_is_folder(path) ? ft__hf_open(g, path, a, err) : ft__split_gguf_open(g, path, a, err);
+    return ft__is_folder(path) ? ft__hf_open(g, path, a, err) : ft__split_gguf_open(g, path, a, err);
 }

@@ -583,9 +583,7 @@ static ft_status ft__bench_write(const ft__bench *b, bool json, ft_write_fn writ
     ft__buf_init(&out, &b->allocator);
     if (json) ft__bench_json(b, &out);
     else ft__bench_table(b, &out);
-    if (out.failed) status = ft__fail_memory(err);
-    else if (write(user, out.data, out.len) != 0)
-        status = ft__fail(err, FT_ERR_CANCELLED, b->path, "the output was refused");
+    status = ft__buf_write(&out, write, user, b->path, err);
     ft__buf_free(&out);
     return status;
 }

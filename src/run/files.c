@@ -27,8 +27,7 @@ ft_status ft_write_tokens(const ft_model *model, const char *text, size_t n_byte
     ft__arena_init(&arena, &model->allocator);
     ft__buf_init(&line, &model->allocator);
     ft_status status = ft__files_line(model, text, n_bytes, flags, &arena, &line, err);
-    if (!status && write(user, line.data, line.len) != 0)
-        status = ft__fail(err, FT_ERR_CANCELLED, NULL, "the output was refused");
+    if (!status) status = ft__buf_write(&line, write, user, NULL, err);
     ft__buf_free(&line);
     ft__arena_free(&arena);
     return status;

@@ -156,7 +156,7 @@ static void ft__info_all(ft__info *i, const ft_allocator *a) {
     ft__gguf_string(&i->file, "general.type", &type, NULL);
     bool adapter = ft__text_equal(type.data, type.len, "adapter", 7);
     const char *kind = adapter ? "adapter" : i->file.n_tensors ? "model" : "vocabulary";
-    if (ft__hf_is_folder(i->path)) snprintf(version, sizeof version, "safetensors");
+    if (ft__is_folder(i->path)) snprintf(version, sizeof version, "safetensors");
     else snprintf(version, sizeof version, "GGUF v%u", (unsigned)i->file.version);
     ft__info_text(i, "kind", kind, strlen(kind));
     ft__info_text(i, "format", version, strlen(version));
@@ -189,9 +189,7 @@ ft_status ft_info(const char *path, bool json, ft_write_fn write, void *user, ft
         ft__json_end(&i.json, '}');
         ft__buf_byte(&i.out, '\n');
     }
-    if (i.out.failed) status = ft__fail_memory(err);
-    else if (write(user, i.out.data, i.out.len) != 0)
-        status = ft__fail(err, FT_ERR_CANCELLED, path, "the output was refused");
+    status = ft__buf_write(&i.out, write, user, path, err);
     ft__buf_free(&i.out);
     ft__gguf_close(&i.file);
     return status;

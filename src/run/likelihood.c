@@ -157,9 +157,7 @@ ft_status ft_write_score(ft_session *s, int variant, const char *path, ft_write_
     ft__buf_text(&out, "\nbits per byte  ");
     ft__buf_fixed(&out, ft_bits_per_byte(&l), 4);
     ft__buf_byte(&out, '\n');
-    if (out.failed) status = ft__fail_memory(err);
-    else if (write(user, out.data, out.len) != 0)
-        status = ft__fail(err, FT_ERR_CANCELLED, NULL, "the output was refused");
+    status = ft__buf_write(&out, write, user, NULL, err);
     ft__buf_free(&out);
     return status;
 }

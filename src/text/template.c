@@ -49,8 +49,7 @@ ft_status ft_template_render(const ft_template *t, const char *input_json, size_
     ft__buf_init(&out, &t->allocator);
     ft_status status = ft__json_parse(input_json, n_bytes, "input", 1, &arena, &input, err);
     if (!status) status = ft__template_render(t, input, now, &out, err);
-    if (!status && write(user, out.len ? out.data : "", out.len) != 0)
-        status = ft__fail(err, FT_ERR_CANCELLED, NULL, "the output was refused");
+    if (!status) status = ft__buf_write(&out, write, user, NULL, err);
     ft__buf_free(&out);
     ft__arena_free(&arena);
     return status;
@@ -147,9 +146,11 @@ FT__PRIV ft_status ft__template_source(const char *path, ft__arena *arena, const
                                        ft_error *err) {
     ft__mapping file;
     if (ft__template_ends(path, ".gguf")) return ft__template_of_gguf(path, arena, source, n, err);
-    if (ft__map_file(path, &file, NULL)) return ft__template_of_folder(path, arena, source, n, err);
+    if (ft__is_folder(path)) return ft__template_of_folder(path, arena, source, n, err);
+    ft_status status = ft__map_file(path, &file, err);
+    if (status) return status;
     bool gguf = file.size >= 4 && memcmp(file.data, "GGUF", 4) == 0;
-    ft_status status = gguf ? FT_OK : ft__template_copy((const char *)file.data, file.size, arena, source, n, err);
+    if (!gguf) status = ft__template_copy((const char *)file.data, file.size, arena, source, n, err);
     ft__unmap(&file);
     return gguf ? ft__template_of_gguf(path, arena, source, n, err) : status;
 }
@@ -188,9 +189,8 @@ static ft_status ft__template_case(ft__template_cases *c, const ft__json *row, f
     else ft__json_string(&w, r.out.data ? r.out.data : "", r.out.len);
     ft__json_end(&w, '}');
     ft__buf_byte(&line, '\n');
-    status = status == FT_ERR_MEMORY || line.failed ? ft__fail_memory(err) : FT_OK;
-    if (!status && c->write(c->user, line.data, line.len) != 0)
-        status = ft__fail(err, FT_ERR_CANCELLED, NULL, "the output was refused");
+    status = status == FT_ERR_MEMORY ? ft__fail_memory(err)
+                                     : ft__buf_write(&line, c->write, c->user, NULL, err);
     ft__buf_free(&line);
     ft__jinja_done(&r);
     return status;
