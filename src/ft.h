@@ -716,6 +716,7 @@ ft_status ft_report_term(const ft_result *result, int width, bool color, ft_writ
 #include "model/moe.c"
 #include "model/weights.c"
 #include "model/adapter.c"
+#include "model/adapter_read.c"
 #include "model/forward.c"
 #include "model/chat.c"
 #include "model/digest.c"
