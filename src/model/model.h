@@ -281,7 +281,7 @@ FT__PRIV ft_status ft__adapter_check_uses(const ft_adapter_use *uses, int n_uses
 
 /* Adapters on the base, in order. */
 typedef struct ft__adaptation {
-    ft_adapter_use *uses;
+    ft_adapter_use *uses; /* NULL: removed */
     int n_uses;
 } ft__adaptation;
 
