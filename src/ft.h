@@ -166,6 +166,8 @@ typedef struct ft_model_desc {
     bool vocab_only; /* read metadata and tokenizer alone; the file may hold no tensors */
     bool no_pack;    /* use weights where the file has them: no copy in memory, slower, the same bits */
     int threads;     /* that pack; 0 = as many as processors */
+    const ft_model *share_with; /* weights that this model has, too (same name, shape and bytes), are used where
+                                   it has them: it must outlive the new one.  NULL: none */
 } ft_model_desc;
 
 /* Loads a GGUF file (of a split model the first) or a Hugging Face folder.  Files are mapped, not copied

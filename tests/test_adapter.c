@@ -965,3 +965,75 @@ TEST(adapter, out_of_memory) {
     ft_model_free(m);
     CHECK_INT(memory.live, 0);
 }
+
+/* ---- another model as a candidate */
+
+/* An allocator that counts bytes. */
+static size_t bytes_live;
+
+static void *count_alloc(void *user, size_t size) {
+    size_t *block = (size_t *)malloc(size + 16);
+    (void)user;
+    if (!block) return NULL;
+    bytes_live += *block = size;
+    return (char *)block + 16;
+}
+
+static void count_release(void *user, void *memory) {
+    size_t *block = (size_t *)(void *)((char *)memory - 16);
+    (void)user;
+    bytes_live -= *block;
+    free(block);
+}
+
+static void *count_resize(void *user, void *memory, size_t size) {
+    void *moved = count_alloc(user, size);
+    if (!moved || !memory) return moved;
+    size_t was = *(size_t *)(void *)((char *)memory - 16);
+    memcpy(moved, memory, was < size ? was : size);
+    count_release(user, memory);
+    return moved;
+}
+
+/* Two models that are nearly the same take little more memory than one, and compute what they would alone. */
+TEST(adapter, models_share_weights) {
+    static uint8_t other_rows[4 * 256 * 34];
+    tiny_model options;
+    ft_model_desc desc;
+    ft_error err;
+    ft_allocator counting = {NULL, count_alloc, count_resize, count_release};
+    memset(&options, 0, sizeof options);
+    memset(&desc, 0, sizeof desc);
+    options.n_embd = 256, options.n_ff = 1024, options.n_layers = 4, options.type = FT__FORMAT_Q8_0;
+    tiny_write_model(test_path("first.gguf"), &options);
+    tiny_write_model(test_path("tuned.gguf"), &options);
+    edit_poke(test_path("tuned.gguf"), "blk.2.ffn_up.weight", 0, other_rows, sizeof other_rows);
+    desc.allocator = counting;
+    bytes_live = 0;
+    ft_model *first = ft_model_load(test_path("first.gguf"), &desc, &err);
+    const size_t one = bytes_live;
+    ft_model *alone = ft_model_load(test_path("tuned.gguf"), &desc, &err);
+    const size_t two = bytes_live - one;
+    desc.share_with = first;
+    ft_model *tuned = ft_model_load(test_path("tuned.gguf"), &desc, &err);
+    const size_t more = bytes_live - one - two;
+    if (CHECK_OK(first && alone && tuned ? FT_OK : err.code, err)) {
+        const size_t matrix = 1024 * 256 * 34 / 32; /* the one that differs */
+        test_note("%zu bytes alone, %zu more beside the first", two, more);
+        CHECK(more < two / 4 && more > matrix);
+        ft_session *a = session_of(alone, 1, 64), *b = session_of(tuned, 1, 64), *c = session_of(first, 1, 64);
+        float *of_alone = logits_of(a, 0, N), *of_tuned = logits_of(b, 0, N), *of_first = logits_of(c, 0, N);
+        CHECK(same(of_alone, of_tuned));
+        CHECK(!same(of_alone, of_first));
+        free(of_alone);
+        free(of_tuned);
+        free(of_first);
+        ft_session_free(a);
+        ft_session_free(b);
+        ft_session_free(c);
+    }
+    ft_model_free(tuned);
+    ft_model_free(alone);
+    ft_model_free(first);
+    CHECK_INT(bytes_live, 0);
+}

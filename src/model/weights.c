@@ -442,10 +442,32 @@ static ft_status ft__weights_maps(ft_model *m, ft_error *err) {
 /* Slices must begin where a group does. */
 static size_t ft__weights_packed_bytes(const ft_model *m, const ft__model_map *map) {
     const ft__matrix *w = &map->linear->w;
-    if (!m->kernels.packed[w->format->id]) return 0;
+    if (w->packed || !m->kernels.packed[w->format->id]) return 0;
     if (map->n_slices > 1 && w->n_rows / map->n_slices % FT__LANES) return 0;
     size_t n = ((size_t)w->n_rows + FT__LANES - 1) / FT__LANES * ft__pack_group_bytes(w);
     return (n + 63) / 64 * 64;
+}
+
+/* Takes over the other model's copy of the same weights; our own bytes need not stay in memory then. */
+static void ft__weights_share_one(ft_model *m, ft__linear *l, const ft_model *other, const ft__linear *theirs) {
+    const size_t n = (size_t)l->w.n_rows * l->w.row_bytes;
+    if (l->tensor < 0 || theirs->tensor < 0 || l->first_row != theirs->first_row ||
+        strcmp(ft__model_tensor_name(m, l->tensor), ft__model_tensor_name(other, theirs->tensor)) != 0)
+        return;
+    if (l->w.format != theirs->w.format || l->w.n_rows != theirs->w.n_rows || l->w.n_cols != theirs->w.n_cols ||
+        memcmp(l->w.data, theirs->w.data, n) != 0)
+        return;
+    ft__map_forget(l->w.data, n);
+    l->w = theirs->w;
+}
+
+/* Models of one architecture have their maps in one order. */
+static void ft__weights_share(ft_model *m, const ft_model *other) {
+    if (!other || !other->layers || other->n_maps != m->n_maps || other->kernels.isa != m->kernels.isa) return;
+    ft__weights_share_one(m, &m->embedding, other, &other->embedding);
+    for (int i = 0; i < m->n_maps; i++)
+        if (m->maps[i].n_slices == other->maps[i].n_slices)
+            ft__weights_share_one(m, m->maps[i].linear, other, other->maps[i].linear);
 }
 
 static ft_status ft__weights_pack(ft_model *m, int threads, ft_error *err) {
@@ -552,6 +574,7 @@ ft_model *ft_model_load(const char *path, const ft_model_desc *desc, ft_error *e
         m->info.n_params += ne[0] * ne[1] * ne[2] * ne[3];
     }
     if (!status && !(desc && desc->vocab_only)) status = ft__weights_load(m, err);
+    if (!status && m->layers && desc) ft__weights_share(m, desc->share_with);
     if (!status && m->layers && !(desc && desc->no_pack))
         status = ft__weights_pack(m, desc ? desc->threads : 0, err);
     if (!status) return m;
