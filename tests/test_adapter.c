@@ -1037,3 +1037,24 @@ TEST(adapter, models_share_weights) {
     ft_model_free(first);
     CHECK_INT(bytes_live, 0);
 }
+
+/* What a folder's tensors become in memory is there once only: sharing must not drop it. */
+TEST(adapter, shared_folders_keep_their_tensors) {
+    ft_model_desc desc;
+    ft_error err;
+    char path[512];
+    if (!test_shared("lora/llama/manifest.json")) SKIP("no ../shared");
+    snprintf(path, sizeof path, "%s", test_shared("lora/llama/hf"));
+    memset(&desc, 0, sizeof desc);
+    ft_model *first = load(path);
+    desc.share_with = first;
+    ft_model *second = ft_model_load(path, &desc, &err);
+    if (CHECK_OK(first && second ? FT_OK : err.code, err)) {
+        CHECK(second->layers[0].module[FT__Q].w.data == first->layers[0].module[FT__Q].w.data);
+        for (size_t i = 0; i < first->file.n_tensors; i++)
+            CHECK(memcmp(first->file.tensors[i].data, second->file.tensors[i].data,
+                         (size_t)first->file.tensors[i].size) == 0);
+    }
+    ft_model_free(second);
+    ft_model_free(first);
+}

@@ -448,7 +448,18 @@ static size_t ft__weights_packed_bytes(const ft_model *m, const ft__model_map *m
     return (n + 63) / 64 * 64;
 }
 
-/* Takes over the other model's copy of the same weights; our own bytes need not stay in memory then. */
+/* The rows as the file has them need not stay in memory, since the file can give them again: adapters may ask.
+   What was made in memory would be lost. */
+static void ft__weights_forget(const ft_model *m, const ft__matrix *w) {
+    const uintptr_t at = (uintptr_t)w->data;
+    for (size_t i = 0; i <= m->file.n_more; i++) {
+        const ft__mapping *f = i ? &m->file.more[i - 1] : &m->file.file;
+        if (at >= (uintptr_t)f->data && at - (uintptr_t)f->data < f->size)
+            ft__map_forget(w->data, (size_t)w->n_rows * w->row_bytes);
+    }
+}
+
+/* Takes over the other model's copy of the same weights. */
 static void ft__weights_share_one(ft_model *m, ft__linear *l, const ft_model *other, const ft__linear *theirs) {
     const size_t n = (size_t)l->w.n_rows * l->w.row_bytes;
     if (l->tensor < 0 || theirs->tensor < 0 || l->first_row != theirs->first_row ||
@@ -457,7 +468,7 @@ static void ft__weights_share_one(ft_model *m, ft__linear *l, const ft_model *ot
     if (l->w.format != theirs->w.format || l->w.n_rows != theirs->w.n_rows || l->w.n_cols != theirs->w.n_cols ||
         memcmp(l->w.data, theirs->w.data, n) != 0)
         return;
-    ft__map_forget(l->w.data, n);
+    ft__weights_forget(m, &l->w);
     l->w = theirs->w;
 }
 
@@ -483,7 +494,7 @@ static ft_status ft__weights_pack(ft_model *m, int threads, ft_error *err) {
         ft__matrix *w = &m->maps[i].linear->w;
         if (!n) continue;
         ft__pack(pool, w, next);
-        ft__map_forget(w->data, (size_t)w->n_rows * w->row_bytes);
+        ft__weights_forget(m, w);
         w->packed = next;
         next += n;
     }
