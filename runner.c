@@ -146,7 +146,7 @@ static int command_metric(const options *o) {
 
 static int command_tokenize(const options *o) {
     ft_error err = {0};
-    ft_model_desc desc = {{0}, true, false, 0};
+    ft_model_desc desc = {{0}, true, false, 0, NULL};
     unsigned flags = o->special ? FT_TOKENIZE_PARSE_SPECIAL : FT_TOKENIZE_DEFAULT;
     if (!o->input && !o->prompt) return wrong("tokenize needs", "-p TEXT or -f ROWS.jsonl");
     ft_model *m = ft_model_load(o->file, &desc, &err);

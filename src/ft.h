@@ -166,6 +166,8 @@ typedef struct ft_model_desc {
     bool vocab_only; /* read metadata and tokenizer alone; the file may hold no tensors */
     bool no_pack;    /* use weights where the file has them: no copy in memory, slower, the same bits */
     int threads;     /* that pack; 0 = as many as processors */
+    const ft_model *share_with; /* weights that this model has, too (same name, shape and bytes), are used where
+                                   it has them: it must outlive the new one.  NULL: none */
 } ft_model_desc;
 
 /* Loads a GGUF file (of a split model the first) or a Hugging Face folder.  Files are mapped, not copied
@@ -198,8 +200,9 @@ ft_status ft_model_digest(const char *path, const ft_allocator *allocator, char 
    architecture, tokenizer and size of the vocabulary.  What a file does not say, nobody can tell. */
 bool ft_model_same_family(const ft_model *a, const ft_model *b);
 
-/* Loads a LoRA adapter (GGUF) for `model`: each of its tensors must find its weight there with the
-   right shape, else FT_ERR_MISMATCH.  Factors are kept as F32. */
+/* Loads an adapter (GGUF) for `model`: LoRA or DoRA of any linear map, experts and embeddings included, and
+   other tensors in the place of the model's.  Each of its tensors must find its weight there with the right
+   shape, else FT_ERR_MISMATCH.  Factors are kept as F32; other tensors are computed with as floats. */
 ft_adapter *ft_adapter_load(const ft_model *model, const char *path, ft_error *err);
 void ft_adapter_free(ft_adapter *adapter);
 
@@ -293,14 +296,16 @@ void ft_session_free(ft_session *session);
 /* The same with a model of its own, loaded from a file and freed with the session. */
 ft_session *ft_session_load(const char *path, const ft_session_desc *desc, ft_error *err);
 
-/* One adapter at a strength; the effective factor is scale * alpha / rank. */
+/* One adapter at a strength: `scale` multiplies all that it changes. */
 typedef struct ft_adapter_use {
     const ft_adapter *adapter;
     float scale;
 } ft_adapter_use;
 
 /* Adds a variant: the base with these adapters on it, applied in order.  Variant 0 is the base alone.
-   A scale of 0 is the base bit for bit. */
+   A scale of 0 is the base bit for bit.  May come at any time, whatever is open.  An adapter that has other
+   tensors in the place of the model's takes no scale but 0 and 1, and of several only one may have the same
+   (FT_ERR_UNSUPPORTED, FT_ERR_MISMATCH). */
 ft_status ft_session_add_variant(ft_session *session, const ft_adapter_use *uses, int n_uses,
                                  int *variant, ft_error *err);
 
@@ -308,6 +313,10 @@ ft_status ft_session_add_variant(ft_session *session, const ft_adapter_use *uses
    colon).  The session owns these adapters. */
 ft_status ft_session_load_variant(ft_session *session, const char *const *specs, int n_specs,
                                   int *variant, ft_error *err);
+
+/* Removes a variant of which no sequence is open; others may be, and notice nothing.  Its number will be given
+   again, its adapters may be freed (those that the session owns are). */
+ft_status ft_session_remove_variant(ft_session *session, int variant, ft_error *err);
 
 /* Opens an empty sequence; ids of closed ones are used again. */
 ft_status ft_session_open(ft_session *session, int variant, int *sequence, ft_error *err);
@@ -716,6 +725,7 @@ ft_status ft_report_term(const ft_result *result, int width, bool color, ft_writ
 #include "model/moe.c"
 #include "model/weights.c"
 #include "model/adapter.c"
+#include "model/adapter_read.c"
 #include "model/forward.c"
 #include "model/chat.c"
 #include "model/digest.c"

@@ -152,6 +152,7 @@ static ft_status ft__compare_load(ft__compare *c) {
     for (int m = 0; m < job->n_models && !status; m++) {
         status = ft_model_digest(job->models[m], &job->allocator, c->r->model_digests[m], c->err);
         if (status) break;
+        desc.share_with = m ? c->models[0].model : NULL; /* a full fine-tune may have left much as it was */
         c->models[m].model = ft_model_load(job->models[m], &desc, err);
         status = c->models[m].model ? ft__compare_tokenize(c, m) : err->code;
     }

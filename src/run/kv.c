@@ -81,13 +81,29 @@ FT__PRIV uint8_t *ft__kv_learn(ft__kv *kv, const uint8_t *before, int variant, c
     return data;
 }
 
-static ft__kv_page *ft__kv_forget_oldest(ft__kv *kv) {
-    ft__kv_page *page = kv->oldest, **at = &kv->known[page->hash % FT__KV_BUCKETS];
+static void ft__kv_forget(ft__kv *kv, ft__kv_page *page) {
+    ft__kv_page **at = &kv->known[page->hash % FT__KV_BUCKETS];
     ft__kv_idle_remove(kv, page);
     while (*at != page) at = &(*at)->next;
     *at = page->next;
     page->known = false;
+}
+
+static ft__kv_page *ft__kv_forget_oldest(ft__kv *kv) {
+    ft__kv_page *page = kv->oldest;
+    ft__kv_forget(kv, page);
     return page;
+}
+
+FT__PRIV void ft__kv_forget_variant(ft__kv *kv, int variant) {
+    for (ft__kv_page *page = kv->oldest, *newer; page; page = newer) {
+        newer = page->newer;
+        if (page->variant != variant) continue;
+        ft__kv_forget(kv, page);
+        page->next = kv->free_pages;
+        kv->free_pages = page;
+        kv->n_free++;
+    }
 }
 
 /* ---- giving and taking */

@@ -40,6 +40,7 @@ FT__PRIV uint8_t *ft__kv_find(const ft__kv *kv, const uint8_t *before, int varia
    one if that prefix was known already. */
 FT__PRIV uint8_t *ft__kv_learn(ft__kv *kv, const uint8_t *before, int variant, const int32_t *tokens,
                                uint8_t *page);
+FT__PRIV void ft__kv_forget_variant(ft__kv *kv, int variant); /* its known pages, of which none may be held */
 FT__PRIV uint32_t ft__kv_hash(const uint8_t *before, int variant, const int32_t *tokens);
 FT__PRIV void ft__kv_clear(ft__kv *kv); /* frees all pages; none may be held */
 

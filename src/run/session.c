@@ -104,6 +104,8 @@ static ft_status ft__session_rank(ft_session *s, const ft_adapter_use *uses, int
             return ft__fail(err, FT_ERR_ARGUMENT, "scale", "adapter %d: expected a finite number", i);
         if (uses[i].adapter->max_rank > rank) rank = uses[i].adapter->max_rank;
     }
+    ft_status status = ft__adapter_check_uses(uses, n_uses, err);
+    if (status) return status;
     for (size_t v = 0; v < s->n_variants; v++)
         for (int i = 0; i < s->variants[v].n_uses; i++)
             if (s->variants[v].uses[i].adapter->max_rank > rank)
@@ -119,16 +121,43 @@ ft_status ft_session_add_variant(ft_session *s, const ft_adapter_use *uses, int 
     if (n_uses < 0) return ft__fail(err, FT_ERR_ARGUMENT, "n_uses", "found %d, expected 0 or more", n_uses);
     ft_status status = ft__session_rank(s, uses, n_uses, err);
     if (status) return status;
+    size_t at = 0; /* removed ones are used again */
+    while (at < s->n_variants && s->variants[at].uses) at++;
     ft_adapter_use *copy = (ft_adapter_use *)ft__alloc_zero(&s->allocator, (size_t)n_uses, sizeof *copy);
-    if (!copy || !ft__grow(&s->allocator, (void **)&s->variants, &s->cap_variants, s->n_variants + 1,
-                           sizeof *s->variants)) {
+    if (!copy || !ft__grow(&s->allocator, (void **)&s->variants, &s->cap_variants, at + 1, sizeof *s->variants)) {
         ft__free(&s->allocator, copy);
         return ft__fail_memory(err);
     }
     for (int i = 0; i < n_uses; i++) copy[i] = uses[i];
-    s->variants[s->n_variants].uses = copy;
-    s->variants[s->n_variants].n_uses = n_uses;
-    *variant = (int)s->n_variants++;
+    s->variants[at].uses = copy;
+    s->variants[at].n_uses = n_uses;
+    if (at == s->n_variants) s->n_variants++;
+    *variant = (int)at;
+    return FT_OK;
+}
+
+/* Frees an adapter that the session owns. */
+static void ft__session_drop_adapter(ft_session *s, const ft_adapter *adapter) {
+    for (size_t i = 0; i < s->n_adapters; i++) {
+        if (s->adapters[i] != adapter) continue;
+        ft_adapter_free(s->adapters[i]);
+        s->adapters[i--] = s->adapters[--s->n_adapters];
+    }
+}
+
+ft_status ft_session_remove_variant(ft_session *s, int variant, ft_error *err) {
+    ft_status status = ft__session_check_variant(s, variant, NULL, err);
+    if (status) return status;
+    if (!variant) return ft__fail(err, FT_ERR_ARGUMENT, NULL, "variant: 0 is the base, which stays");
+    for (size_t i = 0; i < s->n_sequences; i++)
+        if (s->sequences[i].open && s->sequences[i].variant == variant)
+            return ft__fail(err, FT_ERR_ARGUMENT, NULL, "variant: sequence %d of %d is open", (int)i, variant);
+    ft__adaptation *v = &s->variants[variant];
+    ft__kv_forget_variant(&s->kv, variant);
+    for (int i = 0; i < v->n_uses; i++) ft__session_drop_adapter(s, v->uses[i].adapter);
+    ft__free(&s->allocator, v->uses);
+    v->uses = NULL;
+    v->n_uses = 0;
     return FT_OK;
 }
 
@@ -177,13 +206,17 @@ ft_status ft_session_load_variant(ft_session *s, const char *const *specs, int n
     for (int i = 0; i < n_specs && !status; i++)
         status = ft__session_load_adapter(s, specs[i], &uses[i], err);
     if (!status) status = ft_session_add_variant(s, uses, n_specs, variant, err);
+    for (int i = 0; i < n_specs && uses && status; i++) ft__session_drop_adapter(s, uses[i].adapter);
     ft__free(&s->allocator, uses);
     return status;
 }
 
 FT__PRIV ft_status ft__session_check_variant(const ft_session *s, int variant, const char *where,
                                              ft_error *err) {
-    if (variant >= 0 && (size_t)variant < s->n_variants) return FT_OK;
+    if (variant >= 0 && (size_t)variant < s->n_variants) {
+        if (s->variants[variant].uses) return FT_OK;
+        return ft__fail(err, FT_ERR_ARGUMENT, where, "variant: %d was removed", variant);
+    }
     return ft__fail(err, FT_ERR_ARGUMENT, where, "variant: found %d, expected 0 to %d", variant,
                     (int)s->n_variants - 1);
 }
