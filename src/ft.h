@@ -211,6 +211,26 @@ ft_status ft_info(const char *path, bool json, ft_write_fn write, void *user, ft
 ft_status ft_info_tensor(const char *path, const char *tensor, ft_write_fn write, void *user,
                          ft_error *err);
 
+/* ---------------------------------------------------------------------------------- writing models */
+
+/* Defaults ({0}): malloc, as many threads as processors, the report as text. */
+typedef struct ft_convert_desc {
+    ft_allocator allocator;
+    int threads; /* never show in the result */
+    bool json;
+    void *user;
+    int (*progress)(void *user, uint64_t done, uint64_t total); /* bytes of the input; 0 to go on */
+} ft_convert_desc;
+
+/* Writes a model (as ft_model_load reads it) as one GGUF file with the weights in another type: F32 F16 BF16 Q8_0
+   Q6_K Q5_0 Q5_1 Q5_K_S Q5_K_M Q4_0 Q4_1 Q4_K_S Q4_K_M IQ4_NL IQ4_XS Q3_K_S Q3_K_M Q3_K_L Q2_K, or MXFP4 (of
+   experts; all else Q8_0).  The types of single tensors are those of llama.cpp's files of these names; all keys are
+   carried over.  Takes the memory of about one tensor, and the same bytes come out for any number of threads.
+   `write` (or NULL) receives a report: bytes and relative error by type, or of every tensor as JSON.
+   The file appears under its name only when it is whole; it may not be an input (FT_ERR_ARGUMENT). */
+ft_status ft_quantize(const char *model, const char *out, const char *type, const ft_convert_desc *desc,
+                      ft_write_fn write, void *user, ft_error *err);
+
 /* ----------------------------------------------------------------------------------------- tokens */
 
 enum {
@@ -716,6 +736,10 @@ ft_status ft_report_term(const ft_result *result, int width, bool color, ft_writ
 #include "model/moe.c"
 #include "model/weights.c"
 #include "model/adapter.c"
+#include "model/remake.c"
+#include "model/mix.c"
+#include "model/rewrite.c"
+#include "model/quantize.c"
 #include "model/forward.c"
 #include "model/chat.c"
 #include "model/digest.c"

@@ -4,28 +4,21 @@
    answers. */
 #include "release.h"
 
-#include <sys/stat.h>
 #include <unistd.h> /* getcwd */
-
-static bool ft__journal_same_file(const char *a, const char *b) {
-    struct stat sa, sb;
-    return a && stat(a, &sa) == 0 && stat(b, &sb) == 0 && sa.st_dev == sb.st_dev &&
-           sa.st_ino == sb.st_ino;
-}
 
 /* The run folder may be any folder, also one where the job's own files lie: those are not ours. */
 static bool ft__journal_is_input(const ft_job *job, const char *path) {
-    bool same = ft__journal_same_file(job->path, path) ||
-                ft__journal_same_file(job->template_path, path) ||
-                ft__journal_same_file(job->shots_path, path);
+    bool same = ft__same_file(job->path, path) ||
+                ft__same_file(job->template_path, path) ||
+                ft__same_file(job->shots_path, path);
     for (int i = 0; i < job->n_evaluators && !same; i++)
-        same = ft__journal_same_file(job->evaluators[i].judge, path);
+        same = ft__same_file(job->evaluators[i].judge, path);
     for (int i = 0; i < job->n_data && !same; i++)
-        same = ft__journal_same_file(job->data[i].path, path);
+        same = ft__same_file(job->data[i].path, path);
     for (int i = 0; i < job->n_models && !same; i++)
-        same = ft__journal_same_file(job->models[i], path);
+        same = ft__same_file(job->models[i], path);
     for (int i = 0; i < job->n_variants && !same; i++)
-        same = ft__journal_same_file(job->variants[i].adapter, path);
+        same = ft__same_file(job->variants[i].adapter, path);
     return same;
 }
 
