@@ -640,9 +640,9 @@ TEST(adapter, wrong_files) {
     edit_text(&e, "adapter.lora.alpha", "8");
     edited_adapter_fails(&e, FT_ERR_FORMAT, "adapter.lora.alpha: must be a number");
     edit_poke(adapter_path, "blk.1.ffn_up.weight.lora_b", 12, &nan, 4);
-    adapter_fails(adapter_path, FT_ERR_FORMAT, "blk.1.ffn_up.weight.lora_b: a factor holds an infinity or a NaN");
+    adapter_fails(adapter_path, FT_ERR_FORMAT, "blk.1.ffn_up.weight.lora_b: holds an infinity or a NaN");
     edit_poke(adapter_path, "blk.1.ffn_up.weight.lora_b", 12, &infinity, 4);
-    adapter_fails(adapter_path, FT_ERR_FORMAT, "a factor holds an infinity or a NaN");
+    adapter_fails(adapter_path, FT_ERR_FORMAT, "holds an infinity or a NaN");
     ft_model_free(model);
 }
 
@@ -651,11 +651,11 @@ TEST(adapter, wrong_tensors) {
     if (!begin_adapter(NULL, NULL)) return;
     edit_begin(&e, adapter_path);
     edit_drop(&e, "blk.1.attn_v.weight.lora_b");
-    edited_adapter_fails(&e, FT_ERR_FORMAT, "blk.1.attn_v: lora_a has rank 4, lora_b 0");
+    edited_adapter_fails(&e, FT_ERR_FORMAT, "blk.1.attn_v.weight: lora_b is missing");
     edit_drop(&e, "blk.0.attn_q.weight.lora_a");
-    edited_adapter_fails(&e, FT_ERR_FORMAT, "blk.0.attn_q: lora_a has rank 0, lora_b 4");
+    edited_adapter_fails(&e, FT_ERR_FORMAT, "blk.0.attn_q.weight: lora_a is missing");
     edit_tensor(&e, "blk.0.attn_q.weight.lora_a", FT__FORMAT_F32, 64, 3, NULL);
-    edited_adapter_fails(&e, FT_ERR_FORMAT, "blk.0.attn_q: lora_a has rank 3, lora_b 4");
+    edited_adapter_fails(&e, FT_ERR_FORMAT, "blk.0.attn_q.weight: lora_a has rank 3, lora_b 4");
     edit_tensor(&e, "blk.0.attn_q.weight.lora_a", FT__FORMAT_F32, 32, 4, NULL);
     edited_adapter_fails(&e, FT_ERR_MISMATCH,
                          "found shape [32, 4], expected [inputs, rank] of the model's weight [64, 64]");
@@ -665,9 +665,9 @@ TEST(adapter, wrong_tensors) {
     edit_tensor(&e, "blk.0.attn_q.weight.lora_a", 12, 256, 4, NULL);
     edited_adapter_fails(&e, FT_ERR_MISMATCH, "found shape [256, 4]");
     static const char *const unknown[] = {
-        "blk.2.attn_q.weight.lora_a", "blk.0.attn_q.weight", "blk.0.attn_q.lora_a", "blk.0.attn_norm.weight.lora_a",
+        "blk.2.attn_q.weight.lora_a", "blk.0.attn_q.lora_a",
         "blk..attn_q.weight.lora_a", "blk.0attn_q.weight.lora_a", "blk.99999999999.attn_q.weight.lora_a",
-        "attn_q.weight.lora_a", "blk.0.output.weight.lora_a", "token_embd.weight.lora_a",
+        "attn_q.weight.lora_a", "blk.0.output.weight.lora_a", ".lora_a",
         "blk.0.attn_q.weight.lora_c", "blk.0.attn_qkv.weight.lora_a", "blk.-1.attn_q.weight.lora_a"};
     for (size_t i = 0; i < FT__COUNT(unknown); i++) {
         char needle[128];

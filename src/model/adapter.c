@@ -1,155 +1,139 @@
-/* LoRA adapters (Hu et al. 2021) from GGUF: for a weight W the file holds NAME.lora_a (rank, in) and
-   NAME.lora_b (out, rank); the product is W x + scale * (alpha / rank) * B (A x).  Each tensor must find
-   its weight: an adapter that touches nothing would be scored as if it were the base. */
-#include "hf.h"
+/* Adapters in use: what one changes of a map, of a tensor's rows, and whether several go together.  An adapter
+   at scale s adds s times its change to what the model has, W + s (W' - W); several add their changes, each
+   against the model's own W.  Another tensor in the place of W is there or not: s is 1 or 0. */
 #include "model.h"
 
-FT__PRIV const ft__delta *ft__adapter_delta(const ft_adapter *a, int layer, ft__module module) {
-    int at = module == FT__HEAD ? a->model->info.n_layers : layer;
-    return &a->deltas[(size_t)at * FT__LAYER_MODULES + (module == FT__HEAD ? 0 : (size_t)module)];
+FT__PRIV const char *ft__change_kind(const ft__change *c) {
+    if (!c->rank) return "replacement";
+    return c->gain ? "dora" : "lora";
 }
 
-/* "blk.3.attn_q.weight.lora_a" -> layer 3, module, which factor.  False if there is no such place. */
-static bool ft__adapter_place(const ft_model *m, const char *name, int *layer, ft__module *module,
-                              bool *is_b) {
-    char expected[64];
-    *layer = 0;
-    const char *rest = name;
-    if (strncmp(name, "blk.", 4) == 0) {
-        for (rest = name + 4; *rest >= '0' && *rest <= '9' && *layer < 100000; rest++)
-            *layer = *layer * 10 + (*rest - '0');
-        if (rest == name + 4 || *rest++ != '.' || *layer >= m->info.n_layers) return false;
+FT__PRIV const ft__change *ft__adapter_change(const ft_adapter *a, const ft__linear *l) {
+    return l->tensor < 0 ? NULL : a->change_of[l->tensor];
+}
+
+FT__PRIV ft__matrix ft__change_a(const ft__change *c, const ft__linear *l) {
+    const size_t n = (size_t)c->rank * (size_t)c->n_in, expert = (size_t)(l->first_row / c->n_out);
+    ft__matrix w = {ft__format_find(FT__FORMAT_F32), (const uint8_t *)(c->a + expert * n), NULL, c->rank, c->n_in,
+                    (size_t)c->n_in * sizeof *c->a};
+    return w;
+}
+
+FT__PRIV const float *ft__change_b(const ft__change *c, const ft__linear *l) {
+    return c->b + (size_t)c->rank * (size_t)l->first_row;
+}
+
+/* ---- a change as numbers, for merging and for reports */
+
+/* The rows of the tensor that lie turned together with `row`: those of its map, or of a slice of it. */
+static void ft__adapter_section(const ft_model *m, int tensor, uint64_t row, uint64_t *first, uint64_t *n) {
+    *first = row;
+    *n = 1;
+    for (int i = 0; i < m->n_maps; i++) {
+        const ft__linear *l = m->maps[i].linear;
+        const uint64_t begin = (uint64_t)l->first_row, size = (uint64_t)(l->w.n_rows / m->maps[i].n_slices);
+        if (l->tensor != tensor || row < begin || row >= begin + (uint64_t)l->w.n_rows) continue;
+        *n = size;
+        *first = begin + (row - begin) / size * size;
+        return;
     }
-    for (int i = 0; i < FT__MODULES; i++) {
-        if ((i == FT__HEAD) != (rest == name)) continue;
-        for (int b = 0; b < 2; b++) {
-            *module = (ft__module)i;
-            *is_b = b == 1;
-            snprintf(expected, sizeof expected, "%s.weight.lora_%c", ft__module_name(*module), "ab"[b]);
-            if (strcmp(rest, expected) == 0) return ft__model_linear(m, *layer, *module)->w.format != NULL;
+}
+
+/* sum (n_in) = factor B A of one row. */
+static void ft__adapter_product(const ft_adapter *a, const ft__change *c, uint64_t row, double *sum) {
+    const size_t n_in = (size_t)c->n_in, rank = (size_t)c->rank;
+    memset(sum, 0, n_in * sizeof *sum);
+    if (c->embedding) {
+        const float *of_row = c->a + row * rank;
+        for (size_t k = 0; k < rank; k++)
+            for (size_t i = 0; i < n_in; i++)
+                sum[i] += (double)c->factor * (double)of_row[k] * (double)c->b[k * n_in + i];
+        return;
+    }
+    uint64_t first, n;
+    ft__adapter_section(a->model, c->tensor, row, &first, &n);
+    const float *b = c->b + rank * first + (row - first), *of_expert = c->a + row / (uint64_t)c->n_out * rank * n_in;
+    for (size_t k = 0; k < rank; k++) {
+        const double factor = (double)c->factor * (double)b[k * n];
+        for (size_t i = 0; i < n_in; i++) sum[i] += factor * (double)of_expert[k * n_in + i];
+    }
+}
+
+/* w += own - base; exact where nothing else has changed w. */
+static void ft__adapter_replace(float *w, const float *base, const double *own, size_t n) {
+    for (size_t i = 0; i < n; i++)
+        w[i] = w[i] == base[i] ? (float)own[i] : (float)((double)w[i] + (own[i] - (double)base[i]));
+}
+
+static void ft__adapter_apply_row(const ft_adapter *a, const ft__change *c, float scale, uint64_t row,
+                                  const float *base, float *w, float *values, double *sum) {
+    const size_t n_in = (size_t)c->n_in;
+    if (c->vector || c->whole.data) {
+        if (c->vector) memcpy(values, c->vector + row * n_in, n_in * sizeof *values);
+        else c->whole.format->decode(c->whole.data + row * c->whole.row_bytes, n_in, values);
+        for (size_t i = 0; i < n_in; i++) sum[i] = (double)values[i];
+        ft__adapter_replace(w, base, sum, n_in);
+        return;
+    }
+    ft__adapter_product(a, c, row, sum);
+    const double gain = c->gain ? (double)c->gain[row] : 0;
+    for (size_t i = 0; i < n_in; i++)
+        w[i] = (float)((double)w[i] + (double)scale * (gain * (double)base[i] + sum[i]));
+}
+
+FT__PRIV ft_status ft__adapter_apply(const ft_adapter *a, float scale, int tensor, uint64_t first_row,
+                                     uint64_t n_rows, const float *base, float *w, ft_error *err) {
+    const ft_allocator *allocator = &a->model->allocator;
+    const ft__change *c = tensor < 0 || tensor > (int)a->model->file.n_tensors ? NULL : a->change_of[tensor];
+    if (!c || scale == 0) return FT_OK;
+    const uint64_t all = (uint64_t)c->n_out * (uint64_t)c->depth;
+    if (first_row > all || n_rows > all - first_row)
+        return ft__fail(err, FT_ERR_ARGUMENT, ft__model_tensor_name(a->model, tensor),
+                        "rows %llu to %llu are asked for, there are %llu", (unsigned long long)first_row,
+                        (unsigned long long)(first_row + n_rows), (unsigned long long)all);
+    double *sum = (double *)ft__alloc_zero(allocator, (size_t)c->n_in, sizeof *sum);
+    float *values = (float *)ft__alloc_zero(allocator, (size_t)c->n_in, sizeof *values);
+    for (uint64_t r = 0; r < n_rows && sum && values; r++) {
+        const size_t at = (size_t)r * (size_t)c->n_in;
+        ft__adapter_apply_row(a, c, scale, first_row + r, base + at, w + at, values, sum);
+    }
+    const bool ok = sum && values;
+    ft__free(allocator, sum);
+    ft__free(allocator, values);
+    return ok ? FT_OK : ft__fail_memory(err);
+}
+
+/* ---- several together */
+
+static bool ft__change_replaces(const ft__change *c) { return c->whole.data || c->vector; }
+
+/* One of two that meet at a tensor replaces it. */
+static ft_status ft__adapter_check_pair(const ft_model *m, const ft__change *c, const ft__change *other, int i, int k,
+                                        ft_error *err) {
+    const char *name = ft__model_tensor_name(m, c->tensor);
+    if (ft__change_replaces(c) && ft__change_replaces(other))
+        return ft__fail(err, FT_ERR_MISMATCH, name, "adapters %d and %d both replace it", i, k);
+    if ((ft__change_replaces(c) && other->gain) || (ft__change_replaces(other) && c->gain))
+        return ft__fail(err, FT_ERR_UNSUPPORTED, name, "adapters %d and %d are DoRA of it and replace it", i, k);
+    return FT_OK;
+}
+
+FT__PRIV ft_status ft__adapter_check_uses(const ft_adapter_use *uses, int n_uses, ft_error *err) {
+    ft_status status = FT_OK;
+    for (int i = 0; i < n_uses; i++) {
+        const ft_adapter *a = uses[i].adapter;
+        for (int n = 0; n < a->n_changes && uses[i].scale != 0 && !status; n++) {
+            const ft__change *c = &a->changes[n];
+            if (ft__change_replaces(c) && uses[i].scale != 1)
+                return ft__fail(err, FT_ERR_UNSUPPORTED, ft__model_tensor_name(a->model, c->tensor),
+                                "adapter %d replaces it: the scale can only be 0 or 1", i);
+            for (int k = i + 1; k < n_uses && !status; k++) {
+                const ft__change *other = uses[k].adapter->change_of[c->tensor];
+                if (other && uses[k].scale != 0) status = ft__adapter_check_pair(a->model, c, other, i, k, err);
+            }
         }
     }
-    return false;
-}
-
-/* The factor as floats; B (out, rank) is turned so that outputs lie side by side. */
-static ft_status ft__adapter_factor(ft_adapter *a, const ft__gguf_tensor *t, ft__delta *delta, bool is_b,
-                                    const char *where, ft_error *err) {
-    const ft__format *format = ft__format_find(t->type);
-    const size_t n_in = (size_t)t->ne[0], n_out = (size_t)t->ne[1];
-    size_t n;
-    if (!format->decode)
-        return ft__fail(err, FT_ERR_UNSUPPORTED, where, "type %s is not in this version", format->name);
-    if (!ft__mul_size(n_in, n_out, &n)) return ft__fail_memory(err);
-    float *values = (float *)ft__arena_alloc(&a->arena, n, sizeof *values);
-    float *turned = is_b ? (float *)ft__arena_alloc(&a->arena, n, sizeof *values) : values;
-    if (!values || !turned) return ft__fail_memory(err);
-    format->decode(t->data, n, values);
-    for (size_t i = 0; i < n; i++)
-        if (!ft__finite((double)values[i]))
-            return ft__fail(err, FT_ERR_FORMAT, where, "a factor holds an infinity or a NaN");
-    for (size_t r = 0; is_b && r < n_out; r++)
-        for (size_t k = 0; k < n_in; k++) turned[k * n_out + r] = values[r * n_in + k];
-    if (is_b) {
-        delta->b = turned;
-        delta->n_out = (int)n_out;
-        delta->rank_b = (int)n_in;
-        return FT_OK;
-    }
-    delta->a.format = ft__format_find(FT__FORMAT_F32);
-    delta->a.data = (const uint8_t *)values;
-    delta->a.n_rows = delta->rank = (int)n_out;
-    delta->a.n_cols = (int)n_in;
-    delta->a.row_bytes = n_in * sizeof *values;
-    return FT_OK;
-}
-
-static ft_status ft__adapter_tensor(ft_adapter *a, const ft__gguf_tensor *t, const char *path,
-                                    ft_error *err) {
-    char where[384];
-    int layer;
-    ft__module module;
-    bool is_b;
-    snprintf(where, sizeof where, "%s: %s", path, t->name);
-    if (!ft__adapter_place(a->model, t->name, &layer, &module, &is_b))
-        return ft__fail(err, FT_ERR_MISMATCH, where, "the model has no weight for this tensor");
-    const ft__matrix *w = &ft__model_linear(a->model, layer, module)->w;
-    uint64_t wide = (uint64_t)(is_b ? w->n_rows : w->n_cols);
-    if (t->ne[is_b ? 1 : 0] != wide || t->ne[2] != 1 || t->ne[3] != 1 || t->ne[is_b ? 0 : 1] > 65536)
-        return ft__fail(err, FT_ERR_MISMATCH, where,
-                        "found shape [%llu, %llu], expected %s of the model's weight [%d, %d]",
-                        (unsigned long long)t->ne[0], (unsigned long long)t->ne[1],
-                        is_b ? "[rank, outputs]" : "[inputs, rank]", w->n_cols, w->n_rows);
-    ft__delta *delta = (ft__delta *)(uintptr_t)ft__adapter_delta(a, layer, module);
-    return ft__adapter_factor(a, t, delta, is_b, where, err);
-}
-
-/* Both factors or none, of one rank. */
-static ft_status ft__adapter_ranks(ft_adapter *a, const char *path, ft_error *err) {
-    int n = a->model->info.n_layers * FT__LAYER_MODULES + 1;
-    for (int i = 0; i < n; i++) {
-        ft__delta *d = &a->deltas[i];
-        ft__module module = i == n - 1 ? FT__HEAD : (ft__module)(i % FT__LAYER_MODULES);
-        if (!d->rank && !d->rank_b) continue;
-        if (d->rank != d->rank_b)
-            return ft__fail(err, FT_ERR_FORMAT, path, "blk.%d.%s: lora_a has rank %d, lora_b %d",
-                            i / FT__LAYER_MODULES, ft__module_name(module), d->rank, d->rank_b);
-        if (d->rank > a->max_rank) a->max_rank = d->rank;
-    }
-    if (!a->max_rank) return ft__fail(err, FT_ERR_MISMATCH, path, "the adapter holds no tensors");
-    return FT_OK;
-}
-
-/* What the file says about itself has to fit before any tensor is looked at. */
-static ft_status ft__adapter_check(ft_adapter *a, const ft__gguf *g, ft_error *err) {
-    static const char *const keys[3] = {"general.type", "adapter.type", "general.architecture"};
-    const char *const expected[3] = {"adapter", "lora", a->model->info.architecture};
-    double alpha = 0;
-    for (int i = 0; i < 3; i++) {
-        ft__gguf_str found = {"", 0};
-        ft_status status = ft__gguf_string(g, keys[i], &found, err);
-        if (status) return status;
-        if (!ft__text_equal(found.data, found.len, expected[i], strlen(expected[i])))
-            return ft__fail(err, i == 2 ? FT_ERR_MISMATCH : FT_ERR_FORMAT, g->path,
-                            "%s: found \"%.*s\", expected \"%s\"", keys[i],
-                            (int)(found.len > 64 ? 64 : found.len), found.data, expected[i]);
-    }
-    ft_status status = ft__gguf_float(g, "adapter.lora.alpha", &alpha, err);
-    if (!status && !ft__finite(alpha))
-        status = ft__fail(err, FT_ERR_FORMAT, g->path, "adapter.lora.alpha is not finite");
-    a->alpha = (float)alpha;
     return status;
-}
-
-static ft_status ft__adapter_read(ft_adapter *a, const char *path, ft_error *err) {
-    ft__gguf g;
-    ft_status status = ft__split_gguf_open(&g, path, &a->model->allocator, err);
-    if (status) return status;
-    size_t n = (size_t)a->model->info.n_layers * FT__LAYER_MODULES + 1;
-    a->deltas = (ft__delta *)ft__arena_alloc(&a->arena, n, sizeof *a->deltas);
-    status = a->deltas ? ft__adapter_check(a, &g, err) : ft__fail_memory(err);
-    for (size_t i = 0; i < g.n_tensors && !status; i++)
-        status = ft__adapter_tensor(a, &g.tensors[i], path, err);
-    if (!status) status = ft__adapter_ranks(a, path, err);
-    ft__gguf_close(&g);
-    return status;
-}
-
-ft_adapter *ft_adapter_load(const ft_model *model, const char *path, ft_error *err) {
-    if (!model->layers) {
-        ft__fail(err, FT_ERR_ARGUMENT, path, "the model was loaded without its weights");
-        return NULL;
-    }
-    ft_adapter *a = (ft_adapter *)ft__alloc_zero(&model->allocator, 1, sizeof *a);
-    if (!a) {
-        ft__fail_memory(err);
-        return NULL;
-    }
-    a->model = model;
-    ft__arena_init(&a->arena, &model->allocator);
-    if (ft__adapter_read(a, path, err) == FT_OK) return a;
-    ft_adapter_free(a);
-    return NULL;
 }
 
 void ft_adapter_free(ft_adapter *a) {

@@ -102,6 +102,7 @@ FT__PRIV bool ft__scratch_init(ft__scratch *s, const ft_model *m, int max_tokens
         s->expert_x = (float *)ft__arena_alloc(arena, T * D, sizeof(float));
         s->expert_y = (float *)ft__arena_alloc(arena, T * D, sizeof(float));
         s->expert_weight = (float *)ft__arena_alloc(arena, T * (size_t)i->n_experts, sizeof(float));
+        s->expert_variants = (int *)ft__arena_alloc(arena, T, sizeof(int));
     }
     return !arena->failed;
 }
@@ -163,6 +164,20 @@ FT__PRIV void ft__forward_norm(const ft_model *m, const float *x, const float *w
     ft__rms_norm(&m->kernels, x, weight, m->norm_eps, n, out);
 }
 
+FT__PRIV const float *ft__forward_vector(const ft__forward *f, int variant, const float *vector) {
+    const ft__adaptation *v = &f->variants[variant];
+    for (int i = 0; i < v->n_uses && vector; i++) {
+        const ft_adapter *a = v->uses[i].adapter;
+        if (!a->n_vectors || v->uses[i].scale == 0) continue;
+        for (int k = 0; k < a->n_changes; k++) { /* rows of a map have a piece of its bias */
+            const ft__change *c = &a->changes[k];
+            if (c->vector && vector >= c->replaces && vector < c->replaces + c->n_vector)
+                return c->vector + (vector - c->replaces);
+        }
+    }
+    return vector;
+}
+
 /* ---- inputs of matrices: what is pending is done row by row where the row is at hand, while it is in the
    first cache: residual added, normed or gated, then int8 where the weights want that */
 
@@ -187,17 +202,19 @@ FT__PRIV unsigned ft__forward_want(const ft__matrix *w) {
 static void ft__forward_input_row(const ft__forward_input *in, int t) {
     const ft_model *m = in->f->model;
     const size_t at = (size_t)t * (size_t)in->n_cols;
+    const int variant = in->f->scratch->variants[t]; /* where there is a norm, rows are tokens */
     float *x = in->x + at;
     if (in->add) {
         float *add = in->add + at;
-        if (in->add_norm) ft__forward_norm(m, add, in->add_norm, in->n_cols, add);
+        if (in->add_norm)
+            ft__forward_norm(m, add, ft__forward_vector(in->f, variant, in->add_norm), in->n_cols, add);
         if (m->residual_scale != 1) m->kernels.scale(add, add, m->residual_scale, NULL, in->n_cols);
         m->kernels.add(x, add, in->n_cols);
     }
     if (in->scale != 1) m->kernels.scale(x, x, in->scale, NULL, in->n_cols);
     if (in->up) ft__forward_act(m, x, in->up + at, in->n_cols);
     if (in->norm) {
-        ft__forward_norm(m, x, in->norm, in->n_cols, in->normed + at);
+        ft__forward_norm(m, x, ft__forward_vector(in->f, variant, in->norm), in->n_cols, in->normed + at);
         x = in->normed + at;
     }
     if (in->want)
@@ -231,32 +248,159 @@ FT__PRIV ft__acts ft__forward_rows(ft__forward *f, float *x, const ft__matrix *w
     return ft__forward_acts(f, ft__forward_input_of(f, x, f->n_slots, w->n_cols, ft__forward_want(w)));
 }
 
-/* ---- linear maps with their deltas */
+/* ---- linear maps under variants.  With the uses u of a variant, their scales s and factors f, in this order:
+       y = W x                          or another tensor's product with x, where an adapter has one
+       y = y + (p gain_u) s_u           DoRA; p = W x for all of them
+       y = y + bias                     the model's, or an adapter's instead
+       y = y + (s_u f_u) B_u (A_u x)    then y = y + (s_u f_u) bias_u, use after use
+   What only adds to W x costs the others in the batch nothing: the first and third line are one product then. */
 
-/* out += scale * (alpha / rank) * B (A x) for tokens of one variant; where alpha is 0 the scale alone. */
-static void ft__forward_delta(ft__forward *f, const ft_adapter_use *use, const ft__delta *d,
-                              const float *x, int n_tokens, float *out) {
-    const ft__kernels *k = &f->model->kernels;
-    const float alpha = use->adapter->alpha;
-    const float factor = alpha != 0 ? use->scale * (alpha / (float)d->rank) : use->scale;
-    ft__acts a = {n_tokens, d->a.n_cols, x, NULL, NULL, NULL};
-    ft__matmul(f->pool, k, &d->a, NULL, &a, f->scratch->low, (size_t)d->rank);
-    ft__low_rank(f->pool, k, d->b, d->rank, d->n_out, f->scratch->low, n_tokens, factor, out);
+/* What a variant makes of a map before anything is added to it. */
+typedef struct ft__forward_view {
+    const ft__change *whole; /* another tensor, or NULL */
+    bool gained;
+    const float *bias;
+} ft__forward_view;
+
+static ft__forward_view ft__forward_view_of(const ft__forward *f, int variant, const ft__linear *l) {
+    const ft__adaptation *v = &f->variants[variant];
+    ft__forward_view view = {NULL, false, ft__forward_vector(f, variant, l->bias)};
+    for (int i = 0; i < v->n_uses; i++) {
+        const ft__change *c = ft__adapter_change(v->uses[i].adapter, l);
+        if (!c || v->uses[i].scale == 0) continue;
+        if (c->whole.data) view.whole = c;
+        if (c->gain) view.gained = true;
+    }
+    return view;
 }
 
-FT__PRIV void ft__forward_linear(ft__forward *f, int layer, ft__module module, const ft__acts *a,
-                                 const int *variants, float *out) {
-    const ft__linear *l = ft__model_linear(f->model, layer, module);
-    ft__matmul(f->pool, &f->model->kernels, &l->w, l->bias, a, out, (size_t)l->w.n_rows);
+/* The end of the tokens from t on that have one variant. */
+static int ft__forward_alike(const int *variants, int t, int n) {
+    int end = t + 1;
+    while (end < n && variants[end] == variants[t]) end++;
+    return end;
+}
+
+/* Tokens first .. first + n; those of tiles in whole tiles. */
+static ft__acts ft__forward_some(const ft__acts *all, int first, int n) {
+    const size_t at = (size_t)first * (size_t)all->n_cols, at_block = at / FT__BLOCK;
+    ft__acts a = *all;
+    a.n_tokens = n;
+    a.x += at;
+    if (a.q) a.q += at, a.scale += at_block;
+    if (a.tiles) a.tiles += at_block * FT__TILE_TOKEN_BYTES;
+    return a;
+}
+
+typedef struct ft__forward_gains {
+    const ft__adaptation *variant;
+    const ft__linear *l;
+    float *out;
+    size_t ld;
+} ft__forward_gains;
+
+/* One token, some outputs at a time, so that W x stays at hand. */
+static void ft__forward_gain_part(void *user, int t) {
+    const ft__forward_gains *g = (const ft__forward_gains *)user;
+    float product[64];
+    for (int r = 0; r < g->l->w.n_rows; r += 64) {
+        const int n = g->l->w.n_rows - r < 64 ? g->l->w.n_rows - r : 64;
+        float *out = g->out + (size_t)t * g->ld + r;
+        memcpy(product, out, (size_t)n * sizeof *product);
+        for (int i = 0; i < g->variant->n_uses; i++) {
+            const float scale = g->variant->uses[i].scale;
+            const ft__change *c = ft__adapter_change(g->variant->uses[i].adapter, g->l);
+            if (!c || !c->gain || scale == 0) continue;
+            const float *gain = c->gain + g->l->first_row + r;
+            for (int k = 0; k < n; k++) out[k] = out[k] + (product[k] * gain[k]) * scale;
+        }
+    }
+}
+
+/* The first three lines, for tokens of one variant; the first is done already if it is the model's. */
+static void ft__forward_own(ft__forward *f, int variant, const ft__linear *l, const ft__acts *a, float *out,
+                            size_t ld) {
+    const ft__kernels *k = &f->model->kernels;
+    const ft__forward_view view = ft__forward_view_of(f, variant, l);
+    if (view.whole) {
+        ft__matrix w = view.whole->whole;
+        w.data += (size_t)l->first_row * w.row_bytes;
+        w.n_rows = l->w.n_rows;
+        ft__matmul(f->pool, k, &w, NULL, a, out, ld);
+    } else if (view.gained) {
+        ft__forward_gains gains = {&f->variants[variant], l, out, ld};
+        ft__forward_share(f, ft__forward_gain_part, &gains, a->n_tokens,
+                          (size_t)a->n_tokens * (size_t)l->w.n_rows * 3);
+    }
+    for (int t = 0; t < a->n_tokens && view.bias; t++) k->add(out + (size_t)t * ld, view.bias, l->w.n_rows);
+}
+
+/* The last line, for one use. */
+static void ft__forward_delta(ft__forward *f, const ft_adapter_use *use, const ft__linear *l, const ft__acts *a,
+                              float *out, size_t ld) {
+    const ft__kernels *k = &f->model->kernels;
+    const ft__change *c = ft__adapter_change(use->adapter, l);
+    if (!c || !c->rank || use->scale == 0) return;
+    const ft__matrix factor_a = ft__change_a(c, l);
+    const float factor = use->scale * c->factor;
+    ft__matmul(f->pool, k, &factor_a, NULL, a, f->scratch->low, (size_t)c->rank);
+    ft__low_rank(f->pool, k, ft__change_b(c, l), c->rank, l->w.n_rows, f->scratch->low, a->n_tokens, factor, out, ld);
+    for (int t = 0; t < a->n_tokens && c->bias; t++) {
+        const float *bias = c->bias + l->first_row;
+        float *y = out + (size_t)t * ld;
+        for (int r = 0; r < l->w.n_rows; r++) y[r] = y[r] + factor * bias[r];
+    }
+}
+
+FT__PRIV void ft__forward_linear(ft__forward *f, const ft__linear *l, const ft__acts *a, const int *variants,
+                                 float *out, size_t ld) {
+    int first = a->n_tokens, last = 0; /* whom the model's own product concerns */
+    bool plain = true;                 /* nobody needs it without the bias */
+    for (int t = 0, end; t < a->n_tokens; t = end) {
+        const ft__forward_view view = ft__forward_view_of(f, variants[t], l);
+        end = ft__forward_alike(variants, t, a->n_tokens);
+        plain = plain && !view.whole && !view.gained && view.bias == l->bias;
+        if (view.whole) continue;
+        if (first > t) first = t;
+        last = end;
+    }
+    if (first < last) { /* in whole tiles; others among them write over it */
+        first -= first % FT__TILE_TOKENS;
+        last += (FT__TILE_TOKENS - last % FT__TILE_TOKENS) % FT__TILE_TOKENS;
+        if (last > a->n_tokens) last = a->n_tokens;
+        const ft__acts some = ft__forward_some(a, first, last - first);
+        ft__matmul(f->pool, &f->model->kernels, &l->w, plain ? l->bias : NULL, &some, out + (size_t)first * ld, ld);
+    }
     for (int t = 0, end; t < a->n_tokens; t = end) {
         const ft__adaptation *v = &f->variants[variants[t]];
-        for (end = t + 1; end < a->n_tokens && variants[end] == variants[t];) end++;
-        for (int i = 0; i < v->n_uses; i++) {
-            const ft__delta *d = ft__adapter_delta(v->uses[i].adapter, layer, module);
-            if (!d->rank || v->uses[i].scale == 0) continue;
-            ft__forward_delta(f, &v->uses[i], d, a->x + (size_t)t * (size_t)a->n_cols, end - t,
-                              out + (size_t)t * (size_t)l->w.n_rows);
-        }
+        end = ft__forward_alike(variants, t, a->n_tokens);
+        ft__acts some = *a; /* adapters take the floats */
+        some.n_tokens = end - t;
+        some.x += (size_t)t * (size_t)a->n_cols;
+        if (!plain) ft__forward_own(f, variants[t], l, &some, out + (size_t)t * ld, ld);
+        for (int i = 0; i < v->n_uses; i++)
+            ft__forward_delta(f, &v->uses[i], l, &some, out + (size_t)t * ld, ld);
+    }
+}
+
+/* A linear map of a layer; rows of `out` lie close. */
+static void ft__forward_module(ft__forward *f, int layer, ft__module module, const ft__acts *a, float *out) {
+    const ft__linear *l = &f->model->layers[layer].module[module];
+    ft__forward_linear(f, l, a, f->scratch->variants, out, (size_t)l->w.n_rows);
+}
+
+/* The row of a token as its variant has it. */
+static void ft__forward_embed(ft__forward *f, const ft__slot *slot, float *x) {
+    const ft_model *m = f->model;
+    const ft__adaptation *v = &f->variants[slot->variant];
+    const ft__forward_view view = ft__forward_view_of(f, slot->variant, &m->embedding);
+    const ft__matrix *w = view.whole ? &view.whole->whole : &m->embedding.w;
+    w->format->decode(w->data + (size_t)slot->token * w->row_bytes, (size_t)w->n_cols, x);
+    for (int i = 0; i < v->n_uses; i++) {
+        const ft__change *c = ft__adapter_change(v->uses[i].adapter, &m->embedding);
+        if (c && c->rank && v->uses[i].scale != 0)
+            m->kernels.low_rank(c->b, c->rank, w->n_cols, c->a + (size_t)slot->token * (size_t)c->rank, 1,
+                                v->uses[i].scale * c->factor, x, (size_t)w->n_cols);
     }
 }
 
@@ -326,9 +470,10 @@ static void ft__forward_store_part(void *user, int t) {
     const size_t n_q = (size_t)a->n_heads * (size_t)a->head_dim, n_kv = (size_t)a->n_kv_heads * (size_t)a->head_dim;
     float *q = f->scratch->q + (size_t)t * n_q, *k = f->scratch->k + (size_t)t * n_kv;
     float *v = f->scratch->v + (size_t)t * n_kv;
-    ft__forward_heads(f, t, q, a->n_heads, at->q_norm);
+    const int variant = f->slots[t].variant;
+    ft__forward_heads(f, t, q, a->n_heads, ft__forward_vector(f, variant, at->q_norm));
     if (at->kv_from >= 0) return; /* keys and values are another layer's */
-    ft__forward_heads(f, t, k, a->n_kv_heads, at->k_norm);
+    ft__forward_heads(f, t, k, a->n_kv_heads, ft__forward_vector(f, variant, at->k_norm));
     if (m->temperature > 0 && !(m->arch->flags & FT__ARCH_CHUNKS && at->rope >= 0))
         m->kernels.scale(q, q, ft__forward_temper(m, f->slots[t].position), NULL, (int)n_q);
     for (int h = 0; h < a->n_kv_heads && m->arch->flags & FT__ARCH_GEMMA4; h++)
@@ -378,12 +523,12 @@ FT__PRIV void ft__forward_attend(ft__forward *f, void (*store)(void *user, int t
 FT__PRIV void ft__forward_dense(ft__forward *f, int layer, const ft__acts *a, float *out) {
     ft__scratch *s = f->scratch;
     const ft__matrix *down = &f->model->layers[layer].module[FT__DOWN].w;
-    ft__forward_linear(f, layer, FT__GATE, a, s->variants, s->gate);
-    ft__forward_linear(f, layer, FT__UP, a, s->variants, s->up);
+    ft__forward_module(f, layer, FT__GATE, a, s->gate);
+    ft__forward_module(f, layer, FT__UP, a, s->up);
     ft__forward_input in = ft__forward_input_of(f, s->gate, a->n_tokens, down->n_cols, ft__forward_want(down));
     in.up = s->up;
     ft__acts gated = ft__forward_acts(f, in);
-    ft__forward_linear(f, layer, FT__DOWN, &gated, s->variants, out);
+    ft__forward_module(f, layer, FT__DOWN, &gated, out);
 }
 
 /* Queries with a gate behind each head lie in s->wide: (n, n_heads, 2, head_dim). */
@@ -407,16 +552,16 @@ static void ft__forward_heads_attend(ft__forward *f, int layer, const ft__acts *
     const ft__layer *at = &f->model->layers[layer];
     const ft__matrix *o = &at->module[FT__O].w;
     const bool gated = at->module[FT__Q].w.n_rows != o->n_cols;
-    ft__forward_linear(f, layer, FT__Q, a, s->variants, gated ? s->wide : s->q);
+    ft__forward_module(f, layer, FT__Q, a, gated ? s->wide : s->q);
     if (gated) ft__forward_split(f, &at->attention);
-    if (at->module[FT__K].w.format) ft__forward_linear(f, layer, FT__K, a, s->variants, s->k);
-    if (at->module[FT__V].w.format) ft__forward_linear(f, layer, FT__V, a, s->variants, s->v);
+    if (at->module[FT__K].w.format) ft__forward_module(f, layer, FT__K, a, s->k);
+    if (at->module[FT__V].w.format) ft__forward_module(f, layer, FT__V, a, s->v);
     else memcpy(s->v, s->k, (size_t)f->n_slots * (size_t)at->module[FT__K].w.n_rows * sizeof(float));
     if (f->model->arch->flags & FT__ARCH_PARALLEL) ft__forward_dense(f, layer, a, s->side);
     ft__forward_attend(f, ft__forward_store_part);
     if (gated) ft__forward_gate(f, &at->attention);
     ft__acts out = ft__forward_rows(f, s->att, o);
-    ft__forward_linear(f, layer, FT__O, &out, s->variants, s->h);
+    ft__forward_module(f, layer, FT__O, &out, s->h);
 }
 
 /* What a layer has left for the next input: its last output is to be added. */
@@ -457,7 +602,7 @@ static void ft__forward_mix(ft__forward *f, int layer) {
 static void ft__forward_feed(ft__forward *f, int layer) {
     ft__scratch *s = f->scratch;
     const ft__layer *at = &f->model->layers[layer];
-    unsigned want = ft__forward_want(&at->router);
+    unsigned want = ft__forward_want(&at->router.w);
     for (int i = FT__GATE; i <= FT__UP; i++) want |= ft__forward_want(&at->module[i].w);
     for (int i = 0; i < 2; i++) want |= ft__forward_want(&at->shared[i].w);
     ft__forward_input in = ft__forward_input_of(f, s->x, f->n_slots, f->model->info.n_embd, want);
@@ -467,7 +612,7 @@ static void ft__forward_feed(ft__forward *f, int layer) {
     in.normed = s->h;
     ft__acts a = ft__forward_acts(f, in);
     if (at->router_norm) ft__moe_beside(f, layer, &a);
-    else if (at->router.format) ft__moe_experts(f, layer, &a);
+    else if (at->router.w.format) ft__moe_experts(f, layer, &a);
     else ft__forward_dense(f, layer, &a, s->h);
     if (at->own_norm) ft__mixer_own(f, layer);
 }
@@ -511,7 +656,7 @@ static ft_status ft__forward_head(ft__forward *f, ft_error *err) {
         in.norm = m->output_norm;
         in.normed = s->h;
         ft__acts a = ft__forward_acts(f, in);
-        ft__forward_linear(f, 0, FT__HEAD, &a, s->variants, s->logits);
+        ft__forward_linear(f, &m->output, &a, s->variants, s->logits, (size_t)m->info.n_vocab);
         for (int r = 0; r < n && !status; r++)
             status = ft__forward_row_out(f, &f->slots[s->rows[r]],
                                          s->logits + (size_t)r * (size_t)m->info.n_vocab, err);
@@ -524,9 +669,8 @@ FT__PRIV ft_status ft__forward_run(ft__forward *f, ft_error *err) {
     const ft_model *m = f->model;
     const int D = m->info.n_embd;
     for (int t = 0; t < f->n_slots; t++) {
-        const uint8_t *row = m->embedding.data + (size_t)f->slots[t].token * m->embedding.row_bytes;
         float *x = s->x + (size_t)t * (size_t)D;
-        m->embedding.format->decode(row, (size_t)D, x);
+        ft__forward_embed(f, &f->slots[t], x);
         if (m->embedding_scale != 1) m->kernels.scale(x, x, m->embedding_scale, NULL, D);
         s->variants[t] = f->slots[t].variant;
     }

@@ -8,25 +8,26 @@
    unfolding matrix the other way round, and what comes back through the one of the values. */
 
 /* One head's rows of a matrix that holds all heads. */
-static ft__matrix ft__mixer_head(const ft__matrix *all, int head, int n_rows) {
-    ft__matrix w = *all;
+static ft__linear ft__mixer_head(const ft__linear *all, int head, int n_rows) {
+    ft__linear l = *all;
     const size_t first = (size_t)head * (size_t)n_rows;
-    w.n_rows = n_rows;
-    w.data += first * w.row_bytes;
-    if (w.packed) w.packed += first / FT__LANES * ft__pack_group_bytes(&w);
-    return w;
+    l.w.n_rows = n_rows;
+    l.w.data += first * l.w.row_bytes;
+    if (l.w.packed) l.w.packed += first / FT__LANES * ft__pack_group_bytes(&l.w);
+    l.first_row += (int)first;
+    return l;
 }
 
 /* out[t * ld + r] = row r of the head's matrix . x[t * stride ...]; gathers into s->up. */
-static void ft__mixer_through(ft__forward *f, const ft__matrix *all, int head, int n_rows, const float *x,
+static void ft__mixer_through(ft__forward *f, const ft__linear *all, int head, int n_rows, const float *x,
                               size_t stride, float *out, size_t ld) {
     ft__scratch *s = f->scratch;
-    const ft__matrix w = ft__mixer_head(all, head, n_rows);
-    const size_t n_cols = (size_t)w.n_cols;
+    const ft__linear l = ft__mixer_head(all, head, n_rows);
+    const size_t n_cols = (size_t)l.w.n_cols;
     for (int t = 0; t < f->n_slots; t++)
         memcpy(s->up + (size_t)t * n_cols, x + (size_t)t * stride, n_cols * sizeof(float));
-    ft__acts a = ft__forward_rows(f, s->up, &w);
-    ft__matmul(f->pool, &f->model->kernels, &w, NULL, &a, out, ld);
+    ft__acts a = ft__forward_rows(f, s->up, &l.w);
+    ft__forward_linear(f, &l, &a, s->variants, out, ld);
 }
 
 static void ft__mixer_latent_store(void *user, int t) {
@@ -37,7 +38,8 @@ static void ft__mixer_latent_store(void *user, int t) {
     const size_t hd = (size_t)a->head_dim, r = (size_t)m->kv_rank;
     float *q = f->scratch->q + (size_t)t * (size_t)a->n_heads * hd, *k = f->scratch->k + (size_t)t * hd;
     for (int h = 0; h < a->n_heads; h++) ft__forward_turn(f, t, at->rope, q + (size_t)h * hd + r);
-    ft__rms_norm(&m->kernels, k, at->kv_a_norm, m->norm_eps, m->kv_rank, k);
+    const float *norm = ft__forward_vector(f, f->slots[t].variant, at->kv_a_norm);
+    ft__rms_norm(&m->kernels, k, norm, m->norm_eps, m->kv_rank, k);
     ft__forward_turn(f, t, at->rope, k + r);
     if (!ft__attention_store(a, f->slots[t].pages, f->slots[t].position, k, k))
         __atomic_store_n(&f->overflow, 1, __ATOMIC_RELAXED);
@@ -48,16 +50,17 @@ static void ft__mixer_latent_queries(ft__forward *f, int layer, const ft__acts *
     ft__scratch *s = f->scratch;
     const ft_model *m = f->model;
     const ft__layer *at = &m->layers[layer];
+    const ft__linear *q = &at->module[FT__Q];
     if (!m->q_rank) {
-        ft__forward_linear(f, layer, FT__Q, a, s->variants, s->wide);
+        ft__forward_linear(f, q, a, s->variants, s->wide, (size_t)q->w.n_rows);
         return;
     }
-    ft__matmul(f->pool, &m->kernels, &at->q_a.w, at->q_a.bias, a, s->gate, (size_t)m->q_rank);
+    ft__forward_linear(f, &at->q_a, a, s->variants, s->gate, (size_t)m->q_rank);
     ft__forward_input in = ft__forward_input_of(f, s->gate, f->n_slots, m->q_rank, ft__forward_want(&at->q_b.w));
     in.norm = at->q_a_norm;
     in.normed = s->gate;
     ft__acts low = ft__forward_acts(f, in);
-    ft__matmul(f->pool, &m->kernels, &at->q_b.w, at->q_b.bias, &low, s->wide, (size_t)at->q_b.w.n_rows);
+    ft__forward_linear(f, &at->q_b, &low, s->variants, s->wide, (size_t)at->q_b.w.n_rows);
 }
 
 FT__PRIV void ft__mixer_latent(ft__forward *f, int layer, const ft__acts *a) {
@@ -68,8 +71,8 @@ FT__PRIV void ft__mixer_latent(ft__forward *f, int layer, const ft__acts *a) {
     const int H = shape->n_heads, r = m->kv_rank, turned = shape->head_dim - r;
     const size_t hd = (size_t)shape->head_dim, q_row = (size_t)H * hd;
     const size_t wide_row = (size_t)H * (size_t)(m->nope + turned);
-    const ft__matrix *o = &at->module[FT__O].w;
-    ft__matmul(f->pool, &m->kernels, &at->kv_a.w, at->kv_a.bias, a, s->k, hd);
+    const ft__linear *o = &at->module[FT__O];
+    ft__forward_linear(f, &at->kv_a, a, s->variants, s->k, hd);
     ft__mixer_latent_queries(f, layer, a);
     for (int h = 0; h < H; h++) {
         const float *q = s->wide + (size_t)h * (size_t)(m->nope + turned);
@@ -82,8 +85,8 @@ FT__PRIV void ft__mixer_latent(ft__forward *f, int layer, const ft__acts *a) {
     for (int h = 0; h < H; h++)
         ft__mixer_through(f, &at->v_b, h, m->v_dim, s->att + (size_t)h * hd, q_row,
                           s->wide + (size_t)h * (size_t)m->v_dim, (size_t)H * (size_t)m->v_dim);
-    ft__acts out = ft__forward_rows(f, s->wide, o);
-    ft__forward_linear(f, layer, FT__O, &out, s->variants, s->h);
+    ft__acts out = ft__forward_rows(f, s->wide, &o->w);
+    ft__forward_linear(f, o, &out, s->variants, s->h, (size_t)m->info.n_embd);
 }
 
 /* ---- short convolution (LFM2).  The input makes b, c and z; of b z every channel is convolved over the last
@@ -128,12 +131,12 @@ FT__PRIV void ft__mixer_conv(ft__forward *f, int layer, const ft__acts *a) {
     const ft_model *m = f->model;
     const ft__layer *at = &m->layers[layer];
     const size_t D = (size_t)m->info.n_embd;
-    ft__matmul(f->pool, &m->kernels, &at->conv_in.w, at->conv_in.bias, a, s->wide, 3 * D);
+    ft__forward_linear(f, &at->conv_in, a, s->variants, s->wide, 3 * D);
     for (int t = 0; t < f->n_slots; t++) ft__mixer_conv_token(f, t);
     for (int t = 0; t < f->n_slots; t++)
         memcpy(s->h + (size_t)t * D, s->wide + (size_t)t * 3 * D + D, D * sizeof(float));
     ft__acts out = ft__forward_rows(f, s->h, &at->conv_out.w);
-    ft__matmul(f->pool, &m->kernels, &at->conv_out.w, at->conv_out.bias, &out, s->wide, D);
+    ft__forward_linear(f, &at->conv_out, &out, s->variants, s->wide, D);
     memcpy(s->h, s->wide, (size_t)f->n_slots * D * sizeof(float));
 }
 
@@ -219,7 +222,8 @@ static void ft__mixer_delta_head(void *user, int head) {
         float *matrix = f->slots[t].state + f->scratch->state_at[f->layer] + (size_t)head * hd * hd;
         float fade = ft__mixer_delta_fade(at->delta_decay[head], rate[head] + at->delta_bias[head]);
         ft__mixer_delta_step(matrix, S, q, k, v, fade, ft__forward_sigmoid(write[head]));
-        ft__rms_norm(&m->kernels, v, at->delta_norm, m->norm_eps, S, v);
+        const float *norm = ft__forward_vector(f, f->slots[t].variant, at->delta_norm);
+        ft__rms_norm(&m->kernels, v, norm, m->norm_eps, S, v);
         for (int d = 0; d < S; d++) z[d] = v[d] * (z[d] * ft__forward_sigmoid(z[d]));
     }
 }
@@ -231,16 +235,16 @@ FT__PRIV void ft__mixer_delta(ft__forward *f, int layer, const ft__acts *a) {
     const size_t n = (size_t)f->n_slots, n_v = (size_t)m->n_delta_v, C = (size_t)at->conv_in.w.n_rows;
     const size_t V = n_v * (size_t)m->delta_size;
     float *gate = s->wide + 2 * n * C, *rate = gate + n * V;
-    ft__matmul(f->pool, &m->kernels, &at->conv_in.w, at->conv_in.bias, a, s->wide, C);
-    ft__matmul(f->pool, &m->kernels, &at->delta_gate.w, at->delta_gate.bias, a, gate, V);
-    ft__matmul(f->pool, &m->kernels, &at->delta_rate.w, at->delta_rate.bias, a, rate, n_v);
-    ft__matmul(f->pool, &m->kernels, &at->delta_write.w, at->delta_write.bias, a, rate + n * n_v, n_v);
+    ft__forward_linear(f, &at->conv_in, a, s->variants, s->wide, C);
+    ft__forward_linear(f, &at->delta_gate, a, s->variants, gate, V);
+    ft__forward_linear(f, &at->delta_rate, a, s->variants, rate, n_v);
+    ft__forward_linear(f, &at->delta_write, a, s->variants, rate + n * n_v, n_v);
     ft__forward_share(f, ft__mixer_delta_token, f, f->n_slots, n * C * 20);
     for (int t = 0; t < f->n_slots; t++)
         memcpy(ft__mixer_delta_ring(f, t, f->slots[t].position), s->wide + (size_t)t * C, C * sizeof(float));
     ft__forward_share(f, ft__mixer_delta_head, f, m->n_delta_v, n * V * (size_t)m->delta_size);
     ft__acts out = ft__forward_rows(f, gate, &at->conv_out.w);
-    ft__matmul(f->pool, &m->kernels, &at->conv_out.w, at->conv_out.bias, &out, s->h, (size_t)m->info.n_embd);
+    ft__forward_linear(f, &at->conv_out, &out, s->variants, s->h, (size_t)m->info.n_embd);
 }
 
 /* ---- own inputs (Gemma 4).  Beside its embedding every token has a short vector for each layer, made of a table's
@@ -254,14 +258,15 @@ static void ft__mixer_own_token(void *user, int t) {
     const size_t P = (size_t)m->n_own, row = P * (size_t)m->info.n_layers, T = (size_t)s->max_tokens;
     const float of_map = (float)(1.0 / ft__sqrt(m->info.n_embd)), of_table = (float)ft__sqrt(m->n_own);
     const float half = 0.70710678f; /* the square root of it */
-    const size_t part_bytes = m->own_embedding.row_bytes / (size_t)m->info.n_layers;
+    const size_t part_bytes = m->own_embedding.w.row_bytes / (size_t)m->info.n_layers;
     float *mapped = s->wide + (size_t)t * row;
-    const uint8_t *table = m->own_embedding.data + (size_t)f->slots[t].token * m->own_embedding.row_bytes;
+    const uint8_t *table = m->own_embedding.w.data + (size_t)f->slots[t].token * m->own_embedding.w.row_bytes;
+    const float *norm = ft__forward_vector(f, f->slots[t].variant, m->own_map_norm);
     m->kernels.scale(mapped, mapped, of_map, NULL, (int)row);
     for (size_t layer = 0; layer < (size_t)m->info.n_layers; layer++) {
         float *own = s->own + (layer * T + (size_t)t) * P, *y = mapped + layer * P;
-        ft__rms_norm(&m->kernels, y, m->own_map_norm, m->norm_eps, m->n_own, y);
-        m->own_embedding.format->decode(table + layer * part_bytes, P, own);
+        ft__rms_norm(&m->kernels, y, norm, m->norm_eps, m->n_own, y);
+        m->own_embedding.w.format->decode(table + layer * part_bytes, P, own);
         for (size_t i = 0; i < P; i++) own[i] = (y[i] + own[i] * of_table) * half;
     }
 }
@@ -271,7 +276,7 @@ FT__PRIV void ft__mixer_own_inputs(ft__forward *f) {
     const ft_model *m = f->model;
     const ft__matrix *w = &m->own_map.w;
     ft__acts a = ft__forward_rows(f, s->x, w);
-    ft__matmul(f->pool, &m->kernels, w, m->own_map.bias, &a, s->wide, (size_t)w->n_rows);
+    ft__forward_linear(f, &m->own_map, &a, s->variants, s->wide, (size_t)w->n_rows);
     ft__forward_share(f, ft__mixer_own_token, f, f->n_slots, (size_t)f->n_slots * (size_t)w->n_rows * 4);
 }
 
@@ -284,9 +289,9 @@ FT__PRIV void ft__mixer_own(ft__forward *f, int layer) {
     in.add = s->h;
     in.add_norm = at->ffn_post_norm;
     ft__acts a = ft__forward_acts(f, in);
-    ft__matmul(f->pool, &m->kernels, &at->own_in.w, at->own_in.bias, &a, s->gate, (size_t)m->n_own);
+    ft__forward_linear(f, &at->own_in, &a, s->variants, s->gate, (size_t)m->n_own);
     in = ft__forward_input_of(f, s->gate, f->n_slots, m->n_own, ft__forward_want(&at->own_out.w));
     in.up = s->own + (size_t)layer * (size_t)s->max_tokens * (size_t)m->n_own;
     a = ft__forward_acts(f, in);
-    ft__matmul(f->pool, &m->kernels, &at->own_out.w, at->own_out.bias, &a, s->h, (size_t)m->info.n_embd);
+    ft__forward_linear(f, &at->own_out, &a, s->variants, s->h, (size_t)m->info.n_embd);
 }

@@ -109,17 +109,25 @@ FT__PRIV void ft__moe_route(const ft__routing *r, const float *bias, float *p);
 
 /* ---- weights: model/weights.c */
 
-/* The linear maps of a layer, and the head.  Adapters name their deltas by them. */
+/* The linear maps that most layers have. */
 typedef enum ft__module {
-    FT__Q, FT__K, FT__V, FT__O, FT__GATE, FT__UP, FT__DOWN, FT__LAYER_MODULES,
-    FT__HEAD = FT__LAYER_MODULES, FT__MODULES
+    FT__Q, FT__K, FT__V, FT__O, FT__GATE, FT__UP, FT__DOWN, FT__LAYER_MODULES
 } ft__module;
-FT__PRIV const char *ft__module_name(ft__module m); /* "attn_q" */
 
+/* A linear map and its place: adapters name what they change by the file's tensors, of which a map may be some
+   rows only (attn_qkv, experts, heads). */
 typedef struct ft__linear {
     ft__matrix w;
-    float *bias; /* (n_rows) or NULL */
+    float *bias;   /* (n_rows) or NULL */
+    int tensor;    /* of the file; file.n_tensors is the head that is the embedding; -1: the file has it otherwise */
+    int first_row; /* of w in that tensor, counted over all experts */
 } ft__linear;
+
+/* One of all linear maps of a model. */
+typedef struct ft__model_map {
+    ft__linear *linear;
+    int n_slices; /* runs of rows, equally long, that are used one by one: experts, heads */
+} ft__model_map;
 
 /* What is NULL or absent has no part in the layer. */
 typedef struct ft__layer {
@@ -132,16 +140,15 @@ typedef struct ft__layer {
     float *ffn_norm, *ffn_post_norm;        /* (n_embd) */
     float *q_norm, *k_norm;                 /* (head_dim), or as long as the projection */
     ft__linear module[FT__LAYER_MODULES];   /* gate, up and down are absent in a layer of experts */
-    ft__matrix router;                      /* (n_experts, n_embd) */
-    float *router_bias, *choice_bias;       /* (n_experts) of the logits, of the choice alone */
-    ft__matrix expert[3];                   /* gate, up, down: all experts' rows one after the other; where there
+    ft__linear router;                      /* (n_experts, n_embd) */
+    float *choice_bias;                     /* (n_experts) of the choice alone */
+    ft__linear expert[3];                   /* gate, up, down: all experts' rows one after the other; where there
                                                is no up, each expert's gate holds its rows as well */
-    float *expert_bias[3];                  /* (n_experts, rows) */
     ft__linear shared[3];                   /* gate, up, down of the expert that all tokens take */
-    float *shared_gate;                     /* (n_embd) its share is sigmoid(x . this), or NULL */
+    ft__linear shared_gate;                 /* (1, n_embd) its share is sigmoid of this */
     ft__linear q_a, q_b, kv_a;              /* latent: into the ranks of q and of the keys; q out of its rank */
     float *q_a_norm, *kv_a_norm;            /* (q_rank), (kv_rank) */
-    ft__matrix k_b, v_b;                    /* (n_heads * kv_rank, nope), (n_heads * v_dim, kv_rank) */
+    ft__linear k_b, v_b;                    /* (n_heads * kv_rank, nope), (n_heads * v_dim, kv_rank) */
     ft__linear conv_in, conv_out;           /* conv: (3 n_embd, n_embd), (n_embd, n_embd); delta: into q, k, v
                                                of its heads, and out of the v heads */
     float *conv;                            /* (channels, n_taps), the last tap is the token itself */
@@ -177,18 +184,21 @@ struct ft_model {
     int delta_size, n_delta_k, n_delta_v; /* delta nets: of a head, heads of q and k, of v */
     int local_head_dim;       /* gemma4: of layers with a window */
     int n_own;                /* gemma4: length of the input that each token has for each layer, or 0 */
-    ft__matrix own_embedding; /* (n_vocab, n_layers * n_own) */
+    ft__linear own_embedding; /* (n_vocab, n_layers * n_own) */
     ft__linear own_map;       /* (n_layers * n_own, n_embd) */
     float *own_map_norm;      /* (n_own) */
     int long_from;            /* contexts over this take FT__ROPE_LONG, where there is one */
     int n_ff_expert, n_ff_shared;
     int first_expert_layer, expert_layer_step; /* layers with experts: from the first, every so-manieth */
     ft__routing routing;
-    ft__matrix embedding;     /* (n_vocab, n_embd) */
+    ft__linear embedding;     /* (n_vocab, n_embd) */
     float *output_norm;       /* (n_embd) */
     uint8_t *packed;          /* all packed weights, or NULL */
     ft__linear output;        /* (n_vocab, n_embd); the embedding itself where tied */
     ft__layer *layers;        /* (n_layers) */
+    ft__model_map *maps;      /* (n_maps) all linear maps */
+    int n_maps;
+    float **vectors;          /* (file.n_tensors) the small tensors as floats, or NULL */
 };
 
 /* A model being loaded. */
@@ -219,26 +229,53 @@ FT__PRIV bool ft__arch_has_experts(const ft_model *m, int layer);
 /* FT_ERR_UNSUPPORTED if a key that was not read would change the numbers. */
 FT__PRIV ft_status ft__arch_check_unread(ft__loader *l);
 
-/* The linear map that a module of a layer is (layer is ignored for FT__HEAD). */
-FT__PRIV const ft__linear *ft__model_linear(const ft_model *m, int layer, ft__module module);
+/* The tensor of the file with that name, as ft__linear counts them, or -1; and the name of one. */
+FT__PRIV int ft__model_tensor(const ft_model *m, const char *name);
+FT__PRIV const char *ft__model_tensor_name(const ft_model *m, int tensor);
 
-/* ---- adapter: model/adapter.c */
+/* ---- adapter: model/adapter.c, model/adapter_read.c */
 
-/* delta = factor * B (A x), F32.  rank 0: no delta. */
-typedef struct ft__delta {
-    int rank, rank_b, n_out; /* both ranks are equal once the adapter is loaded */
-    ft__matrix a;   /* (rank, n_in) */
-    const float *b; /* (rank, n_out): transposed, outputs side by side */
-} ft__delta;
+/* What an adapter does to one tensor of the model: factors, which may come with a gain and a bias, or another
+   tensor in its place.  Rows are counted as in the file, over all experts. */
+typedef struct ft__change {
+    int tensor;
+    int n_in, n_out, depth; /* of the tensor: of each of `depth` experts */
+    bool embedding;         /* its rows are looked up by token */
+    int rank;               /* 0: no factors */
+    float factor;           /* of B A and of the bias: alpha / rank, or what the file says */
+    const float *a;         /* (depth, rank, n_in); of an embedding a row per token: (n_vocab, rank) */
+    const float *b;         /* B turned, outputs side by side: of the map (or slice) that begins at a row,
+                               (rank, its rows) at b + rank * row; of an embedding (rank, n_embd) */
+    const float *bias;      /* (n_out) behind B, or NULL */
+    const float *gain;      /* (n_out) DoRA's m / |W + factor BA| less 1 (B then holds the factor, too), or NULL */
+    ft__matrix whole;       /* instead of the tensor's rows; data NULL: none */
+    const float *vector;    /* instead of a norm's weights or a bias, or NULL: */
+    const float *replaces;  /* the model's, as long */
+    size_t n_vector;
+} ft__change;
 
 struct ft_adapter {
     const ft_model *model;
     ft__arena arena;
-    float alpha;
-    ft__delta *deltas;        /* (n_layers, FT__LAYER_MODULES), then the head's */
+    ft__change *changes;    /* (n_changes) in the order of their tensors */
+    int n_changes;
+    ft__change **change_of; /* (file.n_tensors + 1) by tensor; NULL: none */
+    int n_vectors;          /* changes that replace one */
     int max_rank;
 };
-FT__PRIV const ft__delta *ft__adapter_delta(const ft_adapter *a, int layer, ft__module module);
+FT__PRIV const char *ft__change_kind(const ft__change *c); /* "lora", "dora", "replacement" */
+/* The change of a map's tensor, or NULL. */
+FT__PRIV const ft__change *ft__adapter_change(const ft_adapter *a, const ft__linear *l);
+/* A and B of a map, which is what the change's tensor has or a part of it. */
+FT__PRIV ft__matrix ft__change_a(const ft__change *c, const ft__linear *l);
+FT__PRIV const float *ft__change_b(const ft__change *c, const ft__linear *l);
+/* w (n_rows, columns) += scale * what the adapter changes of the rows from first_row on, each row counted as in
+   the file, over all experts; `base` are the model's own.  Norms and biases are one row.  In double.  The bias
+   behind B is none of W's: a merge adds scale * factor * bias to the map's. */
+FT__PRIV ft_status ft__adapter_apply(const ft_adapter *a, float scale, int tensor, uint64_t first_row,
+                                     uint64_t n_rows, const float *base, float *w, ft_error *err);
+/* Whether they may be used together, each at its scale: FT_ERR_UNSUPPORTED, FT_ERR_MISMATCH. */
+FT__PRIV ft_status ft__adapter_check_uses(const ft_adapter_use *uses, int n_uses, ft_error *err);
 
 /* ---- remake: model/remake.c.  One tensor decoded, changed and encoded. */
 
@@ -353,6 +390,7 @@ typedef struct ft__scratch {
     int *blocks;              /* (max_tokens + 1) first slot of each block that attends together */
     float *logits;            /* (max_rows, n_vocab) */
     int *rows, *variants;     /* (max_tokens) */
+    int *expert_variants;     /* (max_tokens) of the tokens in expert_x */
     float *expert_x, *expert_y; /* (max_tokens, n_embd) */
     float *expert_weight;     /* (max_tokens, n_experts) */
 } ft__scratch;
@@ -399,9 +437,11 @@ FT__PRIV ft__forward_input ft__forward_input_of(const ft__forward *f, float *x, 
 FT__PRIV ft__acts ft__forward_acts(ft__forward *f, ft__forward_input in);
 /* All tokens' rows x as they are, for w. */
 FT__PRIV ft__acts ft__forward_rows(ft__forward *f, float *x, const ft__matrix *w);
-/* out (n_tokens, outputs) = the map's product with the activations, each token under its variant. */
-FT__PRIV void ft__forward_linear(ft__forward *f, int layer, ft__module module, const ft__acts *a,
-                                 const int *variants, float *out);
+/* out[t * ld + r] = the map's product with the activations, each token under its variant. */
+FT__PRIV void ft__forward_linear(ft__forward *f, const ft__linear *l, const ft__acts *a, const int *variants,
+                                 float *out, size_t ld);
+/* A norm's weights or a bias as the variant has it. */
+FT__PRIV const float *ft__forward_vector(const ft__forward *f, int variant, const float *vector);
 /* The gated unit of a layer on its normed input. */
 FT__PRIV void ft__forward_dense(ft__forward *f, int layer, const ft__acts *a, float *out);
 FT__PRIV void ft__forward_turn(const ft__forward *f, int t, int rope, float *x); /* one head, from its first */

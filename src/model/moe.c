@@ -90,33 +90,34 @@ FT__PRIV void ft__moe_route(const ft__routing *r, const float *bias, float *p) {
 
 /* ---- the experts at work */
 
-/* A gated unit without adapters: out = down(act(gate x) up x), weights as gate, up, down. */
-static void ft__moe_unit(ft__forward *f, const ft__linear *unit, const ft__acts *a, float *out) {
+/* A gated unit: out = down(act(gate x) up x), weights as gate, up, down. */
+static void ft__moe_unit(ft__forward *f, const ft__linear *unit, const ft__acts *a, const int *variants,
+                         float *out) {
     ft__scratch *s = f->scratch;
-    const ft__kernels *k = &f->model->kernels;
     const ft__matrix *down = &unit[2].w;
-    ft__matmul(f->pool, k, &unit[0].w, unit[0].bias, a, s->gate, (size_t)unit[0].w.n_rows);
-    ft__matmul(f->pool, k, &unit[1].w, unit[1].bias, a, s->up, (size_t)unit[1].w.n_rows);
+    ft__forward_linear(f, &unit[0], a, variants, s->gate, (size_t)unit[0].w.n_rows);
+    ft__forward_linear(f, &unit[1], a, variants, s->up, (size_t)unit[1].w.n_rows);
     ft__forward_input in = ft__forward_input_of(f, s->gate, a->n_tokens, down->n_cols, ft__forward_want(down));
     in.up = s->up;
     ft__acts gated = ft__forward_acts(f, in);
-    ft__matmul(f->pool, k, down, unit[2].bias, &gated, out, (size_t)down->n_rows);
+    ft__forward_linear(f, &unit[2], &gated, variants, out, (size_t)down->n_rows);
 }
 
 /* One expert's slices of the three matrices. */
 static void ft__moe_slices(const ft_model *m, const ft__layer *at, int expert, ft__linear unit[3]) {
     for (int k = 0; k < 3; k++) {
         ft__matrix *w = &unit[k].w;
-        *w = at->expert[k];
-        const bool joined = k == 1 && !w->format, halved = k == 0 && !at->expert[1].format;
-        if (joined) *w = at->expert[0];
+        unit[k] = at->expert[k];
+        const bool joined = k == 1 && !w->format, halved = k == 0 && !at->expert[1].w.format;
+        if (joined) unit[k] = at->expert[0];
         w->n_rows /= m->routing.n_experts;
         size_t first = (size_t)expert * (size_t)w->n_rows;
         if (joined || halved) w->n_rows /= 2;
         if (joined) first += (size_t)w->n_rows;
         w->data += first * w->row_bytes;
         if (w->packed) w->packed += first / FT__LANES * ft__pack_group_bytes(w);
-        unit[k].bias = at->expert_bias[k] ? at->expert_bias[k] + first : NULL;
+        if (unit[k].bias) unit[k].bias += first;
+        unit[k].first_row += (int)first;
     }
 }
 
@@ -134,13 +135,14 @@ static void ft__moe_expert(ft__forward *f, int layer, int expert, const float *x
         float *to = s->expert_x + (size_t)n * (size_t)D;
         memcpy(to, x + (size_t)t * (size_t)D, (size_t)D * sizeof(float));
         if (weigh_input) m->kernels.scale(to, to, weights[(size_t)t * (size_t)E], NULL, D);
+        s->expert_variants[n] = s->variants[t];
         s->rows[n++] = t;
     }
     if (!n) return;
     ft__moe_slices(m, &m->layers[layer], expert, unit);
     unsigned want = ft__forward_want(&unit[0].w) | ft__forward_want(&unit[1].w);
     ft__acts a = ft__forward_acts(f, ft__forward_input_of(f, s->expert_x, n, D, want));
-    ft__moe_unit(f, unit, &a, s->expert_x);
+    ft__moe_unit(f, unit, &a, s->expert_variants, s->expert_x);
     for (int r = 0; r < n; r++) {
         const float weight = weigh_input ? 1.0f : weights[(size_t)s->rows[r] * (size_t)E];
         float *y = s->expert_y + (size_t)s->rows[r] * (size_t)D, *from = s->expert_x + (size_t)r * (size_t)D;
@@ -148,20 +150,12 @@ static void ft__moe_expert(ft__forward *f, int layer, int expert, const float *x
     }
 }
 
-/* The shared expert's output times sigmoid(x . gate), a dot product like those of float weights. */
-static void ft__moe_shared_gate(ft__forward *f, const float *gate, const float *x) {
+/* The shared expert's output times sigmoid(x . gate). */
+static void ft__moe_shared_gate(ft__forward *f, const ft__linear *gate, const ft__acts *a) {
     const ft_model *m = f->model;
     const int D = m->info.n_embd;
-    ft__matrix w;
-    memset(&w, 0, sizeof w);
-    w.format = ft__format_find(FT__FORMAT_F32);
-    w.data = (const uint8_t *)gate;
-    w.n_rows = 1;
-    w.n_cols = D;
-    w.row_bytes = (size_t)D * sizeof *gate;
-    ft__acts a = {f->n_slots, D, x, NULL, NULL, NULL};
     float *share = f->scratch->gate, *y = f->scratch->expert_y;
-    ft__matmul(f->pool, &m->kernels, &w, NULL, &a, share, 1);
+    ft__forward_linear(f, gate, a, f->scratch->variants, share, 1);
     for (int t = 0; t < f->n_slots; t++, y += D) m->kernels.scale(y, y, ft__forward_sigmoid(share[t]), NULL, D);
 }
 
@@ -172,12 +166,12 @@ FT__PRIV void ft__moe_experts(ft__forward *f, int layer, const ft__acts *a) {
     const ft_model *m = f->model;
     const ft__layer *at = &m->layers[layer];
     const size_t n_x = (size_t)f->n_slots * (size_t)m->info.n_embd, E = (size_t)m->routing.n_experts;
-    ft__matmul(f->pool, &m->kernels, &at->router, at->router_bias, a, s->expert_weight, E);
+    ft__forward_linear(f, &at->router, a, s->variants, s->expert_weight, E);
     for (int t = 0; t < f->n_slots; t++)
         ft__moe_route(&m->routing, at->choice_bias, s->expert_weight + (size_t)t * E);
     if (at->shared[0].w.format) {
-        ft__moe_unit(f, at->shared, a, s->expert_y);
-        if (at->shared_gate) ft__moe_shared_gate(f, at->shared_gate, a->x);
+        ft__moe_unit(f, at->shared, a, s->variants, s->expert_y);
+        if (at->shared_gate.w.format) ft__moe_shared_gate(f, &at->shared_gate, a);
     } else memset(s->expert_y, 0, n_x * sizeof(float));
     for (int e = 0; e < (int)E; e++) ft__moe_expert(f, layer, e, a->x);
     memcpy(s->h, s->expert_y, n_x * sizeof(float));
@@ -199,8 +193,8 @@ FT__PRIV void ft__moe_beside(ft__forward *f, int layer, const ft__acts *a) {
     const ft__layer *at = &m->layers[layer];
     const size_t D = (size_t)m->info.n_embd, E = (size_t)m->routing.n_experts;
     ft__forward_dense(f, layer, a, s->side);
-    ft__acts in = ft__moe_normed(f, at->router_norm, ft__forward_want(&at->router));
-    ft__matmul(f->pool, &m->kernels, &at->router, NULL, &in, s->expert_weight, E);
+    ft__acts in = ft__moe_normed(f, at->router_norm, ft__forward_want(&at->router.w));
+    ft__forward_linear(f, &at->router, &in, s->variants, s->expert_weight, E);
     for (size_t t = 0; t < (size_t)f->n_slots; t++) {
         ft__moe_route(&m->routing, NULL, s->expert_weight + t * E);
         for (size_t e = 0; e < E && at->expert_scale; e++) s->expert_weight[t * E + e] *= at->expert_scale[e];
@@ -210,8 +204,9 @@ FT__PRIV void ft__moe_beside(ft__forward *f, int layer, const ft__acts *a) {
     for (int e = 0; e < (int)E; e++) ft__moe_expert(f, layer, e, in.x);
     for (size_t t = 0; t < (size_t)f->n_slots; t++) {
         float *h = s->h + t * D, *y = s->expert_y + t * D;
-        ft__forward_norm(m, s->side + t * D, at->unit_post_norm, (int)D, h);
-        ft__forward_norm(m, y, at->expert_post_norm, (int)D, y);
+        const int variant = s->variants[t];
+        ft__forward_norm(m, s->side + t * D, ft__forward_vector(f, variant, at->unit_post_norm), (int)D, h);
+        ft__forward_norm(m, y, ft__forward_vector(f, variant, at->expert_post_norm), (int)D, y);
         m->kernels.add(h, y, (int)D);
     }
 }

@@ -4,13 +4,17 @@
 #include "model.h"
 #include "hf.h"
 
-static const char *const ft__weights_modules[FT__MODULES] = {
-    "attn_q", "attn_k", "attn_v", "attn_output", "ffn_gate", "ffn_up", "ffn_down", "output"};
+static const char *const ft__weights_modules[FT__LAYER_MODULES] = {
+    "attn_q", "attn_k", "attn_v", "attn_output", "ffn_gate", "ffn_up", "ffn_down"};
 
-FT__PRIV const char *ft__module_name(ft__module m) { return ft__weights_modules[m]; }
+FT__PRIV int ft__model_tensor(const ft_model *m, const char *name) {
+    const ft__gguf_tensor *t = ft__gguf_find(&m->file, name);
+    if (t) return (int)(t - m->file.tensors);
+    return m->output.tensor == (int)m->file.n_tensors && !strcmp(name, "output.weight") ? m->output.tensor : -1;
+}
 
-FT__PRIV const ft__linear *ft__model_linear(const ft_model *m, int layer, ft__module module) {
-    return module == FT__HEAD ? &m->output : &m->layers[layer].module[module];
+FT__PRIV const char *ft__model_tensor_name(const ft_model *m, int tensor) {
+    return tensor < (int)m->file.n_tensors ? m->file.tensors[tensor].name : "output.weight";
 }
 
 /* Finds a tensor and checks its shape (rows of cols, times depth).  Optional ones may be absent: then
@@ -44,11 +48,12 @@ FT__PRIV ft_status ft__weights_vector(ft__loader *l, const char *name, int n, in
     *out = (float *)ft__arena_alloc(&l->m->arena, (size_t)n * (size_t)depth, sizeof **out);
     if (!*out) return ft__fail_memory(l->err);
     format->decode(t->data, (size_t)n * (size_t)depth, *out);
+    l->m->vectors[t - l->m->file.tensors] = *out;
     return FT_OK;
 }
 
 static ft_status ft__weights_matrix(ft__loader *l, const char *name, int cols, int rows, int depth,
-                                    bool optional, ft__matrix *w) {
+                                    bool optional, ft__linear *out) {
     const ft__gguf_tensor *t;
     ft_status status = ft__weights_find(l, name, (uint64_t)cols, (uint64_t)rows, (uint64_t)depth,
                                         optional, &t);
@@ -59,11 +64,13 @@ static ft_status ft__weights_matrix(ft__loader *l, const char *name, int cols, i
                         format->name);
     if (rows > INT_MAX / depth)
         return ft__fail(l->err, FT_ERR_LIMIT, l->where, "more rows than this version can count");
+    ft__matrix *w = &out->w;
     w->format = format;
     w->data = t->data;
     w->n_rows = rows * depth;
     w->n_cols = cols;
     w->row_bytes = (size_t)cols / format->n_elements * format->n_bytes;
+    out->tensor = (int)(t - l->m->file.tensors);
     return FT_OK;
 }
 
@@ -76,7 +83,7 @@ static const char *ft__weights_name(ft__loader *l, int layer, const char *module
 static ft_status ft__weights_linear(ft__loader *l, int layer, const char *module, int cols, int rows,
                                     bool optional, ft__linear *out) {
     const char *name = ft__weights_name(l, layer, module, "weight");
-    ft_status status = ft__weights_matrix(l, name, cols, rows, 1, optional, &out->w);
+    ft_status status = ft__weights_matrix(l, name, cols, rows, 1, optional, out);
     if (status || !out->w.format) return status;
     return ft__weights_vector(l, ft__weights_name(l, layer, module, "bias"), rows, 1, true, &out->bias);
 }
@@ -93,6 +100,7 @@ static ft__linear ft__weights_rows(const ft__linear *whole, int first, int n) {
     part.w.data += (size_t)first * part.w.row_bytes;
     part.w.n_rows = n;
     if (part.bias) part.bias += first;
+    part.first_row += first;
     return part;
 }
 
@@ -150,17 +158,25 @@ static ft_status ft__weights_delta(ft__loader *l, int layer) {
     return status ? status : ft__weights_vector(l, name, n_v, 1, false, &at->delta_decay);
 }
 
+/* A matrix of our own floats. */
+static ft__matrix ft__weights_floats(const float *values, int rows, int cols) {
+    ft__matrix w = {ft__format_find(FT__FORMAT_F32), (const uint8_t *)values, NULL, rows, cols,
+                    (size_t)cols * sizeof *values};
+    return w;
+}
+
 /* Older files hold both unfolding matrices as one, per head the keys' rows (nope, kv_rank) and the values':
    the keys' are turned around as floats, the values' rows brought together as they are. */
 static ft_status ft__weights_unfold(ft__loader *l, int layer) {
     ft_model *m = l->m;
     ft__layer *at = &m->layers[layer];
     const size_t H = (size_t)m->info.n_heads, r = (size_t)m->kv_rank, nope = (size_t)m->nope, v = (size_t)m->v_dim;
-    ft__matrix all;
-    memset(&all, 0, sizeof all);
+    ft__linear whole;
+    memset(&whole, 0, sizeof whole);
     ft_status status = ft__weights_matrix(l, ft__weights_name(l, layer, "attn_kv_b", "weight"), (int)r,
-                                          (int)(H * (nope + v)), 1, false, &all);
+                                          (int)(H * (nope + v)), 1, false, &whole);
     if (status) return status;
+    const ft__matrix all = whole.w;
     float *k = (float *)ft__arena_alloc(&m->arena, H * r, nope * sizeof(float));
     float *row = (float *)ft__arena_alloc(&m->arena, r, sizeof *row);
     uint8_t *values = (uint8_t *)ft__arena_alloc(&m->arena, H * v, all.row_bytes);
@@ -173,14 +189,11 @@ static ft_status ft__weights_unfold(ft__loader *l, int layer) {
         }
         memcpy(values + h * v * all.row_bytes, head + nope * all.row_bytes, v * all.row_bytes);
     }
-    at->v_b = all;
-    at->v_b.data = values;
-    at->v_b.n_rows = (int)(H * v);
-    at->k_b.format = ft__format_find(FT__FORMAT_F32);
-    at->k_b.data = (const uint8_t *)k;
-    at->k_b.n_rows = (int)(H * r);
-    at->k_b.n_cols = (int)nope;
-    at->k_b.row_bytes = nope * sizeof(float);
+    at->v_b.w = all;
+    at->v_b.w.data = values;
+    at->v_b.w.n_rows = (int)(H * v);
+    at->k_b.w = ft__weights_floats(k, (int)(H * r), (int)nope);
+    at->v_b.tensor = at->k_b.tensor = -1;
     return FT_OK;
 }
 
@@ -215,11 +228,15 @@ static ft_status ft__weights_experts(ft__loader *l, int layer) {
     ft_status status =
         ft__weights_matrix(l, ft__weights_name(l, layer, "ffn_gate_inp", "weight"), D, E, 1, false, &at->router);
     if (!status && flags & FT__ARCH_EXPERT_BIAS)
-        status = ft__weights_of(l, layer, "ffn_gate_inp", "bias", E, false, &at->router_bias);
+        status = ft__weights_of(l, layer, "ffn_gate_inp", "bias", E, false, &at->router.bias);
     if (!status && flags & FT__ARCH_EXPERTS_KEYED)
         status = ft__weights_of(l, layer, "exp_probs_b", "bias", E, true, &at->choice_bias);
-    if (!status && S && l->m->arch->mixer == FT__MIXER_DELTA)
-        status = ft__weights_of(l, layer, "ffn_gate_inp_shexp", "weight", D, false, &at->shared_gate);
+    if (!status && S && l->m->arch->mixer == FT__MIXER_DELTA) {
+        float *gate = NULL;
+        status = ft__weights_of(l, layer, "ffn_gate_inp_shexp", "weight", D, false, &gate);
+        if (!status) at->shared_gate.w = ft__weights_floats(gate, 1, D);
+        at->shared_gate.tensor = ft__model_tensor(l->m, l->name);
+    }
     ft__weights_name(l, layer, "ffn_gate_up_exps", "weight");
     const bool joined = !(flags & FT__ARCH_EXPERT_BIAS) && ft__gguf_find(&l->m->file, l->name);
     if (!status && joined) status = ft__weights_matrix(l, l->name, D, 2 * F, E, false, &at->expert[0]);
@@ -230,7 +247,7 @@ static ft_status ft__weights_experts(ft__loader *l, int layer) {
                                         &at->expert[i]);
         if (!status && flags & FT__ARCH_EXPERT_BIAS)
             status = ft__weights_vector(l, ft__weights_name(l, layer, names[i], "bias"), rows, E, false,
-                                        &at->expert_bias[i]);
+                                        &at->expert[i].bias);
         if (!status && S)
             status = ft__weights_linear(l, layer, shared[i], i < 2 ? D : S, i < 2 ? S : D, false, &at->shared[i]);
     }
@@ -362,15 +379,18 @@ static ft_status ft__weights_tensors(ft__loader *l) {
     const char *norm = m->arch->mixer == FT__MIXER_CONV ? "token_embd_norm.weight" : "output_norm.weight";
     if (!status) status = ft__weights_vector(l, norm, D, 1, false, &m->output_norm);
     if (!status) status = ft__weights_linear(l, -1, "output", D, V, true, &m->output);
-    if (!status && !m->output.w.format) m->output.w = m->embedding;
+    if (!status && !m->output.w.format) {
+        m->output = m->embedding;
+        m->output.tensor = (int)m->file.n_tensors;
+    }
     if (!status && m->n_own) {
         const int n = m->info.n_layers * m->n_own;
         if (m->n_own > (1 << 24) / m->info.n_layers)
             return ft__fail(l->err, FT_ERR_LIMIT, m->file.path, "embedding_length_per_layer_input is too large");
         status = ft__weights_matrix(l, "per_layer_token_embd.weight", n, V, 1, false, &m->own_embedding);
-        if (!status && (uint32_t)m->n_own % m->own_embedding.format->n_elements)
+        if (!status && (uint32_t)m->n_own % m->own_embedding.w.format->n_elements)
             status = ft__fail(l->err, FT_ERR_UNSUPPORTED, l->where, "blocks of %s over several layers' inputs are "
-                              "not in this version", m->own_embedding.format->name);
+                              "not in this version", m->own_embedding.w.format->name);
         if (!status) status = ft__weights_linear(l, -1, "per_layer_model_proj", D, n, false, &m->own_map);
         if (!status)
             status = ft__weights_vector(l, "per_layer_proj_norm.weight", m->n_own, 1, false, &m->own_map_norm);
@@ -385,77 +405,67 @@ static ft_status ft__weights_tensors(ft__loader *l) {
     return status;
 }
 
-/* ---- packing */
+/* ---- all maps, and their packing */
 
-/* The matrices that kernels want packed, called one after the other; experts are slices of one matrix. */
-typedef void ft__weights_visit(ft_model *m, ft__matrix *w, int n_slices, void *user);
+enum { FT__LAYER_MAPS = FT__LAYER_MODULES + 20 };
 
-static void ft__weights_each(ft_model *m, ft__weights_visit *visit, void *user) {
-    visit(m, &m->output.w, 1, user);
-    visit(m, &m->own_map.w, 1, user);
+static void ft__weights_list(ft_model *m, ft__linear *l, int n_slices) {
+    if (!l->w.format) return;
+    m->maps[m->n_maps].linear = l;
+    m->maps[m->n_maps++].n_slices = n_slices;
+}
+
+static ft_status ft__weights_maps(ft_model *m, ft_error *err) {
+    m->maps = (ft__model_map *)ft__arena_alloc(&m->arena, 2 + (size_t)m->info.n_layers * FT__LAYER_MAPS,
+                                               sizeof *m->maps);
+    if (!m->maps) return ft__fail_memory(err);
+    ft__weights_list(m, &m->output, 1);
+    ft__weights_list(m, &m->own_map, 1);
     for (int i = 0; i < m->info.n_layers; i++) {
         ft__layer *at = &m->layers[i];
-        for (int k = 0; k < FT__LAYER_MODULES; k++) visit(m, &at->module[k].w, 1, user);
-        visit(m, &at->router, 1, user);
-        const int joined = at->expert[1].format ? 1 : 2; /* gate and up of an expert are slices, too */
-        visit(m, &at->expert[0], joined * m->routing.n_experts, user);
-        visit(m, &at->expert[1], m->routing.n_experts, user);
-        visit(m, &at->expert[2], m->routing.n_experts, user);
-        for (int k = 0; k < 3; k++) visit(m, &at->shared[k].w, 1, user);
-        visit(m, &at->q_a.w, 1, user);
-        visit(m, &at->q_b.w, 1, user);
-        visit(m, &at->kv_a.w, 1, user);
-        visit(m, &at->k_b, m->info.n_heads, user);
-        visit(m, &at->v_b, m->info.n_heads, user);
-        visit(m, &at->conv_in.w, 1, user);
-        visit(m, &at->conv_out.w, 1, user);
-        visit(m, &at->delta_gate.w, 1, user);
-        visit(m, &at->delta_rate.w, 1, user);
-        visit(m, &at->delta_write.w, 1, user);
-        visit(m, &at->own_in.w, 1, user);
-        visit(m, &at->own_out.w, 1, user);
+        ft__linear *const single[] = {
+            &at->router, &at->shared[0], &at->shared[1], &at->shared[2], &at->shared_gate, &at->q_a, &at->q_b,
+            &at->kv_a, &at->conv_in, &at->conv_out, &at->delta_gate, &at->delta_rate, &at->delta_write, &at->own_in,
+            &at->own_out};
+        const int joined = at->expert[1].w.format ? 1 : 2; /* gate and up of an expert are slices, too */
+        for (int k = 0; k < FT__LAYER_MODULES; k++) ft__weights_list(m, &at->module[k], 1);
+        for (size_t k = 0; k < FT__COUNT(single); k++) ft__weights_list(m, single[k], 1);
+        ft__weights_list(m, &at->expert[0], joined * m->routing.n_experts);
+        ft__weights_list(m, &at->expert[1], m->routing.n_experts);
+        ft__weights_list(m, &at->expert[2], m->routing.n_experts);
+        ft__weights_list(m, &at->k_b, m->info.n_heads);
+        ft__weights_list(m, &at->v_b, m->info.n_heads);
     }
+    return FT_OK;
 }
 
 /* Slices must begin where a group does. */
-static size_t ft__weights_packed_bytes(const ft_model *m, const ft__matrix *w, int n_slices) {
-    if (!w->format || !m->kernels.packed[w->format->id]) return 0;
-    if (n_slices > 1 && w->n_rows / n_slices % FT__LANES) return 0;
-    return ((size_t)w->n_rows + FT__LANES - 1) / FT__LANES * ft__pack_group_bytes(w);
-}
-
-static void ft__weights_count(ft_model *m, ft__matrix *w, int n_slices, void *user) {
-    *(size_t *)user += (ft__weights_packed_bytes(m, w, n_slices) + 63) / 64 * 64;
-}
-
-typedef struct ft__weights_packer {
-    ft__pool *pool;
-    uint8_t *next;
-} ft__weights_packer;
-
-static void ft__weights_pack_one(ft_model *m, ft__matrix *w, int n_slices, void *user) {
-    ft__weights_packer *packer = (ft__weights_packer *)user;
-    size_t n = ft__weights_packed_bytes(m, w, n_slices);
-    if (!n) return;
-    ft__pack(packer->pool, w, packer->next);
-    ft__map_forget(w->data, (size_t)w->n_rows * w->row_bytes);
-    w->packed = packer->next;
-    packer->next += (n + 63) / 64 * 64;
+static size_t ft__weights_packed_bytes(const ft_model *m, const ft__model_map *map) {
+    const ft__matrix *w = &map->linear->w;
+    if (!m->kernels.packed[w->format->id]) return 0;
+    if (map->n_slices > 1 && w->n_rows / map->n_slices % FT__LANES) return 0;
+    size_t n = ((size_t)w->n_rows + FT__LANES - 1) / FT__LANES * ft__pack_group_bytes(w);
+    return (n + 63) / 64 * 64;
 }
 
 static ft_status ft__weights_pack(ft_model *m, int threads, ft_error *err) {
-    ft__weights_packer packer = {NULL, NULL};
     size_t total = 0;
-    ft__weights_each(m, ft__weights_count, &total);
+    for (int i = 0; i < m->n_maps; i++) total += ft__weights_packed_bytes(m, &m->maps[i]);
     if (!total) return FT_OK;
-    packer.pool = ft__pool_create(threads ? threads : ft__cpu_count(), &m->allocator, err);
-    if (!packer.pool) return err ? err->code : FT_ERR_THREAD;
-    packer.next = m->packed = (uint8_t *)ft__alloc_aligned(&m->allocator, total, 1);
-    if (m->packed) {
-        ft__want_large_pages(m->packed, total);
-        ft__weights_each(m, ft__weights_pack_one, &packer);
+    ft__pool *pool = ft__pool_create(threads ? threads : ft__cpu_count(), &m->allocator, err);
+    if (!pool) return err ? err->code : FT_ERR_THREAD;
+    uint8_t *next = m->packed = (uint8_t *)ft__alloc_aligned(&m->allocator, total, 1);
+    if (next) ft__want_large_pages(next, total);
+    for (int i = 0; i < m->n_maps && next; i++) {
+        const size_t n = ft__weights_packed_bytes(m, &m->maps[i]);
+        ft__matrix *w = &m->maps[i].linear->w;
+        if (!n) continue;
+        ft__pack(pool, w, next);
+        ft__map_forget(w->data, (size_t)w->n_rows * w->row_bytes);
+        w->packed = next;
+        next += n;
     }
-    ft__pool_free(packer.pool);
+    ft__pool_free(pool);
     return m->packed ? FT_OK : ft__fail_memory(err);
 }
 
@@ -508,11 +518,13 @@ static ft_status ft__weights_load(ft_model *m, ft_error *err) {
     if (status) return status;
     l.used = (bool *)ft__alloc_zero(&m->allocator, m->file.n_tensors + 1, sizeof *l.used);
     l.read = (bool *)ft__alloc_zero(&m->allocator, m->file.n_kv + 1, sizeof *l.read);
-    if (!l.used || !l.read) status = ft__fail_memory(err);
+    m->vectors = (float **)ft__arena_alloc(&m->arena, m->file.n_tensors, sizeof *m->vectors);
+    if (!l.used || !l.read || !m->vectors) status = ft__fail_memory(err);
     if (!status) status = ft__arch_read(&l);
     if (!status) status = ft__weights_vocab_size(&l);
     if (!status) status = ft__arch_check_unread(&l);
     if (!status) status = ft__weights_tensors(&l);
+    if (!status) status = ft__weights_maps(m, err);
     ft__free(&m->allocator, l.used);
     ft__free(&m->allocator, l.read);
     if (status) m->layers = NULL;

@@ -85,6 +85,7 @@ typedef struct ft__low_rank_job {
     const float *b, *low;
     float *out;
     float factor;
+    size_t ld;
     int rank, n_out, n_tokens, tokens_per_part;
 } ft__low_rank_job;
 
@@ -93,12 +94,12 @@ static void ft__low_rank_part(void *user, int part) {
     const int first = part * j->tokens_per_part;
     const int n = j->n_tokens - first < j->tokens_per_part ? j->n_tokens - first : j->tokens_per_part;
     j->k->low_rank(j->b, j->rank, j->n_out, j->low + (size_t)first * (size_t)j->rank, n, j->factor,
-                   j->out + (size_t)first * (size_t)j->n_out, (size_t)j->n_out);
+                   j->out + (size_t)first * j->ld, j->ld);
 }
 
 FT__PRIV void ft__low_rank(ft__pool *pool, const ft__kernels *k, const float *b, int rank, int n_out,
-                           const float *low, int n_tokens, float factor, float *out) {
-    ft__low_rank_job job = {k, b, low, out, factor, rank, n_out, n_tokens, n_tokens};
+                           const float *low, int n_tokens, float factor, float *out, size_t ld) {
+    ft__low_rank_job job = {k, b, low, out, factor, ld, rank, n_out, n_tokens, n_tokens};
     double products = (double)rank * n_out * n_tokens;
     if (products > (double)FT__MATMUL_SMALL)
         job.tokens_per_part = (n_tokens + ft__pool_size(pool) - 1) / ft__pool_size(pool);

@@ -156,9 +156,9 @@ typedef struct ft__matrix {
 /* out[t * ld + r] = row r . token t (+ bias[r] if given), shared out over the pool by rows. */
 FT__PRIV void ft__matmul(ft__pool *pool, const ft__kernels *k, const ft__matrix *w,
                          const float *bias, const ft__acts *a, float *out, size_t ld);
-/* kernels.low_rank with the tokens shared out over the pool; out is (n_tokens, n_out). */
+/* kernels.low_rank with the tokens shared out over the pool. */
 FT__PRIV void ft__low_rank(ft__pool *pool, const ft__kernels *k, const float *b, int rank, int n_out,
-                           const float *low, int n_tokens, float factor, float *out);
+                           const float *low, int n_tokens, float factor, float *out, size_t ld);
 /* out = x / sqrt(mean(x^2) + eps) * weight, each (n); weight may be NULL. */
 FT__PRIV void ft__rms_norm(const ft__kernels *k, const float *x, const float *weight, float eps,
                            int n, float *out);

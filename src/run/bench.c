@@ -451,8 +451,8 @@ static void ft__bench_cost(ft__bench *b) {
     for (int layer = 0; layer < m->info.n_layers; layer++) {
         const ft__layer *at = &m->layers[layer];
         for (int i = 0; i < FT__LAYER_MODULES; i++) ft__bench_count(b, &at->module[i].w, 1, &b->layer_macs);
-        ft__bench_count(b, &at->router, 1, &b->layer_macs);
-        for (int i = 0; i < 3; i++) ft__bench_count(b, &at->expert[i], used, &b->layer_macs);
+        ft__bench_count(b, &at->router.w, 1, &b->layer_macs);
+        for (int i = 0; i < 3; i++) ft__bench_count(b, &at->expert[i].w, used, &b->layer_macs);
     }
     ft__bench_count(b, &m->output.w, 1, &b->head_macs);
 }
