@@ -166,6 +166,8 @@ typedef struct ft_model_desc {
     bool vocab_only; /* read metadata and tokenizer alone; the file may hold no tensors */
     bool no_pack;    /* use weights where the file has them: no copy in memory, slower, the same bits */
     int threads;     /* that pack; 0 = as many as processors */
+    const char *quantize; /* a type of ft_quantize, into which weights are brought in memory: the model is then the
+                             one that its file would be; NULL = as they are stored */
 } ft_model_desc;
 
 /* Loads a GGUF file (of a split model the first) or a Hugging Face folder.  Files are mapped, not copied
@@ -203,6 +205,17 @@ bool ft_model_same_family(const ft_model *a, const ft_model *b);
 ft_adapter *ft_adapter_load(const ft_model *model, const char *path, ft_error *err);
 void ft_adapter_free(ft_adapter *adapter);
 
+/* One adapter at a strength; the effective factor is scale * alpha / rank. */
+typedef struct ft_adapter_use {
+    const ft_adapter *adapter;
+    float scale;
+} ft_adapter_use;
+
+/* A model of its own: the base with these adapters (of the base, in order) merged into its weights, in memory, in
+   the types that they have (or desc->quantize).  What does not change is shared: the base must outlive it. */
+ft_model *ft_model_merge(const ft_model *base, const ft_adapter_use *uses, int n_uses, const ft_model_desc *desc,
+                         ft_error *err);
+
 /* What a file is, as text or (json) as one JSON object: models (files and folders), vocabularies and GGUF
    adapters. */
 ft_status ft_info(const char *path, bool json, ft_write_fn write, void *user, ft_error *err);
@@ -230,6 +243,14 @@ typedef struct ft_convert_desc {
    The file appears under its name only when it is whole; it may not be an input (FT_ERR_ARGUMENT). */
 ft_status ft_quantize(const char *model, const char *out, const char *type, const ft_convert_desc *desc,
                       ft_write_fn write, void *user, ft_error *err);
+
+/* Writes a model with adapters merged into its weights; each of `adapters` (n_adapters, applied in order) is "FILE"
+   or "FILE:SCALE".  Tensors keep their types (type NULL), or get those of ft_quantize.  The report tells for each
+   changed tensor how large the change is beside the weights, how large the error of encoding is, and what share of
+   the change is stored: where the error is larger than the change, the file is not the model that was judged.
+   Memory, threads and the output are as in ft_quantize. */
+ft_status ft_merge(const char *model, const char *const *adapters, int n_adapters, const char *out, const char *type,
+                   const ft_convert_desc *desc, ft_write_fn write, void *user, ft_error *err);
 
 /* ----------------------------------------------------------------------------------------- tokens */
 
@@ -312,12 +333,6 @@ void ft_session_free(ft_session *session);
 
 /* The same with a model of its own, loaded from a file and freed with the session. */
 ft_session *ft_session_load(const char *path, const ft_session_desc *desc, ft_error *err);
-
-/* One adapter at a strength; the effective factor is scale * alpha / rank. */
-typedef struct ft_adapter_use {
-    const ft_adapter *adapter;
-    float scale;
-} ft_adapter_use;
 
 /* Adds a variant: the base with these adapters on it, applied in order.  Variant 0 is the base alone.
    A scale of 0 is the base bit for bit. */
@@ -745,6 +760,7 @@ ft_status ft_report_term(const ft_result *result, int width, bool color, ft_writ
 #include "model/mix.c"
 #include "model/rewrite.c"
 #include "model/quantize.c"
+#include "model/merge.c"
 #include "run/kv.c"
 #include "run/session.c"
 #include "run/places.c"

@@ -229,6 +229,8 @@ FT__PRIV bool ft__arch_has_experts(const ft_model *m, int layer);
 /* FT_ERR_UNSUPPORTED if a key that was not read would change the numbers. */
 FT__PRIV ft_status ft__arch_check_unread(ft__loader *l);
 
+/* The model of a file that is open, which is taken over and closed if it fails. */
+FT__PRIV ft_model *ft__model_make(ft__gguf *file, const ft_model_desc *desc, ft_error *err);
 /* The tensor of the file with that name, as ft__linear counts them, or -1; and the name of one. */
 FT__PRIV int ft__model_tensor(const ft_model *m, const char *name);
 FT__PRIV const char *ft__model_tensor_name(const ft_model *m, int tensor);
@@ -345,6 +347,10 @@ FT__PRIV void ft__rewrite_percent(ft__buf *out, double part, double whole, int w
 
 /* ---- quantize: model/quantize.c.  Weights of g, in memory, become what the type wants. */
 FT__PRIV ft_status ft__quantize_memory(ft__gguf *g, const char *type, const ft_allocator *a, int threads, ft_error *err);
+
+/* ---- merge: model/merge.c */
+/* "FILE" or "FILE:SCALE"; *path is the caller's to free. */
+FT__PRIV ft_status ft__adapter_spec(const char *spec, const ft_allocator *a, char **path, float *scale, ft_error *err);
 
 /* ---- forward: model/forward.c */
 

@@ -448,6 +448,14 @@ static size_t ft__weights_packed_bytes(const ft_model *m, const ft__model_map *m
     return (n + 63) / 64 * 64;
 }
 
+/* Whether the bytes lie in a file, which has them when they are wanted again. */
+static bool ft__weights_mapped(const ft_model *m, const uint8_t *data) {
+    bool in = data >= m->file.file.data && data < m->file.file.data + m->file.file.size;
+    for (size_t i = 0; i < m->file.n_more && !in; i++)
+        in = data >= m->file.more[i].data && data < m->file.more[i].data + m->file.more[i].size;
+    return in;
+}
+
 static ft_status ft__weights_pack(ft_model *m, int threads, ft_error *err) {
     size_t total = 0;
     for (int i = 0; i < m->n_maps; i++) total += ft__weights_packed_bytes(m, &m->maps[i]);
@@ -461,7 +469,7 @@ static ft_status ft__weights_pack(ft_model *m, int threads, ft_error *err) {
         ft__matrix *w = &m->maps[i].linear->w;
         if (!n) continue;
         ft__pack(pool, w, next);
-        ft__map_forget(w->data, (size_t)w->n_rows * w->row_bytes);
+        if (ft__weights_mapped(m, w->data)) ft__map_forget(w->data, (size_t)w->n_rows * w->row_bytes);
         w->packed = next;
         next += n;
     }
@@ -533,18 +541,24 @@ static ft_status ft__weights_load(ft_model *m, ft_error *err) {
 
 ft_model *ft_model_load(const char *path, const ft_model_desc *desc, ft_error *err) {
     ft_allocator a = ft__allocator(desc ? &desc->allocator : NULL);
+    ft__gguf file;
+    return ft__model_file_open(&file, path, &a, err) ? NULL : ft__model_make(&file, desc, err);
+}
+
+FT__PRIV ft_model *ft__model_make(ft__gguf *file, const ft_model_desc *desc, ft_error *err) {
+    ft_allocator a = ft__allocator(desc ? &desc->allocator : NULL);
     ft_model *m = (ft_model *)ft__alloc_zero(&a, 1, sizeof *m);
     if (!m) {
+        ft__gguf_close(file);
         ft__fail_memory(err);
         return NULL;
     }
     m->allocator = a;
     ft__arena_init(&m->arena, &a);
-    if (ft__model_file_open(&m->file, path, &a, err)) {
-        ft__free(&a, m);
-        return NULL;
-    }
+    m->file = *file;
     ft_status status = ft__weights_architecture(m, err);
+    if (!status && desc && desc->quantize && !desc->vocab_only)
+        status = ft__quantize_memory(&m->file, desc->quantize, &a, desc->threads, err);
     if (!status) status = ft__vocab_load(&m->vocab, &m->file, &a, err);
     if (!status) ft__weights_vocab_info(m);
     for (size_t i = 0; i < m->file.n_tensors; i++) {

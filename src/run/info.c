@@ -141,7 +141,7 @@ static void ft__info_tensors_json(ft__info *i) {
 /* Whether this version can run it is found out by trying. */
 static void ft__info_runs(ft__info *i, const ft_allocator *a) {
     ft_error why;
-    ft_model_desc desc = {*a, i->file.n_tensors == 0, true, 0};
+    ft_model_desc desc = {*a, i->file.n_tensors == 0, true, 0, NULL};
     char text[sizeof why.message + 8] = "yes";
     ft_model *m = ft_model_load(i->path, &desc, &why);
     if (!m) snprintf(text, sizeof text, "no: %s", why.message);
