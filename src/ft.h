@@ -247,7 +247,7 @@ ft_status ft_quantize(const char *model, const char *out, const char *type, cons
 /* Writes a model with adapters merged into its weights; each of `adapters` (n_adapters, applied in order) is "FILE"
    or "FILE:SCALE".  Tensors keep their types (type NULL), or get those of ft_quantize.  The report tells for each
    changed tensor how large the change is beside the weights, how large the error of encoding is, and what share of
-   the change is stored: where the error is larger than the change, the file is not the model that was judged.
+   the change is stored: where the error is as large as the change, the file is not the model that was judged.
    Memory, threads and the output are as in ft_quantize. */
 ft_status ft_merge(const char *model, const char *const *adapters, int n_adapters, const char *out, const char *type,
                    const ft_convert_desc *desc, ft_write_fn write, void *user, ft_error *err);

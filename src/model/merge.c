@@ -167,7 +167,10 @@ static void ft__merge_end(ft__merge *g) {
 /* The share of a change that is stored: 1 all of it, 0 none. */
 static double ft__merge_kept(const ft__remade *made) { return made->change > 0 ? made->kept / made->change : 1; }
 
-static bool ft__merge_drowns(const ft__rewrite_item *item) { return item->made.error > item->made.change; }
+/* A change that encoding undoes leaves an error of its own size. */
+static bool ft__merge_drowns(const ft__rewrite_item *item) {
+    return item->made.change > 0 && item->made.error >= item->made.change;
+}
 
 static void ft__merge_text(const ft__rewrite *w, ft__buf *out) {
     int longest = 6;
@@ -186,13 +189,13 @@ static void ft__merge_text(const ft__rewrite *w, ft__buf *out) {
         ft__rewrite_percent(out, item->made.error, item->made.result, 9);
         ft__buf_text(out, "  ");
         ft__buf_fixed(out, ft__merge_kept(&item->made), 2);
-        ft__buf_text(out, ft__merge_drowns(item) ? "  the error is larger than the change\n" : "\n");
+        ft__buf_text(out, ft__merge_drowns(item) ? "  drowned: the error is as large as the change\n" : "\n");
         n_drowned += ft__merge_drowns(item);
     }
     ft__buf_printf(out, "%zu of %zu tensors changed", n_changed, w->n_items);
     if (n_drowned)
-        ft__buf_printf(out, "; in %zu of them encoding loses more than the change brought: judge this file, not the "
-                            "adapter, or merge into a finer type", n_drowned);
+        ft__buf_printf(out, "; in %zu of them encoding loses as much as the change brought or more: judge this "
+                            "file, not the adapter, or merge into a finer type", n_drowned);
     ft__buf_byte(out, '\n');
 }
 
