@@ -244,6 +244,8 @@ typedef struct ft_convert_desc {
 ft_status ft_quantize(const char *model, const char *out, const char *type, const ft_convert_desc *desc,
                       ft_write_fn write, void *user, ft_error *err);
 
+const char *ft_quantize_type_at(int index); /* the names of these types; NULL after the last */
+
 /* Writes a model with adapters merged into its weights; each of `adapters` (n_adapters, applied in order) is "FILE"
    or "FILE:SCALE".  Tensors keep their types (type NULL), or get those of ft_quantize.  The report tells for each
    changed tensor how large the change is beside the weights, how large the error of encoding is, and what share of

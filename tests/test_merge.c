@@ -550,6 +550,98 @@ TEST(merge, a_full_disk_leaves_nothing) {
     }
 }
 
+/* ---- jobs */
+
+/* Runs the job with some keys set and keeps result.json; NULL if it cannot. */
+static ft_result *merge_job(const char *const *sets, int n_sets, ft_job **job, ft_error *err) {
+    static const char text[] =
+        "{\"name\": \"m\", \"base\": {\"model\": \"base.gguf\"}, \"candidates\": [\n"
+        " {\"name\": \"run\", \"adapter\": \"adapter.gguf\"},\n"
+        " {\"name\": \"merged\", \"adapter\": \"adapter.gguf\", \"merge\": true}],\n"
+        " \"data\": [{\"path\": \"rows.jsonl\"}], \"prompt\": {\"template\": \"none\"},\n"
+        " \"generate\": {\"max_tokens\": 5}, \"evaluators\": [{\"use\": \"length\", \"params\": {\"max\": 400}}],\n"
+        " \"gate\": {\"rules\": [{\"evaluator\": \"length\", \"max_drop\": 1}]}, \"output\": \"merge-run\"}\n";
+    static const char rows[] = "{\"id\": \"a\", \"prompt\": \"Once\"}\n{\"id\": \"b\", \"prompt\": \"the cat\"}\n";
+    ft_job_desc desc;
+    memset(&desc, 0, sizeof desc);
+    desc.sets = sets;
+    desc.n_sets = n_sets;
+    test_write(test_path("rows.jsonl"), rows, sizeof rows - 1);
+    test_write(test_path("job.json"), text, sizeof text - 1);
+    *job = ft_job_load(test_path("job.json"), &desc, err);
+    return *job ? ft_compare(*job, NULL, err) : NULL;
+}
+
+/* The text between the quotes after `key`, which comes after "variants" and the variant's name. */
+static void merge_answers(const ft_result *r, const char *variant, char out[80]) {
+    char name[64];
+    snprintf(name, sizeof name, "\"name\": \"%s\"", variant);
+    const char *at = strstr(ft_result_json(r, NULL), "\"variants\"");
+    if (at) at = strstr(at, name);
+    if (at) at = strstr(at, "\"answers\": \"");
+    snprintf(out, 80, "%.64s", at ? at + 12 : "none");
+}
+
+TEST(merge, candidates_of_a_job) {
+    static const char *const sets[] = {
+        "candidates.1.quantize=\"F16\"",
+        "candidates=[{\"name\": \"merged\", \"adapter\": \"adapter.gguf\", \"merge\": true, \"scale\": 0.5},"
+        " {\"name\": \"q4\", \"quantize\": \"Q4_K_M\"}]",
+        "base.quantize=\"Q8_0\""};
+    ft_error err = {FT_OK, "", ""};
+    ft_job *job;
+    char run[80], merged[80];
+    merge_set(FT__FORMAT_F32, 0.05f);
+    ft_result *r = merge_job(NULL, 0, &job, &err);
+    if (CHECK_OK(r ? FT_OK : err.code, err)) {
+        merge_answers(r, "run", run);
+        merge_answers(r, "merged", merged);
+        CHECK_TEXT(merged, run);
+        CHECK(strstr(ft_result_json(r, NULL), "\"merge\": true"));
+        CHECK(!strstr(ft_result_json(r, NULL), "\"quantize\""));
+    }
+    ft_result_free(r);
+    ft_job_free(job);
+    r = merge_job(sets + 1, 2, &job, &err);
+    if (CHECK_OK(r ? FT_OK : err.code, err)) {
+        CHECK(strstr(ft_result_json(r, NULL), "\"quantize\": \"Q8_0\"") && strstr(ft_result_json(r, NULL), "\"Q4_K_M\""));
+        /* job.json says the same job, but for the digests at its end */
+        size_t n;
+        char *text = test_read(test_path("merge-run/job.json"), &n), digest[65];
+        char *end = text ? strstr(text, "\"inputs\"") : NULL;
+        while (end && *end != ',') end--;
+        snprintf(digest, sizeof digest, "%s", ft_result_digest(r));
+        if (CHECK(end != NULL)) memcpy(end, "}\n", 3), test_write(test_path("again.json"), text, strlen(text));
+        free(text);
+        ft_job *again = ft_job_load(test_path("again.json"), NULL, &err);
+        ft_result *same = again ? ft_compare(again, NULL, &err) : NULL;
+        if (CHECK_OK(same ? FT_OK : err.code, err)) CHECK_TEXT(ft_result_digest(same), digest);
+        ft_result_free(same);
+        ft_job_free(again);
+    }
+    ft_result_free(r);
+    ft_job_free(job);
+    r = merge_job(sets, 1, &job, &err); /* merged, then into another type */
+    CHECK_OK(r ? FT_OK : err.code, err);
+    ft_result_free(r);
+    ft_job_free(job);
+}
+
+TEST(merge, wrong_candidates) {
+    static const char *const sets[][2] = {
+        {"candidates.0={\"name\": \"x\", \"model\": \"base.gguf\", \"merge\": true}", "\"merge\" needs an \"adapter\""},
+        {"candidates.0.quantize=\"Q4_K\"", "\"quantize\": found \"Q4_K\", expected one of F32"},
+        {"base.quantize=\"\"", "quantize"},
+        {"candidates.0.merge=1", "merge"}};
+    ft_error err = {FT_OK, "", ""};
+    ft_job *job;
+    for (size_t i = 0; i < FT__COUNT(sets); i++) {
+        CHECK(!merge_job(&sets[i][0], 1, &job, &err));
+        CHECK_ERROR(err.code, FT_ERR_JOB, err, sets[i][1]);
+        ft_job_free(job);
+    }
+}
+
 /* The published reference: an adapter of llama.cpp's format, and a folder as the base. */
 TEST(merge, reference_adapters) {
     const char *base = test_shared("logits/llama.gguf"), *adapter = test_shared("lora/llama/lora.gguf");

@@ -109,6 +109,10 @@ FT__PRIV ft_status ft__mix_find(const char *name, const ft__mix **mix, ft_error 
     return ft__fail(err, FT_ERR_ARGUMENT, "type", "found \"%.32s\", expected one of %s", name, names);
 }
 
+const char *ft_quantize_type_at(int index) {
+    return index >= 0 && index < (int)FT__COUNT(ft__mix_rows) ? ft__mix_rows[index].name : NULL;
+}
+
 /* ---- a model's tensors */
 
 typedef struct ft__mix_model {

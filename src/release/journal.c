@@ -195,19 +195,32 @@ static void ft__journal_inputs(ft__json_writer *w, const ft_result *r, bool path
 
 /* ---- job.json */
 
+/* What was done to a variant's weights before it ran. */
+static void ft__journal_weights(ft__json_writer *w, const ft__variant *v, const char *quantize) {
+    if (v->merge) {
+        ft__json_key(w, "merge");
+        ft__json_bool(w, true);
+    }
+    if (quantize) ft__journal_text(w, "quantize", quantize);
+}
+
 static void ft__journal_job_models(ft__json_writer *w, ft_result *r) {
     const ft_job *job = r->job;
     ft__journal_open(w, "base", '{');
     ft__journal_path(w, &r->arena, "model", job->models[0]);
+    if (job->quantize[0]) ft__journal_text(w, "quantize", job->quantize[0]);
     ft__json_end(w, '}');
     ft__journal_open(w, "candidates", '[');
     for (int i = 1; i < job->n_variants; i++) {
         const ft__variant *v = &job->variants[i];
         ft__json_begin(w, '{');
         ft__journal_text(w, "name", v->name);
-        if (v->model || !v->adapter) ft__journal_path(w, &r->arena, "model", job->models[v->model]);
+        const bool of_base = v->merge && v->base == 0; /* whatever the base was brought into */
+        if (!of_base && (v->model || !v->adapter))
+            ft__journal_path(w, &r->arena, "model", job->models[v->model]);
         if (v->adapter) ft__journal_path(w, &r->arena, "adapter", v->adapter);
         if (v->adapter) ft__journal_number(w, "scale", v->scale);
+        ft__journal_weights(w, v, of_base ? job->quantize[v->model] : v->quantize);
         ft__json_end(w, '}');
     }
     ft__json_end(w, ']');
@@ -408,6 +421,7 @@ static void ft__journal_variants(ft__json_writer *w, const ft_result *r) {
         ft__json_begin(w, '{');
         ft__journal_text(w, "name", r->job->variants[v].name);
         if (r->job->variants[v].adapter) ft__journal_number(w, "scale", r->job->variants[v].scale);
+        ft__journal_weights(w, &r->job->variants[v], r->job->variants[v].quantize);
         ft__journal_text(w, "prompts", r->prompt_digests[r->job->variants[v].model]);
         ft__journal_text(w, "answers", r->answer_digests[v]);
         ft__json_end(w, '}');
