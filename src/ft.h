@@ -168,6 +168,8 @@ typedef struct ft_model_desc {
     int threads;     /* that pack; 0 = as many as processors */
     const ft_model *share_with; /* weights that this model has, too (same name, shape and bytes), are used where
                                    it has them: it must outlive the new one.  NULL: none */
+    const char *quantize; /* a type of ft_quantize, into which weights are brought in memory: the model is then the
+                             one that its file would be; NULL = as they are stored */
 } ft_model_desc;
 
 /* Loads a GGUF file (of a split model the first) or a Hugging Face folder.  Files are mapped, not copied
@@ -206,6 +208,17 @@ bool ft_model_same_family(const ft_model *a, const ft_model *b);
 ft_adapter *ft_adapter_load(const ft_model *model, const char *path, ft_error *err);
 void ft_adapter_free(ft_adapter *adapter);
 
+/* One adapter at a strength; the effective factor is scale * alpha / rank. */
+typedef struct ft_adapter_use {
+    const ft_adapter *adapter;
+    float scale;
+} ft_adapter_use;
+
+/* A model of its own: the base with these adapters (of the base, in order) merged into its weights, in memory, in
+   the types that they have (or desc->quantize).  What does not change is shared: the base must outlive it. */
+ft_model *ft_model_merge(const ft_model *base, const ft_adapter_use *uses, int n_uses, const ft_model_desc *desc,
+                         ft_error *err);
+
 /* What a file is, as text or (json) as one JSON object: models (files and folders), vocabularies and GGUF
    adapters. */
 ft_status ft_info(const char *path, bool json, ft_write_fn write, void *user, ft_error *err);
@@ -213,6 +226,36 @@ ft_status ft_info(const char *path, bool json, ft_write_fn write, void *user, ft
 /* One tensor of a model or adapter, by its name in GGUF, decoded to little-endian float32, row-major. */
 ft_status ft_info_tensor(const char *path, const char *tensor, ft_write_fn write, void *user,
                          ft_error *err);
+
+/* ---------------------------------------------------------------------------------- writing models */
+
+/* Defaults ({0}): malloc, as many threads as processors, the report as text. */
+typedef struct ft_convert_desc {
+    ft_allocator allocator;
+    int threads; /* never show in the result */
+    bool json;
+    void *user;
+    int (*progress)(void *user, uint64_t done, uint64_t total); /* bytes of the input; 0 to go on */
+} ft_convert_desc;
+
+/* Writes a model (as ft_model_load reads it) as one GGUF file with the weights in another type: F32 F16 BF16 Q8_0
+   Q6_K Q5_0 Q5_1 Q5_K_S Q5_K_M Q4_0 Q4_1 Q4_K_S Q4_K_M IQ4_NL IQ4_XS Q3_K_S Q3_K_M Q3_K_L Q2_K, or MXFP4 (of
+   experts; all else Q8_0).  The types of single tensors are those of llama.cpp's files of these names; all keys are
+   carried over.  Takes the memory of about one tensor, and the same bytes come out for any number of threads.
+   `write` (or NULL) receives a report: bytes and relative error by type, or of every tensor as JSON.
+   The file appears under its name only when it is whole; it may not be an input (FT_ERR_ARGUMENT). */
+ft_status ft_quantize(const char *model, const char *out, const char *type, const ft_convert_desc *desc,
+                      ft_write_fn write, void *user, ft_error *err);
+
+const char *ft_quantize_type_at(int index); /* the names of these types; NULL after the last */
+
+/* Writes a model with adapters merged into its weights; each of `adapters` (n_adapters, applied in order) is "FILE"
+   or "FILE:SCALE".  Tensors keep their types (type NULL), or get those of ft_quantize.  The report tells for each
+   changed tensor how large the change is beside the weights, how large the error of encoding is, and what share of
+   the change is stored: where the error is as large as the change, the file is not the model that was judged.
+   Memory, threads and the output are as in ft_quantize. */
+ft_status ft_merge(const char *model, const char *const *adapters, int n_adapters, const char *out, const char *type,
+                   const ft_convert_desc *desc, ft_write_fn write, void *user, ft_error *err);
 
 /* ----------------------------------------------------------------------------------------- tokens */
 
@@ -295,12 +338,6 @@ void ft_session_free(ft_session *session);
 
 /* The same with a model of its own, loaded from a file and freed with the session. */
 ft_session *ft_session_load(const char *path, const ft_session_desc *desc, ft_error *err);
-
-/* One adapter at a strength: `scale` multiplies all that it changes. */
-typedef struct ft_adapter_use {
-    const ft_adapter *adapter;
-    float scale;
-} ft_adapter_use;
 
 /* Adds a variant: the base with these adapters on it, applied in order.  Variant 0 is the base alone.
    A scale of 0 is the base bit for bit.  May come at any time, whatever is open.  An adapter that has other
@@ -730,6 +767,11 @@ ft_status ft_report_term(const ft_result *result, int width, bool color, ft_writ
 #include "model/chat.c"
 #include "model/digest.c"
 #include "model/mixers.c"
+#include "model/remake.c"
+#include "model/mix.c"
+#include "model/rewrite.c"
+#include "model/quantize.c"
+#include "model/merge.c"
 #include "run/kv.c"
 #include "run/session.c"
 #include "run/places.c"

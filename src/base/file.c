@@ -118,10 +118,13 @@ FT__PRIV ft_status ft__read_file(const char *path, const ft_allocator *a, char *
 FT__PRIV ft_status ft__writer_open(ft__writer *w, const char *path, const ft_allocator *a,
                                    ft_error *err) {
     static const char suffix[] = ".partial";
+    struct stat st;
     size_t n = strlen(path);
     memset(w, 0, sizeof *w);
     w->allocator = ft__allocator(a);
     w->fd = -1;
+    if (stat(path, &st) == 0 && !S_ISREG(st.st_mode) && !S_ISDIR(st.st_mode)) /* the rename would remove it */
+        return ft__fail(err, FT_ERR_IO, path, "cannot create: a device or pipe is in the place");
     w->path = (char *)ft__alloc(&w->allocator, n + 1);
     w->temporary = (char *)ft__alloc(&w->allocator, n + sizeof suffix);
     if (!w->path || !w->temporary) {
@@ -260,6 +263,12 @@ FT__PRIV char *ft__path_beside(ft__arena *arena, const char *from, const char *p
 FT__PRIV bool ft__is_folder(const char *path) {
     struct stat st;
     return stat(path, &st) == 0 && S_ISDIR(st.st_mode);
+}
+
+FT__PRIV bool ft__same_file(const char *a, const char *b) {
+    struct stat sa, sb;
+    return a && stat(a, &sa) == 0 && stat(b, &sb) == 0 && sa.st_dev == sb.st_dev &&
+           sa.st_ino == sb.st_ino;
 }
 
 FT__PRIV double ft__seconds(void) {

@@ -785,11 +785,23 @@ FT__PRIV ft_status ft__gguf_write_data(ft__gguf_writer *w, const void *bytes, si
                         "%zu bytes for tensor %llu, which was declared with %llu", n,
                         (unsigned long long)w->n_written + 1,
                         (unsigned long long)w->sizes[w->n_written]);
+    return ft__gguf_write_part(w, bytes, n, err);
+}
+
+FT__PRIV ft_status ft__gguf_write_part(ft__gguf_writer *w, const void *bytes, size_t n,
+                                       ft_error *err) {
+    const uint64_t size = w->n_written < w->n_tensors ? w->sizes[w->n_written] : 0;
+    if (n > size - w->n_part)
+        return ft__fail(err, FT_ERR_ARGUMENT, w->file.path,
+                        "more bytes for tensor %llu than the %llu that were declared",
+                        (unsigned long long)w->n_written + 1, (unsigned long long)size);
     ft_status status = w->head_written ? FT_OK : ft__gguf_write_head(w, err);
     if (!status) status = ft__writer_add(&w->file, bytes, n, err);
-    if (!status) status = ft__gguf_write_padding(w, n, err);
+    w->n_part += n;
+    if (status || w->n_part < size) return status;
+    w->n_part = 0;
     w->n_written++;
-    return status;
+    return ft__gguf_write_padding(w, size, err);
 }
 
 FT__PRIV ft_status ft__gguf_write_end(ft__gguf_writer *w, ft_error *err) {

@@ -102,6 +102,7 @@ typedef struct ft__gguf_writer {
     uint64_t *sizes;            /* (n_tensors) */
     size_t cap_sizes;
     uint64_t n_written;         /* tensors whose data is in */
+    uint64_t n_part;            /* bytes of the next one that are in */
     bool head_written;
 } ft__gguf_writer;
 FT__PRIV ft_status ft__gguf_write_begin(ft__gguf_writer *w, const char *path, const ft_allocator *a,
@@ -119,6 +120,8 @@ FT__PRIV void ft__gguf_write_kv(ft__gguf_writer *w, const ft__gguf_kv *kv);
 FT__PRIV ft_status ft__gguf_write_tensor(ft__gguf_writer *w, const char *name, int n_dims,
                                          const uint64_t *ne, uint32_t type, ft_error *err);
 FT__PRIV ft_status ft__gguf_write_data(ft__gguf_writer *w, const void *bytes, size_t n, ft_error *err);
+/* The same a part at a time; the next tensor begins where one has all its bytes. */
+FT__PRIV ft_status ft__gguf_write_part(ft__gguf_writer *w, const void *bytes, size_t n, ft_error *err);
 FT__PRIV ft_status ft__gguf_write_end(ft__gguf_writer *w, ft_error *err);
 FT__PRIV void ft__gguf_write_abort(ft__gguf_writer *w);
 

@@ -229,6 +229,8 @@ FT__PRIV bool ft__arch_has_experts(const ft_model *m, int layer);
 /* FT_ERR_UNSUPPORTED if a key that was not read would change the numbers. */
 FT__PRIV ft_status ft__arch_check_unread(ft__loader *l);
 
+/* The model of a file that is open, which is taken over and closed if it fails. */
+FT__PRIV ft_model *ft__model_make(ft__gguf *file, const ft_model_desc *desc, ft_error *err);
 /* The tensor of the file with that name, as ft__linear counts them, or -1; and the name of one. */
 FT__PRIV int ft__model_tensor(const ft_model *m, const char *name);
 FT__PRIV const char *ft__model_tensor_name(const ft_model *m, int tensor);
@@ -276,6 +278,79 @@ FT__PRIV ft_status ft__adapter_apply(const ft_adapter *a, float scale, int tenso
                                      uint64_t n_rows, const float *base, float *w, ft_error *err);
 /* Whether they may be used together, each at its scale: FT_ERR_UNSUPPORTED, FT_ERR_MISMATCH. */
 FT__PRIV ft_status ft__adapter_check_uses(const ft_adapter_use *uses, int n_uses, ft_error *err);
+
+/* ---- remake: model/remake.c.  One tensor decoded, changed and encoded. */
+
+/* Sums over all elements: of the weights as they were, with the change, of the change itself, of what encoding
+   loses, squared; and of what is stored of the change times the change. */
+typedef struct ft__remade { double weight, result, change, error, kept; } ft__remade;
+
+typedef struct ft__remake_desc {
+    ft_allocator allocator;
+    ft__pool *pool;
+    const ft__gguf_tensor *from;
+    uint32_t type;            /* it becomes */
+    const char *where;        /* for errors */
+    void *user;               /* of both functions */
+    /* Adds to w (n_rows, columns), which begins as `base`; called for different rows at a time.  NULL: nothing. */
+    ft_status (*change)(void *user, uint64_t first_row, uint64_t n_rows, const float *base, float *w, ft_error *err);
+    /* Takes the tensor's bytes, in order. */
+    ft_status (*put)(void *user, const uint8_t *bytes, size_t n, ft_error *err);
+} ft__remake_desc;
+/* *made stays 0 where nothing changes and the bytes are handed on as they are. */
+FT__PRIV ft_status ft__remake_tensor(const ft__remake_desc *desc, ft__remade *made, ft_error *err);
+
+/* ---- mix: model/mix.c.  Which type each tensor of a quantised model has. */
+typedef struct ft__mix {
+    const char *name;   /* "Q4_K_M" */
+    uint32_t file_type; /* the number of it that general.file_type holds */
+    uint32_t type;      /* of most tensors */
+} ft__mix;
+FT__PRIV ft_status ft__mix_find(const char *name, const ft__mix **mix, ft_error *err);
+/* types (n_tensors): what each tensor of the model becomes; its own, where it is better left alone. */
+FT__PRIV ft_status ft__mix_types(const ft__mix *mix, const ft__gguf *g, const ft_allocator *a, uint32_t *types,
+                                 ft_error *err);
+
+/* ---- rewrite: model/rewrite.c.  A whole model made anew, into a file or in memory. */
+typedef struct ft__rewrite_item {
+    const ft__gguf_tensor *from;
+    const char *name;
+    uint32_t type;      /* it becomes */
+    bool changes;
+    ft__remade made;
+} ft__rewrite_item;
+
+typedef struct ft__rewrite {
+    ft_allocator allocator;
+    const ft_convert_desc *desc;
+    const ft__gguf *from;
+    const ft__mix *mix;      /* or NULL: types stay */
+    ft__rewrite_item *items; /* (n_items) the tensors in their order, then new ones */
+    size_t n_items;
+    ft__pool *pool;
+    void *user;              /* of `change`: as in ft__remake_desc, for items that change */
+    ft_status (*change)(void *user, const ft__rewrite_item *item, uint64_t first_row, uint64_t n_rows,
+                        const float *base, float *w, ft_error *err);
+} ft__rewrite;
+/* Items for all tensors of `from`, which stay as they are or become what `type` (NULL: none) wants, with room for
+   n_new more.  *w needs ft__rewrite_end, whatever failed. */
+FT__PRIV ft_status ft__rewrite_begin(ft__rewrite *w, const ft__gguf *from, const char *type, size_t n_new,
+                                     const ft_convert_desc *desc, ft_error *err);
+FT__PRIV void ft__rewrite_end(ft__rewrite *w);
+/* `report` makes its text in *out before the file gets its name; `write` receives it afterwards (NULL: none). */
+FT__PRIV ft_status ft__rewrite_file(ft__rewrite *w, const char *path, void (*report)(const ft__rewrite *w, ft__buf *out),
+                                    ft_write_fn write, void *user, ft_error *err);
+/* The items take their places in g->tensors, of which there are as many. */
+FT__PRIV ft_status ft__rewrite_memory(ft__rewrite *w, ft__gguf *g, ft_error *err);
+/* 100 sqrt(part / whole), for people: width counts, four decimals. */
+FT__PRIV void ft__rewrite_percent(ft__buf *out, double part, double whole, int width);
+
+/* ---- quantize: model/quantize.c.  Weights of g, in memory, become what the type wants. */
+FT__PRIV ft_status ft__quantize_memory(ft__gguf *g, const char *type, const ft_allocator *a, int threads, ft_error *err);
+
+/* ---- merge: model/merge.c */
+/* "FILE" or "FILE:SCALE"; *path is the caller's to free. */
+FT__PRIV ft_status ft__adapter_spec(const char *spec, const ft_allocator *a, char **path, float *scale, ft_error *err);
 
 /* ---- forward: model/forward.c */
 

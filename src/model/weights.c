@@ -566,18 +566,24 @@ static ft_status ft__weights_load(ft_model *m, ft_error *err) {
 
 ft_model *ft_model_load(const char *path, const ft_model_desc *desc, ft_error *err) {
     ft_allocator a = ft__allocator(desc ? &desc->allocator : NULL);
+    ft__gguf file;
+    return ft__model_file_open(&file, path, &a, err) ? NULL : ft__model_make(&file, desc, err);
+}
+
+FT__PRIV ft_model *ft__model_make(ft__gguf *file, const ft_model_desc *desc, ft_error *err) {
+    ft_allocator a = ft__allocator(desc ? &desc->allocator : NULL);
     ft_model *m = (ft_model *)ft__alloc_zero(&a, 1, sizeof *m);
     if (!m) {
+        ft__gguf_close(file);
         ft__fail_memory(err);
         return NULL;
     }
     m->allocator = a;
     ft__arena_init(&m->arena, &a);
-    if (ft__model_file_open(&m->file, path, &a, err)) {
-        ft__free(&a, m);
-        return NULL;
-    }
+    m->file = *file;
     ft_status status = ft__weights_architecture(m, err);
+    if (!status && desc && desc->quantize && !desc->vocab_only)
+        status = ft__quantize_memory(&m->file, desc->quantize, &a, desc->threads, err);
     if (!status) status = ft__vocab_load(&m->vocab, &m->file, &a, err);
     if (!status) ft__weights_vocab_info(m);
     for (size_t i = 0; i < m->file.n_tensors; i++) {

@@ -142,6 +142,23 @@ static ft_status ft__compare_tokenize(ft__compare *c, int model) {
     return status;
 }
 
+/* Whether a variant runs on the model; one that is there to be merged into may have none. */
+static bool ft__compare_runs(const ft_job *job, int model) {
+    int v = 0;
+    while (v < job->n_variants && job->variants[v].model != model) v++;
+    return v < job->n_variants;
+}
+
+static ft_model *ft__compare_merge(ft__compare *c, const ft__variant *v, const ft_model_desc *desc,
+                                   ft_error *err) {
+    const ft_model *base = c->models[v->base].model;
+    ft_adapter *adapter = ft_adapter_load(base, v->adapter, err);
+    ft_adapter_use use = {adapter, (float)v->scale};
+    ft_model *model = adapter ? ft_model_merge(base, &use, 1, desc, err) : NULL;
+    ft_adapter_free(adapter);
+    return model;
+}
+
 static ft_status ft__compare_load(ft__compare *c) {
     const ft_job *job = c->job;
     ft_model_desc desc;
@@ -153,14 +170,19 @@ static ft_status ft__compare_load(ft__compare *c) {
         status = ft_model_digest(job->models[m], &job->allocator, c->r->model_digests[m], c->err);
         if (status) break;
         desc.share_with = m ? c->models[0].model : NULL; /* a full fine-tune may have left much as it was */
-        c->models[m].model = ft_model_load(job->models[m], &desc, err);
-        status = c->models[m].model ? ft__compare_tokenize(c, m) : err->code;
+        desc.quantize = job->quantize[m];
+        c->models[m].model = job->merged[m]
+                                 ? ft__compare_merge(c, &job->variants[job->merged[m]], &desc, err)
+                                 : ft_model_load(job->models[m], &desc, err);
+        if (!c->models[m].model) status = err->code;
+        else if (ft__compare_runs(job, m)) status = ft__compare_tokenize(c, m);
     }
     for (int v = 0; v < job->n_variants && !status; v++) {
         const ft__variant *variant = &job->variants[v];
         if (!variant->adapter) continue;
         status = ft_model_digest(variant->adapter, &job->allocator, c->r->adapter_digests[v], c->err);
         if (status) break;
+        if (variant->merge) continue; /* it is in the weights */
         c->adapters[v] = ft_adapter_load(c->models[variant->model].model, variant->adapter, err);
         if (!c->adapters[v]) status = err->code;
     }
@@ -552,7 +574,8 @@ static ft_status ft__compare_run(ft__compare *c) {
     if (!status) status = ft__compare_load(c);
     if (!status) status = ft__journal_begin(r, c->err);
     t->load_s = ft__seconds() - c->started;
-    for (int m = 0; m < job->n_models && !status; m++) status = ft__compare_answer(c, m);
+    for (int m = 0; m < job->n_models && !status; m++)
+        if (ft__compare_runs(job, m)) status = ft__compare_answer(c, m);
     if (!status) status = ft__evidence_judges(c);
     t->generate_s = ft__seconds() - c->started - t->load_s;
     if (!status) status = ft__compare_score(c);
@@ -571,7 +594,7 @@ static ft_status ft__compare_run(ft__compare *c) {
 
 static void ft__compare_close(ft__compare *c) {
     for (int v = 0; c->adapters && v < c->job->n_variants; v++) ft_adapter_free(c->adapters[v]);
-    for (int m = 0; c->models && m < c->job->n_models; m++) ft_model_free(c->models[m].model);
+    for (int m = c->job->n_models; c->models && m--;) ft_model_free(c->models[m].model); /* merged ones first */
     ft__arena_free(&c->arena);
 }
 

@@ -8,13 +8,17 @@
 static const ft__shape ft__job_text = {"", FT__SHAPE_NAME, 0, 0, NULL, NULL};
 
 static const ft__shape ft__job_base_keys[] = {
-    {"model", FT__SHAPE_NAME | FT__SHAPE_NEEDED, 0, 0, NULL, NULL}, {NULL, 0, 0, 0, NULL, NULL}};
+    {"model", FT__SHAPE_NAME | FT__SHAPE_NEEDED, 0, 0, NULL, NULL},
+    {"quantize", FT__SHAPE_NAME, 0, 0, NULL, NULL},
+    {NULL, 0, 0, 0, NULL, NULL}};
 
 static const ft__shape ft__job_candidate_keys[] = {
     {"name", FT__SHAPE_NAME | FT__SHAPE_NEEDED, 0, 0, NULL, NULL},
     {"adapter", FT__SHAPE_NAME, 0, 0, NULL, NULL},
     {"scale", FT__SHAPE_NUMBER, -FLT_MAX, FLT_MAX, NULL, NULL},
+    {"merge", FT__SHAPE_BOOL, 0, 0, NULL, NULL},
     {"model", FT__SHAPE_NAME, 0, 0, NULL, NULL},
+    {"quantize", FT__SHAPE_NAME, 0, 0, NULL, NULL},
     {NULL, 0, 0, 0, NULL, NULL}};
 static const ft__shape ft__job_candidate = {"", FT__SHAPE_OBJECT,       0,
                                             0,  ft__job_candidate_keys, NULL};
@@ -253,11 +257,33 @@ static ft_status ft__job_read_prompt(ft_job *job, ft_error *err) {
                            : ft__fail_memory(err);
 }
 
-static int ft__job_model(ft_job *job, const char *path) {
-    for (int i = 0; i < job->n_models; i++)
-        if (strcmp(job->models[i], path) == 0) return i;
+static int ft__job_add_model(ft_job *job, const char *path, const char *quantize, int merged) {
     job->models[job->n_models] = path;
+    job->quantize[job->n_models] = quantize;
+    job->merged[job->n_models] = merged;
     return job->n_models++;
+}
+
+static int ft__job_model(ft_job *job, const char *path, const char *quantize) {
+    for (int i = 0; i < job->n_models; i++)
+        if (!job->merged[i] && strcmp(job->models[i], path) == 0 &&
+            (quantize ? job->quantize[i] && strcmp(job->quantize[i], quantize) == 0 : !job->quantize[i]))
+            return i;
+    return ft__job_add_model(job, path, quantize, 0);
+}
+
+/* The type that base or candidate is brought into at load, or NULL. */
+static ft_status ft__job_quantize(const ft_job *job, const ft__json *entry, const char **type,
+                                  ft_error *err) {
+    char names[256] = "";
+    *type = ft__job_string(entry, "quantize");
+    for (int i = 0, n = 0; *type && ft_quantize_type_at(i) && n < (int)sizeof names; i++) {
+        if (strcmp(*type, ft_quantize_type_at(i)) == 0) return FT_OK;
+        n += snprintf(names + n, sizeof names - (size_t)n, i ? ", %s" : "%s", ft_quantize_type_at(i));
+    }
+    if (!*type) return FT_OK;
+    return ft__job_fail(job, err, ft__json_get(entry, "quantize")->line,
+                        "\"quantize\": found \"%.40s\", expected one of %s", *type, names);
 }
 
 static ft_status ft__job_add_candidate(ft_job *job, const ft__json *entry, ft_error *err) {
@@ -273,10 +299,18 @@ static ft_status ft__job_add_candidate(ft_job *job, const ft__json *entry, ft_er
                                 k ? "candidates[%d]: the name \"%.100s\" is taken"
                                   : "candidates[%d]: only the base is called \"%.100s\"",
                                 i, v->name);
-    if (!model && !adapter)
+    const ft__json *merge = ft__json_get(entry, "merge");
+    const char *type;
+    ft_status status = ft__job_quantize(job, entry, &type, err);
+    if (status) return status;
+    v->merge = merge && merge->type == FT__JSON_TRUE;
+    if (!model && !adapter && !type)
         return ft__job_fail(job, err, v->line,
                             "candidates[%d] (\"%.100s\") needs an \"adapter\" or a \"model\"", i,
                             v->name);
+    if (!adapter && v->merge)
+        return ft__job_fail(job, err, v->line,
+                            "candidates[%d] (\"%.100s\"): \"merge\" needs an \"adapter\"", i, v->name);
     if (!adapter && ft__json_get(entry, "scale"))
         return ft__job_fail(job, err, v->line,
                             "candidates[%d] (\"%.100s\"): \"scale\" needs an \"adapter\"", i,
@@ -284,7 +318,14 @@ static ft_status ft__job_add_candidate(ft_job *job, const ft__json *entry, ft_er
     if (model) model = ft__path_beside(&job->arena, job->path, model);
     if (adapter) v->adapter = ft__path_beside(&job->arena, job->path, adapter);
     if (job->arena.failed) return ft__fail_memory(err);
-    v->model = model ? ft__job_model(job, model) : 0;
+    const char *stored = model ? NULL : job->quantize[0]; /* the base is what it is for all */
+    v->quantize = type ? type : stored;
+    if (v->merge) {
+        v->base = ft__job_model(job, model ? model : job->models[0], stored);
+        v->model = ft__job_add_model(job, job->models[v->base], type, job->n_variants);
+    } else {
+        v->model = ft__job_model(job, model ? model : job->models[0], v->quantize);
+    }
     job->n_variants++;
     return FT_OK;
 }
@@ -294,15 +335,19 @@ static ft_status ft__job_read_variants(ft_job *job, ft_error *err) {
     const ft__json *list = ft__json_get(job->tree, "candidates");
     job->variants =
         (ft__variant *)ft__arena_alloc(&job->arena, list->count + 1, sizeof *job->variants);
-    job->models = (const char **)ft__arena_alloc(&job->arena, list->count + 1, sizeof *job->models);
+    const size_t n_models = 2 * list->count + 1; /* a merged one and what it comes from */
+    job->models = (const char **)ft__arena_alloc(&job->arena, n_models, sizeof *job->models);
+    job->quantize = (const char **)ft__arena_alloc(&job->arena, n_models, sizeof *job->quantize);
+    job->merged = (int *)ft__arena_alloc(&job->arena, n_models, sizeof *job->merged);
     const char *path = ft__path_beside(&job->arena, job->path, ft__job_string(base, "model"));
     if (job->arena.failed) return ft__fail_memory(err);
     job->variants[0].name = "base";
     job->variants[0].scale = 1;
     job->variants[0].line = base->line;
-    job->variants[0].model = ft__job_model(job, path);
+    ft_status status = ft__job_quantize(job, base, &job->variants[0].quantize, err);
+    if (status) return status;
+    job->variants[0].model = ft__job_model(job, path, job->variants[0].quantize);
     job->n_variants = 1;
-    ft_status status = FT_OK;
     for (const ft__json *e = list->child; e && !status; e = e->next)
         status = ft__job_add_candidate(job, e, err);
     return status;

@@ -4,28 +4,21 @@
    answers. */
 #include "release.h"
 
-#include <sys/stat.h>
 #include <unistd.h> /* getcwd */
-
-static bool ft__journal_same_file(const char *a, const char *b) {
-    struct stat sa, sb;
-    return a && stat(a, &sa) == 0 && stat(b, &sb) == 0 && sa.st_dev == sb.st_dev &&
-           sa.st_ino == sb.st_ino;
-}
 
 /* The run folder may be any folder, also one where the job's own files lie: those are not ours. */
 static bool ft__journal_is_input(const ft_job *job, const char *path) {
-    bool same = ft__journal_same_file(job->path, path) ||
-                ft__journal_same_file(job->template_path, path) ||
-                ft__journal_same_file(job->shots_path, path);
+    bool same = ft__same_file(job->path, path) ||
+                ft__same_file(job->template_path, path) ||
+                ft__same_file(job->shots_path, path);
     for (int i = 0; i < job->n_evaluators && !same; i++)
-        same = ft__journal_same_file(job->evaluators[i].judge, path);
+        same = ft__same_file(job->evaluators[i].judge, path);
     for (int i = 0; i < job->n_data && !same; i++)
-        same = ft__journal_same_file(job->data[i].path, path);
+        same = ft__same_file(job->data[i].path, path);
     for (int i = 0; i < job->n_models && !same; i++)
-        same = ft__journal_same_file(job->models[i], path);
+        same = ft__same_file(job->models[i], path);
     for (int i = 0; i < job->n_variants && !same; i++)
-        same = ft__journal_same_file(job->variants[i].adapter, path);
+        same = ft__same_file(job->variants[i].adapter, path);
     return same;
 }
 
@@ -202,19 +195,32 @@ static void ft__journal_inputs(ft__json_writer *w, const ft_result *r, bool path
 
 /* ---- job.json */
 
+/* What was done to a variant's weights before it ran. */
+static void ft__journal_weights(ft__json_writer *w, const ft__variant *v, const char *quantize) {
+    if (v->merge) {
+        ft__json_key(w, "merge");
+        ft__json_bool(w, true);
+    }
+    if (quantize) ft__journal_text(w, "quantize", quantize);
+}
+
 static void ft__journal_job_models(ft__json_writer *w, ft_result *r) {
     const ft_job *job = r->job;
     ft__journal_open(w, "base", '{');
     ft__journal_path(w, &r->arena, "model", job->models[0]);
+    if (job->quantize[0]) ft__journal_text(w, "quantize", job->quantize[0]);
     ft__json_end(w, '}');
     ft__journal_open(w, "candidates", '[');
     for (int i = 1; i < job->n_variants; i++) {
         const ft__variant *v = &job->variants[i];
         ft__json_begin(w, '{');
         ft__journal_text(w, "name", v->name);
-        if (v->model || !v->adapter) ft__journal_path(w, &r->arena, "model", job->models[v->model]);
+        const bool of_base = v->merge && v->base == 0; /* whatever the base was brought into */
+        if (!of_base && (v->model || !v->adapter))
+            ft__journal_path(w, &r->arena, "model", job->models[v->model]);
         if (v->adapter) ft__journal_path(w, &r->arena, "adapter", v->adapter);
         if (v->adapter) ft__journal_number(w, "scale", v->scale);
+        ft__journal_weights(w, v, of_base ? job->quantize[v->model] : v->quantize);
         ft__json_end(w, '}');
     }
     ft__json_end(w, ']');
@@ -415,6 +421,7 @@ static void ft__journal_variants(ft__json_writer *w, const ft_result *r) {
         ft__json_begin(w, '{');
         ft__journal_text(w, "name", r->job->variants[v].name);
         if (r->job->variants[v].adapter) ft__journal_number(w, "scale", r->job->variants[v].scale);
+        ft__journal_weights(w, &r->job->variants[v], r->job->variants[v].quantize);
         ft__journal_text(w, "prompts", r->prompt_digests[r->job->variants[v].model]);
         ft__journal_text(w, "answers", r->answer_digests[v]);
         ft__json_end(w, '}');

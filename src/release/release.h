@@ -70,7 +70,10 @@ FT__PRIV void ft__names_free(ft__names *t, const ft_allocator *a);
 typedef struct ft__variant {
     const char *name;    /* "base", or the candidate's */
     int model;           /* index into models */
+    int base;            /* if merge: the model that the adapter is merged into */
+    const char *quantize; /* the type of its weights, or NULL: as they are stored */
     const char *adapter; /* path, or NULL */
+    bool merge;          /* the adapter is in the model's weights */
     double scale;
     uint32_t line; /* in the job file */
 } ft__variant;
@@ -128,7 +131,9 @@ struct ft_job {
     const char *cohort_by;
     const ft__json *tree; /* the job file with every --set applied */
 
-    const char **models; /* (n_models) paths, each once; the base's first */
+    const char **models; /* (n_models) paths; the base's first */
+    const char **quantize; /* (n_models) the type that each is brought into, or NULL */
+    int *merged;         /* (n_models) the variant whose adapter is merged into it, or 0 */
     int n_models;
     ft__variant *variants; /* (n_variants) */
     int n_variants;

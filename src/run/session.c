@@ -161,40 +161,20 @@ ft_status ft_session_remove_variant(ft_session *s, int variant, ft_error *err) {
     return FT_OK;
 }
 
-/* Whether the text is one number. */
-static ft_status ft__session_scale(const ft_session *s, const char *text, double *scale, bool *is) {
-    ft__arena arena;
-    ft__json *value;
-    ft__arena_init(&arena, &s->allocator);
-    ft_status status = ft__json_parse(text, strlen(text), "scale", 1, &arena, &value, NULL);
-    *is = status == FT_OK && value->type == FT__JSON_NUMBER;
-    if (*is) *scale = value->number;
-    ft__arena_free(&arena);
-    return status == FT_ERR_MEMORY ? status : FT_OK;
-}
-
-/* "refund.gguf:0.5" is the file refund.gguf at half strength; a name may hold other colons. */
 static ft_status ft__session_load_adapter(ft_session *s, const char *spec, ft_adapter_use *use,
                                           ft_error *err) {
-    const char *colon = strrchr(spec, ':');
-    size_t n = colon ? (size_t)(colon - spec) : strlen(spec);
-    double scale = 1;
-    bool is_scale = false;
-    if (colon && ft__session_scale(s, colon + 1, &scale, &is_scale)) return ft__fail_memory(err);
-    if (!is_scale) n = strlen(spec);
+    char *path;
+    ft_error mine;
     if (!ft__grow(&s->allocator, (void **)&s->adapters, &s->cap_adapters, s->n_adapters + 1,
                   sizeof *s->adapters))
         return ft__fail_memory(err);
-    char *path = (char *)ft__alloc_zero(&s->allocator, n + 1, 1);
-    if (!path) return ft__fail_memory(err);
-    memcpy(path, spec, n);
-    ft_error mine;
+    ft_status status = ft__adapter_spec(spec, &s->allocator, &path, &use->scale, err);
+    if (status) return status;
     ft_adapter *adapter = ft_adapter_load(s->model, path, err ? err : (err = &mine));
     ft__free(&s->allocator, path);
     if (!adapter) return err->code;
     s->adapters[s->n_adapters++] = adapter;
     use->adapter = adapter;
-    use->scale = (float)scale;
     return FT_OK;
 }
 
