@@ -1,8 +1,7 @@
 /* LoRA adapters (Hu et al. 2021) from GGUF: for a weight W the file holds NAME.lora_a (rank, in) and
    NAME.lora_b (out, rank); the product is W x + scale * (alpha / rank) * B (A x).  Each tensor must find
    its weight: an adapter that touches nothing would be scored as if it were the base. */
-#include "hf.h"
-#include "model.h"
+#include "peft.h"
 
 FT__PRIV const ft__delta *ft__adapter_delta(const ft_adapter *a, int layer, ft__module module) {
     int at = module == FT__HEAD ? a->model->info.n_layers : layer;
@@ -123,7 +122,8 @@ static ft_status ft__adapter_check(ft_adapter *a, const ft__gguf *g, ft_error *e
 
 static ft_status ft__adapter_read(ft_adapter *a, const char *path, ft_error *err) {
     ft__gguf g;
-    ft_status status = ft__split_gguf_open(&g, path, &a->model->allocator, err);
+    ft_status status = ft__is_folder(path) ? ft__peft_open(&g, path, a->model, err)
+                                           : ft__split_gguf_open(&g, path, &a->model->allocator, err);
     if (status) return status;
     size_t n = (size_t)a->model->info.n_layers * FT__LAYER_MODULES + 1;
     a->deltas = (ft__delta *)ft__arena_alloc(&a->arena, n, sizeof *a->deltas);
