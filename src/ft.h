@@ -198,8 +198,8 @@ ft_status ft_model_digest(const char *path, const ft_allocator *allocator, char 
    architecture, tokenizer and size of the vocabulary.  What a file does not say, nobody can tell. */
 bool ft_model_same_family(const ft_model *a, const ft_model *b);
 
-/* Loads a LoRA adapter (GGUF) for `model`: each of its tensors must find its weight there with the
-   right shape, else FT_ERR_MISMATCH.  Factors are kept as F32. */
+/* Loads a LoRA adapter for `model`, a GGUF file or the folder of a PEFT adapter: each of its tensors must find
+   its weight there with the right shape, else FT_ERR_MISMATCH.  Factors are kept as F32. */
 ft_adapter *ft_adapter_load(const ft_model *model, const char *path, ft_error *err);
 void ft_adapter_free(ft_adapter *adapter);
 

@@ -213,7 +213,8 @@ TEST(peft, lora_lies_as_the_base_has_it) {
     folder.tensors[1].dtype = "F16";
     folder.tensors[3].dtype = "BF16";
     write_folder(QV ", \"fan_in_fan_out\": true, \"task_type\": \"CAUSAL_LM\", \"lora_dropout\": 0.05,"
-                    "\"layer_replication\": null, \"use_qalora\": false, \"qalora_group_size\": 16, \"loftq_config\": {},"
+                    "\"layer_replication\": null, \"use_qalora\": false, \"qalora_group_size\": 16,"
+                    "\"loftq_config\": {},"
                     "\"init_lora_weights\": \"gaussian\", \"some_new_field\": null");
     if (open_on(&g, base)) {
         CHECK_INT(g.n_tensors, 4 * LAYERS);
@@ -246,7 +247,8 @@ TEST(peft, factors_follow_patterns) {
     add_pair(1, "mlp.down_proj", FF, D, 4);
     const char *more = "\"target_modules\": [\"q_proj\", \"mlp.down_proj\"], "
                        "\"rank_pattern\": {\"^model.layers.0.self_attn.q_proj\": 9},"
-                       "\"alpha_pattern\": {\"0\\\\.mlp\\\\.(up|down)_proj\": 2, \"down_proj\": 16, \"wn_proj\": 100},"
+                       "\"alpha_pattern\": {\"0\\\\.mlp\\\\.(up|down)_proj\": 2, \"down_proj\": 16,"
+                       "\"wn_proj\": 100},"
                        "\"use_rslora\": ";
     char text[500];
     snprintf(text, sizeof text, "%sfalse", more);
@@ -266,7 +268,8 @@ TEST(peft, factors_follow_patterns) {
         CHECK_NEAR(scale_of(&g, "blk.1.ffn_down.weight"), 8, 0);
         ft__gguf_close(&g);
     }
-    write_folder("\"target_modules\": [\"q_proj\", \"down_proj\"], \"lora_alpha\": 0, \"rank_pattern\": {\"0.self_attn.q_proj\": 9}");
+    write_folder("\"target_modules\": [\"q_proj\", \"down_proj\"], \"lora_alpha\": 0,"
+                 "\"rank_pattern\": {\"0.self_attn.q_proj\": 9}");
     if (open_on(&g, base)) {
         CHECK_NEAR(scale_of(&g, "blk.1.attn_q.weight"), 0, 0); /* an alpha of 0 in GGUF would mean 1 */
         ft__gguf_close(&g);
@@ -398,7 +401,7 @@ TEST(peft, embeddings_and_heads) {
         new_folder();
         add("model.embed_tokens.weight", n, D);
         write_folder("\"modules_to_save\": [\"embed_tokens\"], \"ensure_weight_tying\": true");
-        if (open_on(&g, base)) {
+        if (open_on(&g, base)) { /* a tied head goes along */
             CHECK_INT(g.n_tensors, 1 + tied);
             check_same(&g, "token_embd.weight", "model.embed_tokens.weight", n, D, 0);
             if (tied) check_same(&g, "output.weight", "model.embed_tokens.weight", n, D, 0);
@@ -543,13 +546,15 @@ TEST(peft, experts_are_joined) {
     }
     write_folder("\"target_modules\": [\"w2\"]");
     check_refused(base, FT_ERR_FORMAT, "experts.2.w2.lora_A.weight: the tensor is missing");
-    write_folder("\"target_modules\": [\"w2\"], \"exclude_modules\": [\"experts.2.w2\"], \"alpha_pattern\": {\"3.w2\": 1}");
+    write_folder("\"target_modules\": [\"w2\"], \"exclude_modules\": [\"experts.2.w2\"],"
+                 "\"alpha_pattern\": {\"3.w2\": 1}");
     check_refused(base, FT_ERR_UNSUPPORTED, "different ranks or alphas");
     ft_model_free(base);
 }
 
 /* delta of one expert's map at (out, in), from the pair in g */
-static double delta_at(const float *a, const float *b, uint64_t n_in, uint64_t n_out, uint64_t e, uint64_t out, uint64_t in) {
+static double delta_at(const float *a, const float *b, uint64_t n_in, uint64_t n_out, uint64_t e, uint64_t out,
+                       uint64_t in) {
     double sum = 0;
     for (uint64_t k = 0; k < 4; k++)
         sum += (double)a[(e * 4 + k) * n_in + in] * (double)b[(e * n_out + out) * 4 + k];
@@ -687,8 +692,8 @@ TEST(peft, rows_of_fused_matrices_stay) {
         add_pair(0, "self_attn.qkv_proj", w->ne[0], w->ne[1], 4);
         write_folder("\"target_modules\": [\"qkv_proj\"], \"layers_to_transform\": [0]");
         if (open_on(&g, base)) {
-            check_same(&g, "blk.0.attn_qkv.weight.lora_b", "model.layers.0.self_attn.qkv_proj.lora_B.weight", w->ne[1],
-                       4, 0);
+            check_same(&g, "blk.0.attn_qkv.weight.lora_b", "model.layers.0.self_attn.qkv_proj.lora_B.weight",
+                       w->ne[1], 4, 0);
             ft__gguf_close(&g);
         }
     }
@@ -706,7 +711,8 @@ TEST(peft, names_that_fit_no_module_are_idle) {
         w = ft__gguf_find(&base->file, "blk.0.attn_output.weight");
         add_pair(i, "self_attn.o_proj", w->ne[0], w->ne[1], 4);
     }
-    write_folder("\"target_modules\": [\"q_proj\", \"k_proj\", \"v_proj\", \"o_proj\", \"gate_proj\", \"up_proj\", \"down_proj\"]");
+    write_folder("\"target_modules\": [\"q_proj\", \"k_proj\", \"v_proj\", \"o_proj\", \"gate_proj\", \"up_proj\","
+                 "\"down_proj\"]");
     if (open_on(&g, base)) ft__gguf_close(&g);
     ft_model_free(base);
 }
@@ -723,7 +729,8 @@ TEST(peft, targets_are_matched_as_peft_does) {
         {"\"target_modules\": [\"_proj\"]", false},
         {"\"target_modules\": \"v_proj\"", false},
         {"\"target_modules\": \".*v_proj\"", true},
-        {"\"target_modules\": \"(?:.*?(?:self_attn|mlp).*?v_proj)|(?:\\\\bmodel\\\\.layers\\\\.[\\\\d]{1,}\\\\.x)\"", true},
+        {"\"target_modules\": \"(?:.*?(?:self_attn|mlp).*?v_proj)|"
+         "(?:\\\\bmodel\\\\.layers\\\\.[\\\\d]{1,}\\\\.x)\"", true},
         {"\"target_modules\": \"^model(?=\\\\.).*v_proj$\"", true}, /* look-around: taken as it comes */
         {"\"target_modules\": [\"v_proj\"], \"exclude_modules\": [\"v_proj\"]", false},
         {"\"target_modules\": [\"v_proj\"], \"exclude_modules\": \".*1.*\"", false},
@@ -731,7 +738,8 @@ TEST(peft, targets_are_matched_as_peft_does) {
         {"\"target_modules\": [\"v_proj\"], \"layers_to_transform\": [0, 1]", true},
         {"\"target_modules\": [\"v_proj\"], \"layers_to_transform\": [], \"layers_pattern\": \"\"", true},
         {"\"target_modules\": [\"v_proj\"], \"layers_to_transform\": [0, 1], \"layers_pattern\": \"layers\"", true},
-        {"\"target_modules\": [\"v_proj\"], \"layers_to_transform\": [0, 1], \"layers_pattern\": [\"h\", \"layers\"]", true},
+        {"\"target_modules\": [\"v_proj\"], \"layers_to_transform\": [0, 1], \"layers_pattern\": [\"h\", \"layers\"]",
+         true},
         {"\"target_modules\": [\"v_proj\"], \"layers_to_transform\": [0, 1], \"layers_pattern\": [\"h\"]", false},
         {"\"target_modules\": [\"v_proj\"], \"layers_to_transform\": 0", false},
         {"\"target_modules\": [\"v_proj\"], \"modules_to_save\": [\"self_attn\"]", false},
@@ -749,7 +757,7 @@ TEST(peft, targets_are_matched_as_peft_does) {
         if ((status == FT_OK) != cases[i].fits) test_note("%s: %s", cases[i].config, status ? err.message : "fits");
         CHECK((status == FT_OK) == cases[i].fits);
         if (status == FT_OK) ft__gguf_close(&g);
-        else CHECK_ERROR(status, FT_ERR_FORMAT, err, "v_proj.lora_A.weight: adapter_config.json does not name this module");
+        else CHECK_ERROR(status, FT_ERR_FORMAT, err, "v_proj.lora_A.weight: adapter_config.json does not name this");
     }
     folder.n = 2; /* layer 0 alone */
     write_folder("\"target_modules\": [\"v_proj\"], \"layers_to_transform\": 0");
@@ -813,6 +821,8 @@ TEST(peft, refuses_what_the_configuration_says) {
     ft_model_free(base);
 }
 
+#define LAYER_0 "base_model.model.model.layers.0.self_attn."
+
 TEST(peft, refuses_wrong_tensors) {
     static const struct {
         const char *name, *dtype;
@@ -820,19 +830,19 @@ TEST(peft, refuses_wrong_tensors) {
         ft_status status;
         const char *needle;
     } cases[] = {
-        {"base_model.model.model.layers.0.self_attn.v_proj.lora_A.weight", "F32", 8, D, FT_ERR_FORMAT,
+        {LAYER_0 "v_proj.lora_A.weight", "F32", 8, D, FT_ERR_FORMAT,
          "v_proj.lora_A.weight: has rank 8, adapter_config.json says 4"},
-        {"base_model.model.model.layers.0.self_attn.v_proj.lora_A.weight", "F32", 4, D + 1, FT_ERR_MISMATCH, "lora_A"},
-        {"base_model.model.model.layers.0.self_attn.v_proj.lora_A.weight", "F32", 0, 4, FT_ERR_MISMATCH, "lora_A"},
-        {"base_model.model.model.layers.0.self_attn.v_proj.lora_A.weight", "I16", 4, D, FT_ERR_UNSUPPORTED, "dtype I16"},
+        {LAYER_0 "v_proj.lora_A.weight", "F32", 4, D + 1, FT_ERR_MISMATCH, "lora_A"},
+        {LAYER_0 "v_proj.lora_A.weight", "F32", 0, 4, FT_ERR_MISMATCH, "lora_A"},
+        {LAYER_0 "v_proj.lora_A.weight", "I16", 4, D, FT_ERR_UNSUPPORTED, "dtype I16"},
         {"base_model.model.model.layers.2.self_attn.v_proj.lora_A.weight", "F32", 4, D, FT_ERR_MISMATCH,
          "layers.2.self_attn.v_proj.lora_A.weight: the base has no matrix"},
-        {"base_model.model.model.layers.0.self_attn.x_proj.lora_A.weight", "F32", 4, D, FT_ERR_MISMATCH, "x_proj"},
+        {LAYER_0 "x_proj.lora_A.weight", "F32", 4, D, FT_ERR_MISMATCH, "x_proj"},
         {"base_model.model.model.norm.lora_A.weight", "F32", 4, D, FT_ERR_MISMATCH, "norm.lora_A.weight"},
         {"base_model.model.model.embed_tokens.lora_A.weight", "F32", 4, D, FT_ERR_MISMATCH, "embed_tokens"},
-        {"base_model.model.model.layers.0.self_attn.v_proj.lora_C.thing", "F32", 4, D, FT_ERR_UNSUPPORTED, "lora_C"},
+        {LAYER_0 "v_proj.lora_C.thing", "F32", 4, D, FT_ERR_UNSUPPORTED, "lora_C"},
         {"model.layers.0.self_attn.v_proj.lora_A.weight", "F32", 4, D, FT_ERR_UNSUPPORTED, "lora_A.weight: the name"},
-        {"base_model.model.score.weight", "F32", 2, D, FT_ERR_FORMAT, "score.weight: adapter_config.json does not explain"},
+        {"base_model.model.score.weight", "F32", 2, D, FT_ERR_FORMAT, "score.weight: adapter_config.json does not"},
     };
     ft_model *base = tiny_base(false, 0);
     for (size_t i = 0; i < FT__COUNT(cases); i++) {
@@ -849,9 +859,80 @@ TEST(peft, refuses_wrong_tensors) {
     ft_model_free(base);
 }
 
+TEST(peft, refuses_two_changes_of_one_tensor) {
+    ft_model *base = tiny_base(false, 0);
+    const uint64_t n = (uint64_t)tiny_vocab_size();
+    new_folder();
+    add("model.embed_tokens.token_adapter.trainable_tokens_delta", 1, D);
+    add("model.embed_tokens.lora_embedding_A", 4, n);
+    add("model.embed_tokens.lora_embedding_B", D, 4);
+    write_folder("\"target_modules\": [\"embed_tokens\"], \"trainable_token_indices\": [3]");
+    check_refused(base, FT_ERR_FORMAT, "token_embd.weight.lora_a: the tensor appears twice");
+    folder.n = 1;
+    add("model.embed_tokens.weight", n, D);
+    write_folder("\"trainable_token_indices\": [3]");
+    check_refused(base, FT_ERR_UNSUPPORTED, "token_embd.weight.lora_a: the file also has");
+    new_folder();
+    add_pair(0, "self_attn.v_proj", D, KV, 4);
+    add("layers.0.self_attn.v_proj.lora_A.weight", 4, D);
+    add("layers.0.self_attn.v_proj.lora_B.weight", KV, 4);
+    write_folder("\"target_modules\": [\"0.self_attn.v_proj\"]");
+    check_refused(base, FT_ERR_FORMAT, "blk.0.attn_v.weight.lora_a: the tensor appears twice");
+    new_folder();
+    add_pair(0, "self_attn.v_proj", D, KV, 4);
+    add("model.layers.0.self_attn.v_proj.lora_magnitude_vector", 0, KV);
+    add("model.layers.0.self_attn.v_proj.lora_magnitude_vector.weight", 0, KV);
+    write_folder("\"target_modules\": [\"0.self_attn.v_proj\"], \"use_dora\": true");
+    check_refused(base, FT_ERR_FORMAT, "another tensor of the file says the same");
+    ft_model_free(base);
+}
+
+/* Bytes changed at random in both files: an error or an adapter, never a crash. */
+TEST(peft, survives_damage) {
+    ft_model *base = tiny_base(true, 2);
+    uint32_t counter[4] = {0, 0, 0, 0}, key[2] = {1, 2}, random[4];
+    int opened = 0;
+    size_t n[2];
+    new_folder();
+    add_pair(0, "self_attn.q_proj", D, D, 4);
+    add("model.layers.0.mlp.experts.lora_A.weight", 8, D);
+    add("model.layers.0.mlp.experts.lora_B.weight", 2 * FF, 8);
+    add("model.embed_tokens.token_adapter.trainable_tokens_delta", 1, D);
+    write_folder("\"target_modules\": [\"0.self_attn.q_proj\"], \"alpha_pattern\": {\"q_proj\": 3},"
+                 "\"target_parameters\": [\"gate_up_proj\"], \"trainable_token_indices\": [5]");
+    static const char *const files[2] = {"adapter_config.json", "adapter_model.safetensors"};
+    char *texts[2] = {test_read(in_folder(files[0]), &n[0]), test_read(in_folder(files[1]), &n[1])};
+    for (int round = 0; round < 600; round++) {
+        const int f = round % 2;
+        char *damaged = (char *)malloc(n[f]);
+        if (!damaged || !texts[f]) abort();
+        memcpy(damaged, texts[f], n[f]);
+        for (int k = 0; k <= round % 3; k++) {
+            counter[0]++;
+            ft__philox(counter, key, random);
+            char *byte = damaged + (f ? 8 : 0) + random[0] % (f ? 900 : n[f]); /* of the head */
+            *byte = random[1] % 3 == 0 ? (char)('0' + random[2] % 10) : (char)(*byte ^ (1 << random[2] % 7));
+        }
+        ft_error err;
+        ft__gguf g;
+        test_write(in_folder(files[f]), damaged, n[f]);
+        if (ft__peft_open(&g, folder.path, base, &err) == FT_OK) {
+            ft__gguf_close(&g);
+            opened++;
+        }
+        test_write(in_folder(files[f]), texts[f], n[f]);
+        free(damaged);
+    }
+    CHECK(opened > 0 && opened < 300);
+    free(texts[0]);
+    free(texts[1]);
+    ft_model_free(base);
+}
+
 TEST(peft, reads_shards_and_names_what_is_missing) {
     static const char index[] =
-        "{\"weight_map\": {\"base_model.model.model.layers.0.self_attn.v_proj.lora_A.weight\": \"adapter_model-1.safetensors\","
+        "{\"weight_map\": {\"base_model.model.model.layers.0.self_attn.v_proj.lora_A.weight\":"
+        "\"adapter_model-1.safetensors\","
         "\"base_model.model.model.layers.0.self_attn.v_proj.lora_B.weight\": \"adapter_model-2.safetensors\"}}";
     ft_model *base = tiny_base(false, 0);
     ft__gguf g;

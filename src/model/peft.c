@@ -76,10 +76,14 @@ static void ft__peft_put(ft__peft *p, const char *weight, const char *part, uint
     ft__gguf_make_tensor(p->h.g, name, n2 ? 3 : n1 ? 2 : 1, ne, format, (const uint8_t *)data);
 }
 
+static bool ft__peft_is_tied(const ft__peft *p) { return !ft__gguf_find(&p->base->file, FT__PEFT_HEAD); }
+
 /* Only where it differs from what a reader takes for granted. */
 static ft_status ft__peft_put_scale(ft__peft *p, const char *weight, double factor, uint64_t rank) {
     const float granted = p->alpha < 0 || p->alpha > 0 ? (float)p->alpha / (float)rank : 1, given = (float)factor;
     if (ft__bits_of(given) == ft__bits_of(granted)) return FT_OK;
+    if (!ft__finite((double)given))
+        return ft__hf_fail(&p->h, FT_ERR_FORMAT, FT__PEFT_CONFIG, "lora_alpha", "of %.100s is too large", weight);
     float *scale = (float *)ft__arena_alloc(&p->h.g->arena, 1, sizeof *scale);
     if (!scale) return ft__fail_memory(p->h.err);
     *scale = given;
@@ -169,7 +173,8 @@ static ft_status ft__peft_matrix(ft__peft *p, const ft__peft_place *place, const
 /* ---- LoRA of experts */
 
 /* The pairs of all experts, each a module of its own, in one tensor.  Experts without one get zeros. */
-static ft_status ft__peft_experts(ft__peft *p, const ft__peft_place *place, const char *module) {
+static ft_status ft__peft_experts(ft__peft *p, const ft__peft_place *place, const char *module,
+                                  const ft__hf_tensor *t) {
     const char *number = strstr(module, ".experts.") + 9, *behind = number;
     const uint64_t n_in = place->w->ne[0], n_out = place->w->ne[1], n = place->w->ne[2];
     float *all_a = NULL, *all_b = NULL;
@@ -210,6 +215,8 @@ static ft_status ft__peft_experts(ft__peft *p, const ft__peft_place *place, cons
         ft__safetensors_floats(a->t, 0, (size_t)a->t->count, all_a + e * a->t->count);
         ft__safetensors_floats(b->t, 0, (size_t)b->t->count, all_b + e * b->t->count);
     }
+    if (!t->used)
+        return ft__peft_bad(p, t, FT_ERR_MISMATCH, "the base has no such expert, or no pair is beside it");
     ft__peft_put(p, place->name, "lora_a", n_in, first_rank, n, 0, all_a);
     ft__peft_put(p, place->name, "lora_b", first_rank, n_out, n, 0, all_b);
     return ft__peft_put_scale(p, place->name, first_factor, first_rank);
@@ -317,19 +324,14 @@ static ft_status ft__peft_lora(ft__peft *p, const char *module, ft__hf_tensor *t
     if (!ft__peft_find_place(p, module, ".weight", &place) || place.row->rows == FT__HF_ONE ||
         strcmp(place.name, FT__PEFT_EMBEDDING) == 0)
         return ft__peft_bad(p, t, FT_ERR_MISMATCH, "the base has no matrix for this tensor");
-    return place.row->how == FT__HF_STACK ? ft__peft_experts(p, &place, module)
+    if (p->tied && strcmp(place.name, FT__PEFT_HEAD) == 0 && ft__peft_is_tied(p))
+        return ft__hf_fail(&p->h, FT_ERR_UNSUPPORTED, FT__PEFT_CONFIG, "ensure_weight_tying",
+                           "with an adapter on the head is not in this version");
+    return place.row->how == FT__HF_STACK ? ft__peft_experts(p, &place, module, t)
                                           : ft__peft_matrix(p, &place, module);
 }
 
 /* ---- embeddings */
-
-static bool ft__peft_is_tied(const ft__peft *p) { return !ft__gguf_find(&p->base->file, FT__PEFT_HEAD); }
-
-static bool ft__peft_is_put(const ft__peft *p, const char *name) {
-    for (size_t i = 0; i < p->h.g->n_tensors; i++)
-        if (strcmp(p->h.g->tensors[i].name, name) == 0) return true;
-    return false;
-}
 
 /* A (rank, tokens) is turned: a row for each token. */
 static ft_status ft__peft_embedded(ft__peft *p, const char *module, ft__hf_tensor *t) {
@@ -383,11 +385,7 @@ static ft_status ft__peft_put_rows(ft__peft *p, const char *weight, const ft__gg
     const ft__format *format = ft__format_find(w->type);
     const size_t n = (size_t)w->ne[0], n_rows = (size_t)w->ne[1], k = list->count;
     const size_t row_bytes = n / format->n_elements * format->n_bytes;
-    char name[192];
     size_t size, j = 0;
-    snprintf(name, sizeof name, "%s.lora_a", weight);
-    if (ft__peft_is_put(p, name))
-        return ft__peft_bad(p, t, FT_ERR_UNSUPPORTED, "retrained tokens beside an adapter on the same matrix");
     if (!ft__mul_size(n_rows, k, &size) || size > (size_t)1 << 28)
         return ft__peft_bad(p, t, FT_ERR_LIMIT,
                             "too many retrained tokens for this version: save the embedding whole");
@@ -512,12 +510,8 @@ static ft_status ft__peft_replace(ft__peft *p, const char *module, ft__hf_tensor
     const bool vector = place.row->rows == FT__HF_ONE;
     status = ft__peft_take(p, t, vector ? 0 : place.w->ne[1], place.w->ne[0]);
     if (status || (embedding && below)) return status;
-    if (place.row->how != FT__HF_MATRIX) return ft__hf_put_floats(&p->h, place.row, t->t, place.name);
-    status = ft__hf_put_matrix(&p->h, place.row, t->t, place.name);
-    if (!status && p->tied && ft__peft_is_tied(p) && strcmp(place.name, FT__PEFT_EMBEDDING) == 0 &&
-        !ft__peft_part(p, "lm_head", ".weight"))
-        status = ft__hf_put_matrix(&p->h, place.row, t->t, FT__PEFT_HEAD);
-    return status;
+    return place.row->how == FT__HF_MATRIX ? ft__hf_put_matrix(&p->h, place.row, t->t, place.name)
+                                           : ft__hf_put_floats(&p->h, place.row, t->t, place.name);
 }
 
 /* ---- the folder */
@@ -563,6 +557,34 @@ static ft_status ft__peft_tensor(ft__peft *p, ft__hf_tensor *t) {
     return ft__peft_bad(p, t, FT_ERR_UNSUPPORTED, "the name is not one of a LoRA or VeRA adapter");
 }
 
+static const ft__gguf_tensor *ft__peft_made(const ft__peft *p, const char *name) {
+    for (size_t i = 0; i < p->h.g->n_tensors; i++)
+        if (strcmp(p->h.g->tensors[i].name, name) == 0) return &p->h.g->tensors[i];
+    return NULL;
+}
+
+/* ensure_weight_tying: what replaces the embedding replaces the head that is tied to it, and back. */
+static void ft__peft_tie(ft__peft *p) {
+    const ft__gguf_tensor *embedding = ft__peft_made(p, FT__PEFT_EMBEDDING);
+    const ft__gguf_tensor *head = ft__peft_made(p, FT__PEFT_HEAD), *one = embedding ? embedding : head;
+    if (!p->tied || !ft__peft_is_tied(p) || !one || (embedding && head)) return;
+    const ft__gguf_tensor t = *one; /* which making another may move */
+    ft__gguf_make_tensor(p->h.g, embedding ? FT__PEFT_HEAD : FT__PEFT_EMBEDDING, t.n_dims, t.ne, t.type, t.data);
+}
+
+/* What changes a tensor cannot stand beside what replaces it. */
+static ft_status ft__peft_check_twice(ft__peft *p) {
+    for (size_t i = 0; i < p->h.g->n_tensors; i++) {
+        const char *name = p->h.g->tensors[i].name, *end = strstr(name, ".lora_a");
+        char weight[192];
+        snprintf(weight, sizeof weight, "%.*s", (int)(end ? end - name : 0), name);
+        if (ft__gguf_find(p->h.g, weight))
+            return ft__hf_fail(&p->h, FT_ERR_UNSUPPORTED, "adapter_model.safetensors", name,
+                               "the file also has a tensor that replaces this one of the base");
+    }
+    return FT_OK;
+}
+
 /* Does each matrix of the base that the configuration names have its tensors? */
 static ft_status ft__peft_check_layer(ft__peft *p, int layer) {
     char module[256], name[128];
@@ -593,7 +615,8 @@ static bool ft__peft_has_file(ft__peft *p, const char *file) {
 
 static ft_status ft__peft_read_all(ft__peft *p) {
     ft_status status = ft__peft_read_config(p);
-    if (!status && ft__peft_has_file(p, "adapter_model.bin") && !ft__peft_has_file(p, "adapter_model.safetensors") &&
+    if (!status && ft__peft_has_file(p, "adapter_model.bin") &&
+        !ft__peft_has_file(p, "adapter_model.safetensors") &&
         !ft__peft_has_file(p, "adapter_model.safetensors.index.json"))
         return ft__hf_fail(&p->h, FT_ERR_UNSUPPORTED, "adapter_model.bin", NULL,
                            "pickled tensors are not read: save the adapter as adapter_model.safetensors");
@@ -623,12 +646,14 @@ FT__PRIV ft_status ft__peft_open(ft__gguf *g, const char *folder, const ft_model
     ft__gguf_make_string(g, "adapter.type", "lora", 4);
     ft__gguf_make_string(g, "general.architecture", base->info.architecture, strlen(base->info.architecture));
     ft__gguf_make_string(g, "ft.adapter.kind", kind, strlen(kind));
-    ft__gguf_make_f32(g, "adapter.lora.alpha", (float)(p.vera ? 0 : p.alpha));
+    ft__gguf_make_f32(g, "adapter.lora.alpha", (float)p.alpha);
     for (size_t i = 0; i < p.h.n_shards; i++) {
         ft__gguf_make_own(g, &p.h.shards[i].file);
         ft__safetensors_close(&p.h.shards[i]);
     }
+    if (!status) ft__peft_tie(&p);
     if (!status) status = ft__gguf_make_end(g, err);
+    if (!status) status = ft__peft_check_twice(&p);
     for (int i = 0; i < base->info.n_layers && !status && !p.any_target; i++) status = ft__peft_check_layer(&p, i);
     ft__peft_free_config(&p);
     ft__arena_free(&p.h.arena);

@@ -61,7 +61,8 @@ typedef struct ft__peft_place {
 
 /* What the base's architecture needs of the rules in hf.c: FT__HF_PAIRS, ... */
 FT__PRIV unsigned ft__peft_flags(const ft_model *base);
-/* "model.layers.0.self_attn.q_proj" and ".weight" to "blk.0.attn_q.weight"; false if the base has no such. */
+/* "model.layers.0.self_attn.q_proj" and ".weight" to "blk.0.attn_q.weight"; false if the base has no such.
+   p->h.prefix is then what the name begins with. */
 FT__PRIV bool ft__peft_find_place(ft__peft *p, const char *module, const char *leaf, ft__peft_place *place);
 /* The i-th row of what tensors of layers become; NULL behind the end.  *counts: the base's architecture uses
    it. */

@@ -298,9 +298,9 @@ static ft_status ft__peft_read_strength(ft__peft *p) {
     const ft__json *rank = ft__hf_get(p->h.root, "r"), *alpha = ft__hf_get(p->h.root, "lora_alpha");
     double r = p->vera ? 256 : 8; /* the classes' defaults */
     ft_status status = rank ? ft__peft_number(p, "r", rank, true, &r) : FT_OK;
-    p->alpha = 8;
+    p->alpha = p->vera ? 0 : 8; /* VeRA's factor is 1, which 0 stands for */
     p->rank = (uint64_t)r;
-    if (!status && alpha) status = ft__peft_number(p, "lora_alpha", alpha, false, &p->alpha);
+    if (!status && alpha && !p->vera) status = ft__peft_number(p, "lora_alpha", alpha, false, &p->alpha);
     if (!status) status = ft__peft_patterns(p, "rank_pattern", true, &p->ranks, &p->n_ranks);
     return status ? status : ft__peft_patterns(p, "alpha_pattern", false, &p->alphas, &p->n_alphas);
 }

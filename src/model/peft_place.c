@@ -49,7 +49,7 @@ static const ft__peft_row ft__peft_rows[] = {
     FT__PEFT_MAP("lfm2", "feed_forward.w2", "ffn_down"),
     FT__PEFT_MAP("lfm2", "conv.in_proj", "shortconv.in_proj"),
     FT__PEFT_MAP("lfm2", "conv.out_proj", "shortconv.out_proj"),
-    FT__PEFT_MAP("gpt-oss", "mlp.router", "ffn_gate_inp"),
+    FT__PEFT_ROW("gpt-oss", "mlp.router.weight", "ffn_gate_inp.weight", FT__HF_FLOATS, FT__HF_D),
     FT__PEFT_ROW("gpt-oss", "mlp.router.bias", "ffn_gate_inp.bias", FT__HF_FLOATS, 0),
 };
 #undef FT__PEFT_ROW
