@@ -202,9 +202,10 @@ ft_status ft_model_digest(const char *path, const ft_allocator *allocator, char 
    architecture, tokenizer and size of the vocabulary.  What a file does not say, nobody can tell. */
 bool ft_model_same_family(const ft_model *a, const ft_model *b);
 
-/* Loads an adapter (GGUF) for `model`: LoRA or DoRA of any linear map, experts and embeddings included, and
-   other tensors in the place of the model's.  Each of its tensors must find its weight there with the right
-   shape, else FT_ERR_MISMATCH.  Factors are kept as F32; other tensors are computed with as floats. */
+/* Loads an adapter for `model`, a GGUF file or the folder of a PEFT adapter: LoRA or DoRA of any linear map,
+   experts and embeddings included, and other tensors in the place of the model's.  Each of its tensors must
+   find its weight there with the right shape, else FT_ERR_MISMATCH.  Factors are kept as F32; other tensors
+   are computed with as floats. */
 ft_adapter *ft_adapter_load(const ft_model *model, const char *path, ft_error *err);
 void ft_adapter_free(ft_adapter *adapter);
 
@@ -722,6 +723,8 @@ ft_status ft_report_term(const ft_result *result, int width, bool color, ft_writ
 #include "io/json.c"
 #include "io/jsonl.c"
 #include "io/unicode.c"
+#include "io/regex.c"
+#include "io/regex_match.c"
 #include "io/gguf.c"
 #include "io/safetensors.c"
 #include "num/quant.c"
@@ -761,6 +764,9 @@ ft_status ft_report_term(const ft_result *result, int width, bool color, ft_writ
 #include "model/rope.c"
 #include "model/moe.c"
 #include "model/weights.c"
+#include "model/peft_config.c"
+#include "model/peft_place.c"
+#include "model/peft.c"
 #include "model/adapter.c"
 #include "model/adapter_read.c"
 #include "model/forward.c"
@@ -782,8 +788,6 @@ ft_status ft_report_term(const ft_result *result, int width, bool color, ft_writ
 #include "run/info.c"
 #include "run/files.c"
 #include "run/bench.c"
-#include "eval/regex.c"
-#include "eval/regex_match.c"
 #include "eval/row.c"
 #include "eval/text.c"
 #include "eval/evaluator.c"

@@ -1,4 +1,4 @@
-/* Floor 5: judging one answer.  Regular expressions, rows, texts, and two registries that the public
+/* Floor 5: judging one answer.  Rows, texts, and two registries that the public
    API offers: evaluators (ft_evaluator_*, ft_evaluate), which judge an output against a row, and
    metrics (ft_metric), the bare formulas.  A room has its rows of both.  This floor sees the public
    API and JSON, never tensors. */
@@ -6,35 +6,6 @@
 #define FT__EVAL_H
 
 #include "../io/json.h"
-
-/* ---- regex: eval/regex.c.  Linear in the text; a compiled pattern never changes, any thread may
-   use it. */
-enum {
-    FT__REGEX_IGNORE_CASE = 1,
-    FT__REGEX_DOT_ALL = 2,   /* . is any character */
-    FT__REGEX_MULTILINE = 4, /* ^ and $ at every line */
-    FT__REGEX_WHOLE = 8,     /* the match must be the whole text */
-    FT__REGEX_ECMA = 16      /* the dialect of JSON Schema: \d and \w are ASCII, $ only at the end */
-};
-typedef struct ft__regex ft__regex;
-FT__PRIV ft__regex *ft__regex_compile(const char *pattern, size_t n, unsigned flags,
-                                      const ft_allocator *a, ft_error *err);
-FT__PRIV void ft__regex_free(ft__regex *regex);
-/* Takes scratch memory from the pattern's allocator; fails only without it. */
-FT__PRIV ft_status ft__regex_search(const ft__regex *regex, const char *text, size_t n, bool *found,
-                                    ft_error *err);
-/* The leftmost match that begins at `from` or later, the one that Python's re.search finds.  Fills
-   groups[0] with all of it and the others with what its groups captured (numbered, named ones too),
-   FT__NO_SPAN twice where a group took no part.  *found false: no match.  To walk all matches go on
-   from groups[0].end, or behind an empty match from one character further.  At most 100 groups of
-   the pattern may be asked for. */
-typedef struct ft__regex_span {
-    size_t begin, end;
-} ft__regex_span;
-#define FT__NO_SPAN SIZE_MAX
-FT__PRIV ft_status ft__regex_find(const ft__regex *regex, const char *text, size_t n, size_t from,
-                                  ft__regex_span *groups, size_t n_groups, bool *found,
-                                  ft_error *err);
 
 /* ---- row: eval/row.c */
 
@@ -47,11 +18,6 @@ struct ft_row {
 FT__PRIV const ft__json *ft__row_get(const ft_row *row, const char *field);
 
 /* ---- text: eval/text.c.  Texts may hold NUL and invalid bytes. */
-
-typedef struct ft__view {
-    const char *text; /* never NULL */
-    size_t n;
-} ft__view;
 
 FT__PRIV ft__view ft__buf_view(const ft__buf *b); /* as long as the buffer does not change */
 FT__PRIV ft__view ft__buf_keep(const ft__buf *b, ft__arena *arena); /* .text NULL: out of memory */

@@ -1,4 +1,5 @@
-/* Floor 1, first half: text formats.  JSON values, numbers exact both ways, JSONL, Unicode tables. */
+/* Floor 1, first half: text formats.  JSON values, numbers exact both ways, JSONL, Unicode tables,
+   regular expressions. */
 #ifndef FT__IO_JSON_H
 #define FT__IO_JSON_H
 
@@ -140,5 +141,40 @@ FT__PRIV void ft__nfc(const ft__normal *t, const char *text, size_t n, ft__buf *
 /* The full canonical decomposition of one character; returns the number of characters. */
 FT__PRIV int ft__decompose(const ft__normal *t, uint32_t c, uint32_t out[4]);
 FT__PRIV bool ft__is_nonspacing(uint32_t c); /* marks without a width of their own: Mn and Me */
+
+/* Bytes of a text. */
+typedef struct ft__view {
+    const char *text; /* never NULL */
+    size_t n;
+} ft__view;
+
+/* ---- regex: io/regex.c.  Linear in the text; a compiled pattern never changes, any thread may
+   use it. */
+enum {
+    FT__REGEX_IGNORE_CASE = 1,
+    FT__REGEX_DOT_ALL = 2,   /* . is any character */
+    FT__REGEX_MULTILINE = 4, /* ^ and $ at every line */
+    FT__REGEX_WHOLE = 8,     /* the match must be the whole text */
+    FT__REGEX_ECMA = 16      /* the dialect of JSON Schema: \d and \w are ASCII, $ only at the end */
+};
+typedef struct ft__regex ft__regex;
+FT__PRIV ft__regex *ft__regex_compile(const char *pattern, size_t n, unsigned flags,
+                                      const ft_allocator *a, ft_error *err);
+FT__PRIV void ft__regex_free(ft__regex *regex);
+/* Takes scratch memory from the pattern's allocator; fails only without it. */
+FT__PRIV ft_status ft__regex_search(const ft__regex *regex, const char *text, size_t n, bool *found,
+                                    ft_error *err);
+/* The leftmost match that begins at `from` or later, the one that Python's re.search finds.  Fills
+   groups[0] with all of it and the others with what its groups captured (numbered, named ones too),
+   FT__NO_SPAN twice where a group took no part.  *found false: no match.  To walk all matches go on
+   from groups[0].end, or behind an empty match from one character further.  At most 100 groups of
+   the pattern may be asked for. */
+typedef struct ft__regex_span {
+    size_t begin, end;
+} ft__regex_span;
+#define FT__NO_SPAN SIZE_MAX
+FT__PRIV ft_status ft__regex_find(const ft__regex *regex, const char *text, size_t n, size_t from,
+                                  ft__regex_span *groups, size_t n_groups, bool *found,
+                                  ft_error *err);
 
 #endif /* FT__IO_JSON_H */

@@ -10,8 +10,7 @@
    LoRA: Hu et al. 2021.  Each tensor must find its place: an adapter that touches nothing would be scored as if
    it were the base.  Where the head is the embedding, `output.weight` names the head alone and
    `token_embd.weight` the embedding alone: neither changes the other. */
-#include "hf.h"
-#include "model.h"
+#include "peft.h"
 
 enum {
     FT__ADAPTER_A, FT__ADAPTER_B, FT__ADAPTER_FACTOR, FT__ADAPTER_BIAS, FT__ADAPTER_DORA, FT__ADAPTER_WHOLE,
@@ -394,8 +393,9 @@ static ft_status ft__adapter_read(ft__adapter_reader *r) {
     return status;
 }
 
-/* A file; all that an adapter can be is made into one here. */
+/* A file, or a folder made into one. */
 static ft_status ft__adapter_open(ft__gguf *g, const char *path, const ft_model *m, ft_error *err) {
+    if (ft__is_folder(path)) return ft__peft_open(g, path, m, err);
     return ft__split_gguf_open(g, path, &m->allocator, err);
 }
 

@@ -9,22 +9,6 @@
 
 #include <sys/stat.h>
 
-/* What becomes of a tensor. */
-enum {
-    FT__HF_MATRIX, /* as it is */
-    FT__HF_FLOATS, /* as F32 */
-    FT__HF_NORM,   /* as F32, and 1 added where the family wants it */
-    FT__HF_STACK   /* one for each expert, made one tensor; the name has a %d */
-};
-
-typedef struct ft__hf_tensor_row {
-    const char *hf, *gguf;
-    unsigned all, none;     /* flags that a folder must have, and must not */
-    uint8_t how;
-    uint8_t rows, cols;     /* FT__HF_ONE, ...; rows FT__HF_ONE: a vector */
-    uint8_t heads;          /* of rows that move, else FT__HF_ONE */
-} ft__hf_tensor_row;
-
 /* Of each layer: names after "model.layers.N." and after "blk.N.". */
 static const ft__hf_tensor_row ft__hf_tensor_rows[] = {
     {"input_layernorm.weight", "attn_norm.weight", 0, FT__HF_NO_PRE, FT__HF_NORM, 0, FT__HF_D, 0},
@@ -83,6 +67,10 @@ static const ft__hf_tensor_row ft__hf_last_norm = {
     "norm.weight", "output_norm.weight", 0, 0, FT__HF_NORM, 0, FT__HF_D, 0};
 static const ft__hf_tensor_row ft__hf_head = {
     "lm_head.weight", "output.weight", 0, 0, FT__HF_MATRIX, FT__HF_V, FT__HF_D, 0};
+
+FT__PRIV const ft__hf_tensor_row *ft__hf_row_at(size_t i) {
+    return i < FT__COUNT(ft__hf_tensor_rows) ? &ft__hf_tensor_rows[i] : NULL;
+}
 
 /* ---- files of the folder */
 
@@ -157,8 +145,7 @@ static bool ft__hf_plain_name(const ft__json *name) {
 
 /* Opens the files that the index names, each once.  Their number is not known before: as tensors of a file
    come together, most are the one before. */
-static ft_status ft__hf_open_index(ft__hf *h, const ft__json *index) {
-    static const char file[] = "model.safetensors.index.json";
+static ft_status ft__hf_open_index(ft__hf *h, const char *file, const ft__json *index) {
     const ft__json *map = ft__hf_get(index, "weight_map");
     const char **names;
     size_t n = 0;
@@ -189,7 +176,7 @@ static int ft__hf_by_name(const void *a, const void *b) {
     return strcmp(((const ft__hf_tensor *)a)->name, ((const ft__hf_tensor *)b)->name);
 }
 
-static ft__hf_tensor *ft__hf_find(ft__hf *h, const char *name) {
+FT__PRIV ft__hf_tensor *ft__hf_find(ft__hf *h, const char *name) {
     size_t lo = 0, hi = h->n_tensors;
     while (lo < hi) {
         size_t middle = lo + (hi - lo) / 2;
@@ -221,35 +208,36 @@ static ft_status ft__hf_list_tensors(ft__hf *h) {
     return FT_OK;
 }
 
-static ft_status ft__hf_check_index(ft__hf *h, const ft__json *index) {
+static ft_status ft__hf_check_index(ft__hf *h, const char *file, const ft__json *index) {
     for (const ft__json *v = ft__hf_get(index, "weight_map")->child; v; v = v->next) {
         const ft__hf_tensor *t = ft__hf_find(h, v->key);
         if (!t || strcmp(t->file, v->text) != 0)
             return ft__hf_fail(h, FT_ERR_FORMAT, v->text, v->key,
-                               "the tensor is missing, model.safetensors.index.json puts it here");
+                               "the tensor is missing, %s puts it here", file);
     }
     return FT_OK;
 }
 
-static ft_status ft__hf_open_shards(ft__hf *h) {
+FT__PRIV ft_status ft__hf_open_shards(ft__hf *h, const char *stem) {
     struct stat st;
     const ft__json *index = NULL;
-    const char *one = ft__path_join(&h->arena, h->folder, "model.safetensors");
-    if (!one) return ft__fail_memory(h->err);
+    const char *file = ft__arena_printf(&h->arena, "%s.safetensors", stem);
+    const char *index_file = ft__arena_printf(&h->arena, "%s.safetensors.index.json", stem);
+    const char *one = file ? ft__path_join(&h->arena, h->folder, file) : NULL;
+    if (!one || !index_file) return ft__fail_memory(h->err);
     const bool whole = stat(one, &st) == 0;
-    ft_status status = whole ? FT_OK : ft__hf_json(h, "model.safetensors.index.json", &index);
+    ft_status status = whole ? FT_OK : ft__hf_json(h, index_file, &index);
     if (!status && !whole && !index)
-        status = ft__hf_fail(h, FT_ERR_NOT_FOUND, "model.safetensors", NULL,
-                             "neither this file nor model.safetensors.index.json is there");
+        status = ft__hf_fail(h, FT_ERR_NOT_FOUND, file, NULL, "neither this file nor %s is there", index_file);
     if (status) return status;
     if (index) {
-        status = ft__hf_open_index(h, index);
+        status = ft__hf_open_index(h, index_file, index);
     } else {
         h->shards = (ft__safetensors *)ft__arena_alloc(&h->arena, 1, sizeof *h->shards);
-        status = h->shards ? ft__hf_add_shard(h, "model.safetensors") : ft__fail_memory(h->err);
+        status = h->shards ? ft__hf_add_shard(h, file) : ft__fail_memory(h->err);
     }
     if (!status) status = ft__hf_list_tensors(h);
-    if (!status && index) status = ft__hf_check_index(h, index);
+    if (!status && index) status = ft__hf_check_index(h, index_file, index);
     return status;
 }
 
@@ -310,8 +298,8 @@ static bool ft__hf_moves(const ft__hf *h, const ft__hf_tensor_row *row) {
 }
 
 /* A matrix stays where it is, unless its rows move or it lies where its elements may not. */
-static ft_status ft__hf_put_matrix(ft__hf *h, const ft__hf_tensor_row *row, const ft__st_tensor *t,
-                                   const char *gguf_name) {
+FT__PRIV ft_status ft__hf_put_matrix(ft__hf *h, const ft__hf_tensor_row *row, const ft__st_tensor *t,
+                                     const char *gguf_name) {
     const uint64_t ne[2] = {t->shape[1], t->shape[0]};
     const size_t row_bytes = (size_t)t->shape[1] * t->dtype->size;
     const uint8_t *data = t->data;
@@ -328,8 +316,8 @@ static ft_status ft__hf_put_matrix(ft__hf *h, const ft__hf_tensor_row *row, cons
     return FT_OK;
 }
 
-static ft_status ft__hf_put_floats(ft__hf *h, const ft__hf_tensor_row *row, const ft__st_tensor *t,
-                                   const char *gguf_name) {
+FT__PRIV ft_status ft__hf_put_floats(ft__hf *h, const ft__hf_tensor_row *row, const ft__st_tensor *t,
+                                     const char *gguf_name) {
     const uint64_t ne[2] = {t->n_dims == 2 ? t->shape[1] : t->shape[0], t->shape[0]};
     float *values = (float *)ft__arena_alloc(&h->g->arena, (size_t)t->count, sizeof *values);
     if (!values) return ft__fail_memory(h->err);
@@ -455,7 +443,7 @@ FT__PRIV ft_status ft__hf_open(ft__gguf *g, const char *folder, const ft_allocat
     ft__arena_init(&h.arena, a);
     ft__gguf_make_begin(g, folder, a);
     ft_status status = ft__hf_read_config(&h);
-    if (!status) status = ft__hf_open_shards(&h);
+    if (!status) status = ft__hf_open_shards(&h, "model");
     if (!status) status = ft__hf_put_tensors(&h);
     if (!status) status = ft__hf_tokenizer(&h, h.dim[FT__HF_V]);
     if (!status) ft__gguf_make_string(g, "general.name", h.name, strlen(h.name));

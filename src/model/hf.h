@@ -62,6 +62,22 @@ enum {
     FT__HF_EXPERTS = FT__HF_MIXTRAL | FT__HF_QWEN_MOE
 };
 
+/* What becomes of a tensor. */
+enum {
+    FT__HF_MATRIX, /* as it is */
+    FT__HF_FLOATS, /* as F32 */
+    FT__HF_NORM,   /* as F32, and 1 added where the family wants it */
+    FT__HF_STACK   /* one for each expert, made one tensor; the name has a %d */
+};
+
+typedef struct ft__hf_tensor_row {
+    const char *hf, *gguf;
+    unsigned all, none;     /* flags that a folder must have, and must not */
+    uint8_t how;
+    uint8_t rows, cols;     /* FT__HF_ONE, ...; rows FT__HF_ONE: a vector */
+    uint8_t heads;          /* of rows that move, else FT__HF_ONE */
+} ft__hf_tensor_row;
+
 struct ft__hf_family;
 
 /* A folder being read; shared by the three rooms. */
@@ -93,6 +109,17 @@ FT__PRIV ft_status ft__hf_fail(ft__hf *h, ft_status status, const char *file, co
                                const char *fmt, ...) FT__PRINTF(5, 6);
 /* The member, or NULL if it is absent or null. */
 FT__PRIV const ft__json *ft__hf_get(const ft__json *object, const char *key);
+
+/* NAME.safetensors or the files that NAME.safetensors.index.json names: h->shards and h->tensors. */
+FT__PRIV ft_status ft__hf_open_shards(ft__hf *h, const char *stem);
+FT__PRIV ft__hf_tensor *ft__hf_find(ft__hf *h, const char *name); /* NULL: none */
+/* Of the table of what tensors of layers become; NULL behind its end. */
+FT__PRIV const ft__hf_tensor_row *ft__hf_row_at(size_t i);
+/* A tensor of h->g under that name: a matrix as it is, values as F32, rows moved where the row says so. */
+FT__PRIV ft_status ft__hf_put_matrix(ft__hf *h, const ft__hf_tensor_row *row, const ft__st_tensor *t,
+                                     const char *gguf_name);
+FT__PRIV ft_status ft__hf_put_floats(ft__hf *h, const ft__hf_tensor_row *row, const ft__st_tensor *t,
+                                     const char *gguf_name);
 
 /* ---- hf_config: model/hf_config.c */
 

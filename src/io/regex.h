@@ -3,7 +3,7 @@
 #ifndef FT__REGEX_H
 #define FT__REGEX_H
 
-#include "eval.h"
+#include "json.h"
 
 enum {
     FT__REGEX_MAX_CODE = 20000, /* instructions: at most so many steps for a character */
