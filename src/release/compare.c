@@ -53,6 +53,7 @@ static ft_status ft__compare_allocate(ft__compare *c) {
     r->judge_digests = (char(*)[65])ft__arena_alloc(&r->arena, n_e, 65);
     r->evidence = (ft__evidence **)ft__arena_alloc(&r->arena, n_e, sizeof *r->evidence);
     r->answer_digests = (char(*)[65])ft__arena_alloc(&r->arena, n_v, 65);
+    r->tokens = (ft__row_tokens **)ft__arena_alloc(&r->arena, n_v, sizeof *r->tokens);
     r->table.n_evaluators = job->n_evaluators;
     r->table.n_cohorts = (int)job->cohorts.n + 1;
     r->table.n_variants = job->n_variants;
@@ -199,20 +200,7 @@ static int ft__compare_done(void *user, int request) {
     return c->desc->progress ? c->desc->progress(c->desc->user, &c->progress) : 0;
 }
 
-/* One model's share of the work. */
-typedef struct ft__compare_batch {
-    ft_session *session;
-    int *variants;         /* (n) of the job */
-    int *session_variants; /* (n) what the session calls them */
-    uint64_t *keys;        /* of random draws */
-    int n;
-    size_t *rows;         /* (n_requests / n / repeat) that want an answer */
-    ft_request *requests; /* rows outermost, then variants, then repeats */
-    ft_completion *completions;
-    int n_requests;
-} ft__compare_batch;
-
-static ft_status ft__compare_open(ft__compare *c, int m, ft__compare_batch *b) {
+FT__PRIV ft_status ft__compare_open(ft__compare *c, int m, ft__compare_batch *b) {
     const ft_job *job = c->job;
     ft_session_desc desc;
     ft_error mine, *err = c->err ? c->err : &mine;
@@ -550,8 +538,10 @@ static ft_status ft__compare_run(ft__compare *c) {
     if (!status) status = ft__compare_allocate(c);
     if (!status) status = ft__compare_load(c);
     if (!status) status = ft__journal_begin(r, c->err);
+    if (!status) status = ft__canary_check(c);
     t->load_s = ft__seconds() - c->started;
     for (int m = 0; m < job->n_models && !status; m++) status = ft__compare_answer(c, m);
+    if (!status && job->tokens) status = ft__tokens_compare(c);
     if (!status) status = ft__evidence_judges(c);
     t->generate_s = ft__seconds() - c->started - t->load_s;
     if (!status) status = ft__compare_score(c);
