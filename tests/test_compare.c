@@ -2,6 +2,7 @@
 #include "test.h"
 
 #include "../src/release/release.h"
+#include "gguf_edit.h"
 #include "tiny.h"
 
 #include <unistd.h>
@@ -259,14 +260,17 @@ TEST(compare, repeats_are_drawn_apart) {
     ft_job_free(job);
 }
 
-TEST(compare, an_adapter_of_zeros_ships) {
-    static const char *const sets[] = {same_set, same_rule_set, "gate.rules.0.max_drop=0"};
+/* The base against itself, which a job asks for by naming the base's own file. */
+TEST(compare, the_base_itself_ships) {
+    static const char *const sets[] = {same_set, same_rule_set, "gate.rules.0.max_drop=0",
+                                       "candidates.0={\"name\": \"twin\", \"model\": \"base.gguf\"}"};
     ft_error err;
-    if (!compare_prepare(0)) return;
-    ft_job *job = compare_load(sets, 3, NULL, &err);
+    if (!compare_prepare(1)) return;
+    ft_job *job = compare_load(sets, 4, NULL, &err);
     ft_result *r = job ? ft_compare(job, NULL, &err) : NULL;
     CHECK_OK(err.code, err);
     if (r) {
+        ft__token_sums sums;
         CHECK_INT(ft_result_verdict(r), FT_SHIP);
         CHECK_TEXT(r->answer_digests[1], r->answer_digests[0]);
         for (int e = 0; e < 2; e++)
@@ -274,15 +278,58 @@ TEST(compare, an_adapter_of_zeros_ships) {
                 const ft__numbers *n = ft__table_at(&r->table, e, c, 1);
                 CHECK(n->difference == 0 && n->ties == n->n_pairs && n->n_pairs == n->n_scored);
             }
+        CHECK(ft__tokens_sum(r, 3, 1, &sums));
+        CHECK(sums.kl_max == 0 && sums.agree == sums.places && sums.accepted == sums.output);
+        CHECK(sums.n_rows > 0 && sums.n_same == N_ROWS && sums.logprob == sums.base_logprob);
+        CHECK(strstr(ft_result_json(r, NULL), "\"first_differences\": []") != NULL);
     }
     ft_result_free(r);
     ft_job_free(job);
 }
 
+TEST(compare, a_candidate_that_changes_nothing_is_an_error) {
+    static const struct {
+        const char *set, *says;
+    } cases[] = {
+        {"candidates.0.adapter=\"zeros.gguf\"", "zeros.gguf: candidate \"tuned\": the adapter changes nothing: at "},
+        {"candidates.0.scale=0", "tuned.gguf: candidate \"tuned\": the adapter changes nothing (its scale is 0)"},
+        {"candidates.0={\"name\": \"copy\", \"model\": \"copy.gguf\"}",
+         "copy.gguf: candidate \"copy\": this is the base itself"},
+        {"candidates.0={\"name\": \"retold\", \"model\": \"retold.gguf\"}",
+         "retold.gguf: candidate \"retold\": the model changes nothing"},
+        {"candidates.0={\"name\": \"both\", \"model\": \"other.gguf\", \"adapter\": \"zeros.gguf\"}",
+         "zeros.gguf: candidate \"both\": the adapter changes nothing"},
+    };
+    tiny_model model;
+    edit e;
+    memset(&model, 0, sizeof model);
+    compare_files(0);
+    CHECK_INT(rename(test_path("tuned.gguf"), test_path("zeros.gguf")), 0);
+    compare_files(1);
+    compare_rows(NULL);
+    model.seed = 7;
+    tiny_write_model(test_path("copy.gguf"), &model);
+    edit_begin(&e, test_path("base.gguf")); /* the same weights in another file */
+    edit_text(&e, "general.description", "the same");
+    edit_save(&e, test_path("retold.gguf"));
+    model.seed = 99;
+    tiny_write_model(test_path("other.gguf"), &model);
+    for (size_t i = 0; i < FT__COUNT(cases); i++) {
+        ft_error err;
+        ft_job *job = compare_load(&cases[i].set, 1, NULL, &err);
+        ft_result *r = job ? ft_compare(job, NULL, &err) : NULL;
+        CHECK_ERROR(err.code, FT_ERR_MISMATCH, err, cases[i].says);
+        CHECK_INT(ft_status_exit_code(err.code), 3);
+        CHECK(r == NULL && !compare_exists("run/result.json"));
+        ft_result_free(r);
+        ft_job_free(job);
+    }
+}
+
 TEST(compare, rows_that_cannot_be_scored_block) {
     static const char *const sets[] = {same_set, same_rule_set, "gate.rules.0.max_drop=1"};
     ft_error err;
-    compare_files(0);
+    compare_files(1);
     compare_rows(NULL); /* no row has an expected text */
     ft_job *job = compare_load(sets, 3, NULL, &err);
     ft_result *r = job ? ft_compare(job, NULL, &err) : NULL;
@@ -567,7 +614,7 @@ TEST(compare, weights_count_in_the_means) {
     static const char *const sets[] = {
         "output=null", "evaluators=[{\"use\": \"regex\", \"name\": \"short\", \"params\": {\"pattern\": \"^\"}}]"};
     ft_error err;
-    compare_files(0);
+    compare_files(1);
     test_write(test_path("rows.jsonl"), rows, sizeof rows - 1);
     ft_job *job = compare_load(sets, 2, NULL, &err);
     ft_result *r = job ? ft_compare(job, NULL, &err) : NULL;
@@ -594,7 +641,7 @@ TEST(compare, a_real_model_is_judged) {
                  test_path("demo"), build, test_path("demo"), model,
                  i ? "FT_ISA=scalar " : "", build, test_path("demo"));
         CHECK_INT(test_run(command, &out), FT_BLOCK);
-        CHECK(strstr(out, "zeros  SHIP") != NULL && strstr(out, "noise  BLOCK") != NULL);
+        CHECK(strstr(out, "faint  SHIP") != NULL && strstr(out, "noise  BLOCK") != NULL);
         const char *at = strstr(out, "digest ");
         digest[i][0] = 0;
         if (at) sscanf(at, "digest %79s", digest[i]);
