@@ -319,6 +319,7 @@ FT__PRIV const char *ft__result_cohort(const ft_result *r,
 FT__PRIV int ft__result_cohort_rows(const ft_result *r, int cohort);
 
 /* A comparison while it runs. */
+typedef struct ft__compare ft__compare;
 typedef struct ft__compare_model {
     ft_model *model;
     const int32_t **prompts; /* (n_rows) tokens */
@@ -328,7 +329,7 @@ typedef struct ft__compare_model {
     int longest;
 } ft__compare_model;
 
-typedef struct ft__compare {
+struct ft__compare {
     const ft_job *job;
     const ft_compare_desc *desc;
     ft_result *r;
@@ -338,7 +339,7 @@ typedef struct ft__compare {
     ft_adapter **adapters;     /* (n_variants), NULL without one */
     double started;
     ft_progress progress;
-} ft__compare;
+};
 
 /* One model's share of the work. */
 typedef struct ft__compare_batch {
@@ -351,6 +352,12 @@ typedef struct ft__compare_batch {
     ft_request *requests; /* rows outermost, then variants, then repeats */
     ft_completion *completions;
     int n_requests;
+    ft__compare *compare;
+    int *n_answers;         /* (as rows) so far */
+    size_t *done;           /* (n_done) rows with all of them */
+    int n_done, n_compared; /* of these, the first that were compared token by token */
+    ft_status failed;       /* in the course of it, */
+    ft_error error;         /* with this */
 } ft__compare_batch;
 /* A session of the job's model m with its variants.  Free b->session in any case. */
 FT__PRIV ft_status ft__compare_open(ft__compare *c, int m, ft__compare_batch *b);
@@ -364,8 +371,14 @@ FT__PRIV bool ft__canary_same_prompts(const ft__compare *c, int model);
 
 /* ---- tokens: release/tokens.c */
 
-/* Once all answers are there: fills the result's tokens. */
-FT__PRIV ft_status ft__tokens_compare(ft__compare *c);
+/* Which candidates have tokens? */
+FT__PRIV ft_status ft__tokens_begin(ft__compare *c);
+/* Fills the result's tokens of rows that have their answers, for the batch's candidates; the base reads in a
+   session of its model, where it is variant 0. */
+FT__PRIV ft_status ft__tokens_rows(ft__compare *c, ft_session *base, const ft__compare_batch *b, const size_t *rows,
+                                   size_t n_rows);
+/* The same for rows that no ft__tokens_rows saw while model m answered. */
+FT__PRIV ft_status ft__tokens_rest(ft__compare *c, int m, const ft__compare_batch *b);
 
 /* Sums over rows by weight; see ft_divergence. */
 typedef struct ft__token_sums {

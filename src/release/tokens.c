@@ -1,19 +1,20 @@
-/* Base and candidates token by token.  After the answers, both read the same text behind each row's prompt: what
+/* Base and candidates token by token.  Once a row is answered, both read the same text behind its prompt: what
    the row expects or, where it expects no text, what the base answered; and greedy answers are held against
    each other.  A candidate that reads other tokens than the base (another vocabulary, another chat template)
    cannot be compared so and has no numbers. */
 #include "release.h"
 
 /* The row's expected text as a request, behind the base's prompt; *text stays NULL if it has none. */
-static ft_status ft__tokens_expected(ft__compare *c, size_t row, const ft_text_request **text) {
+static ft_status ft__tokens_expected(ft__compare *c, size_t row, ft__arena *arena,
+                                     const ft_text_request **text) {
     const ft__compare_model *m = &c->models[0];
     const ft__json *expected = ft__row_get(&c->job->rows[row].row, "expected");
     ft__view v = {NULL, 0}, prompt = m->texts[row];
     if (expected) v = ft__json_as_text(expected);
     if (!v.text || !v.n) return FT_OK;
     const bool blank = !c->job->templated && ft__text_needs_blank(prompt, v);
-    ft_text_request *r = (ft_text_request *)ft__arena_alloc(&c->arena, 1, sizeof *r);
-    char *copy = (char *)ft__arena_alloc(&c->arena, v.n + 1, 1);
+    ft_text_request *r = (ft_text_request *)ft__arena_alloc(arena, 1, sizeof *r);
+    char *copy = (char *)ft__arena_alloc(arena, v.n + 1, 1);
     if (!r || !copy) return ft__fail_memory(c->err);
     if (blank) copy[0] = ' ';
     memcpy(copy + blank, v.text, v.n);
@@ -26,7 +27,8 @@ static ft_status ft__tokens_expected(ft__compare *c, size_t row, const ft_text_r
     return FT_OK;
 }
 
-static ft_status ft__tokens_request(ft__compare *c, size_t row, int variant, ft_diverge_request *q) {
+static ft_status ft__tokens_request(ft__compare *c, size_t row, int variant, ft__arena *arena,
+                                    ft_diverge_request *q) {
     const ft__answer *base = ft__result_answer(c->r, row, 0, 0);
     const ft__answer *answer = ft__result_answer(c->r, row, variant, 0);
     q->prompt = c->models[0].prompts[row];
@@ -41,7 +43,7 @@ static ft_status ft__tokens_request(ft__compare *c, size_t row, int variant, ft_
         q->n_reference = base->n_tokens;
     }
     const ft_text_request *text = NULL;
-    ft_status status = ft__tokens_expected(c, row, &text);
+    ft_status status = ft__tokens_expected(c, row, arena, &text);
     if (text) q->text = text, q->reference = NULL;
     return status;
 }
@@ -64,36 +66,58 @@ static ft_status ft__tokens_pieces(ft__compare *c, const ft_alternative *top, in
     return FT_OK;
 }
 
-static ft_status ft__tokens_candidate(ft__compare *c, int variant, ft_reader base, ft_reader candidate) {
-    const size_t n = c->job->n_rows;
-    ft_diverge_request *requests = (ft_diverge_request *)ft__arena_alloc(&c->arena, n, sizeof *requests);
-    ft_divergence *found = (ft_divergence *)ft__arena_alloc(&c->arena, n, sizeof *found);
-    ft__row_tokens *rows = (ft__row_tokens *)ft__arena_alloc(&c->r->arena, n, sizeof *rows);
-    ft_status status = requests && found && rows ? FT_OK : ft__fail_memory(c->err);
-    for (size_t i = 0; i < n && !status; i++) status = ft__tokens_request(c, i, variant, &requests[i]);
+FT__PRIV ft_status ft__tokens_begin(ft__compare *c) {
+    for (int v = 1; v < c->job->n_variants; v++) {
+        if (!ft__canary_same_prompts(c, c->job->variants[v].model)) continue;
+        c->r->tokens[v] = (ft__row_tokens *)ft__arena_alloc(&c->r->arena, c->job->n_rows, sizeof **c->r->tokens);
+        if (!c->r->tokens[v]) return ft__fail_memory(c->err);
+    }
+    return FT_OK;
+}
+
+static ft_status ft__tokens_candidate(ft__compare *c, int variant, ft_reader base, ft_reader candidate,
+                                      const size_t *rows, size_t n, ft__arena *arena) {
+    ft_diverge_request *requests = (ft_diverge_request *)ft__arena_alloc(arena, n, sizeof *requests);
+    ft_divergence *found = (ft_divergence *)ft__arena_alloc(arena, n, sizeof *found);
+    ft_status status = requests && found ? FT_OK : ft__fail_memory(c->err);
+    for (size_t i = 0; i < n && !status; i++)
+        status = ft__tokens_request(c, rows[i], variant, arena, &requests[i]);
     if (!status) status = ft_diverge(base, candidate, requests, (int)n, found, c->err);
     for (size_t i = 0; i < n && !status; i++) {
-        rows[i].d = found[i];
-        status = ft__tokens_pieces(c, found[i].base_top, found[i].n_top, rows[i].base_top);
-        if (!status) status = ft__tokens_pieces(c, found[i].top, found[i].n_top, rows[i].top);
+        ft__row_tokens *row = &c->r->tokens[variant][rows[i]];
+        row->d = found[i];
+        status = ft__tokens_pieces(c, found[i].base_top, found[i].n_top, row->base_top);
+        if (!status) status = ft__tokens_pieces(c, found[i].top, found[i].n_top, row->top);
     }
-    if (!status) c->r->tokens[variant] = rows;
     return status;
 }
 
-FT__PRIV ft_status ft__tokens_compare(ft__compare *c) {
-    ft__compare_batch base, other;
-    ft_status status = ft__compare_open(c, 0, &base);
-    for (int m = 0; m < c->job->n_models && !status; m++) {
-        if (!ft__canary_same_prompts(c, m)) continue;
-        if (m) status = ft__compare_open(c, m, &other);
-        else other = base;
-        for (int i = 0; i < other.n && !status; i++) {
-            ft_reader reads = {base.session, 0}, candidate = {other.session, other.session_variants[i]};
-            if (other.variants[i]) status = ft__tokens_candidate(c, other.variants[i], reads, candidate);
-        }
-        if (m) ft_session_free(other.session);
+FT__PRIV ft_status ft__tokens_rows(ft__compare *c, ft_session *base, const ft__compare_batch *b, const size_t *rows,
+                                   size_t n_rows) {
+    ft_status status = FT_OK;
+    ft__arena arena;
+    ft__arena_init(&arena, &c->job->allocator);
+    for (int i = 0; i < b->n && n_rows && !status; i++) {
+        const ft_reader reads = {base, 0}, candidate = {b->session, b->session_variants[i]};
+        if (c->r->tokens[b->variants[i]])
+            status = ft__tokens_candidate(c, b->variants[i], reads, candidate, rows, n_rows, &arena);
     }
+    ft__arena_free(&arena);
+    return status;
+}
+
+FT__PRIV ft_status ft__tokens_rest(ft__compare *c, int m, const ft__compare_batch *b) {
+    const ft_job *job = c->job;
+    ft__compare_batch base;
+    ft_status status = FT_OK;
+    size_t n = 0, *rows = (size_t *)ft__arena_alloc(&c->arena, job->n_rows, sizeof *rows);
+    if (!rows) return ft__fail_memory(c->err);
+    for (size_t i = 0; i < job->n_rows; i++)
+        if (m || !ft__evidence_text_wanted(job, &job->rows[i])) rows[n++] = i;
+    if (m == 0) return ft__tokens_rows(c, b->session, b, rows, n);
+    if (b->n == 0 || !c->r->tokens[b->variants[0]]) return FT_OK;
+    status = ft__compare_open(c, 0, &base);
+    if (!status) status = ft__tokens_rows(c, base.session, b, rows, n);
     ft_session_free(base.session);
     return status;
 }
