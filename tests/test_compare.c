@@ -368,6 +368,59 @@ TEST(compare, other_models_and_adapters_on_them) {
     ft_job_free(job);
 }
 
+static int compare_append(void *user, const char *bytes, size_t n) {
+    ft__buf_add((ft__buf *)user, bytes, n);
+    return 0;
+}
+
+/* The tokens of candidates: of adapters, of another model, of what reads otherwise, and of drawn answers. */
+TEST(compare, token_by_token) {
+    static const char *const sets[] = {
+        "output=null",
+        "candidates=[{\"name\": \"tuned\", \"adapter\": \"tuned.gguf\"}, {\"name\": \"other\", \"model\": \"other.gguf\"}]",
+        "generate.temperature=1", "tokens=false"};
+    ft_error err;
+    tiny_model other;
+    ft__token_sums sums, part, whole;
+    memset(&other, 0, sizeof other);
+    other.seed = 99;
+    if (!compare_prepare(0.2f)) return;
+    tiny_write_model(test_path("other.gguf"), &other);
+    for (int way = 0; way < 3; way++) { /* greedy, drawn, not at all */
+        const char *const set[] = {sets[0], sets[1], way ? sets[1 + way] : sets[0]};
+        ft_job *job = compare_load(set, 3, NULL, &err);
+        ft_result *r = job ? ft_compare(job, NULL, &err) : NULL;
+        CHECK_OK(err.code, err);
+        const char *json = r ? ft_result_json(r, NULL) : "";
+        CHECK(!r || ft__tokens_sum(r, 3, 1, &sums) == (way < 2));
+        CHECK((strstr(json, "\"tokens\": null") != NULL) == (way == 2));
+        for (int v = 1; r && v < 3 && way < 2; v++) {
+            CHECK(ft__tokens_sum(r, 3, v, &sums));
+            CHECK(sums.n_rows > 0 && sums.n_rows <= N_ROWS && sums.kl > 0 && sums.kl_max >= sums.kl / sums.places);
+            CHECK(sums.agree >= 0 && sums.agree < sums.places && sums.logprob < 0 && sums.base_logprob < 0);
+            CHECK_INT(sums.n_outputs, way ? 0 : N_ROWS);
+            CHECK(way || (sums.accepted < sums.output && sums.drafts > 0 && sums.n_same < N_ROWS));
+            memset(&whole, 0, sizeof whole);
+            for (int c = 0; c < 3; c++) { /* the cohorts are all rows, each once */
+                ft__tokens_sum(r, c, v, &part);
+                whole.n_rows += part.n_rows, whole.n_places += part.n_places, whole.kl += part.kl;
+            }
+            CHECK_INT(whole.n_rows, sums.n_rows);
+            CHECK_INT(whole.n_places, sums.n_places);
+            CHECK_NEAR(whole.kl, sums.kl, 1e-9);
+        }
+        if (r && way == 0) {
+            ft__buf text;
+            ft__buf_init(&text, NULL);
+            CHECK_OK(ft_report_term(r, 0, false, compare_append, &text, &err), err);
+            CHECK(strstr(text.data, "token by token: KL divergence ") && strstr(text.data, ", acceptance rate 0."));
+            ft__buf_free(&text);
+        }
+        ft_result_free(r);
+        ft_job_free(job);
+    }
+}
+
 static int compare_stop(void *user, const ft_progress *progress) {
     *(ft_progress *)user = *progress;
     return progress->done >= 10;
@@ -489,11 +542,6 @@ TEST(compare, its_job_file_is_a_job_again) {
     }
     free(first);
     free(text);
-}
-
-static int compare_append(void *user, const char *bytes, size_t n) {
-    ft__buf_add((ft__buf *)user, bytes, n);
-    return 0;
 }
 
 /* The widest line in code points; counts control characters other than line ends. */
