@@ -291,7 +291,8 @@ TEST(compare, a_candidate_that_changes_nothing_is_an_error) {
     static const struct {
         const char *set, *says;
     } cases[] = {
-        {"candidates.0.adapter=\"zeros.gguf\"", "zeros.gguf: candidate \"tuned\": the adapter changes nothing: at "},
+        {"candidates.0.adapter=\"zeros.gguf\"",
+         "zeros.gguf: candidate \"tuned\": the adapter changes nothing: at "},
         {"candidates.0.scale=0", "tuned.gguf: candidate \"tuned\": the adapter changes nothing (its scale is 0)"},
         {"candidates.0={\"name\": \"copy\", \"model\": \"copy.gguf\"}",
          "copy.gguf: candidate \"copy\": this is the base itself"},
@@ -377,7 +378,8 @@ static int compare_append(void *user, const char *bytes, size_t n) {
 TEST(compare, token_by_token) {
     static const char *const sets[] = {
         "output=null",
-        "candidates=[{\"name\": \"tuned\", \"adapter\": \"tuned.gguf\"}, {\"name\": \"other\", \"model\": \"other.gguf\"}]",
+        "candidates=[{\"name\": \"tuned\", \"adapter\": \"tuned.gguf\"},"
+        " {\"name\": \"other\", \"model\": \"other.gguf\"}]",
         "generate.temperature=1", "tokens=false"};
     ft_error err;
     tiny_model other;
@@ -419,6 +421,29 @@ TEST(compare, token_by_token) {
         ft_result_free(r);
         ft_job_free(job);
     }
+}
+
+/* A model that begins its prompts with another token reads something else than the base. */
+TEST(compare, what_reads_otherwise_has_no_tokens) {
+    static const char *const set = "candidates=[{\"name\": \"tuned\", \"adapter\": \"tuned.gguf\"},"
+                                   " {\"name\": \"other\", \"model\": \"other.gguf\"}]";
+    ft_error err;
+    ft__token_sums sums;
+    edit e;
+    compare_files(1);
+    compare_rows(NULL);
+    edit_begin(&e, test_path("base.gguf"));
+    edit_int(&e, "tokenizer.ggml.bos_token_id", 5);
+    edit_save(&e, test_path("other.gguf"));
+    ft_job *job = compare_load(&set, 1, NULL, &err);
+    ft_result *r = job ? ft_compare(job, NULL, &err) : NULL;
+    CHECK_OK(err.code, err);
+    if (r) {
+        CHECK(ft__tokens_sum(r, 3, 1, &sums) && !ft__tokens_sum(r, 3, 2, &sums));
+        CHECK(strstr(ft_result_json(r, NULL), "\"tokens\": null") != NULL);
+    }
+    ft_result_free(r);
+    ft_job_free(job);
 }
 
 static int compare_stop(void *user, const ft_progress *progress) {
