@@ -503,6 +503,61 @@ ft_status ft_session_score_long(ft_session *session, int variant, const char *te
 ft_status ft_write_score(ft_session *session, int variant, const char *path, ft_write_fn write, void *user,
                          ft_error *err);
 
+/* Do both models read and write the same tokens, each under the same id? */
+bool ft_model_same_vocabulary(const ft_model *a, const ft_model *b);
+
+/* One who reads: a variant of a session. */
+typedef struct ft_reader {
+    ft_session *session;
+    int variant;
+} ft_reader;
+
+/* A prompt, and what is compared after it: a text that both read, the reference, and what each wrote.  The
+   reference is given as ids, or as a text after its own prompt (`text`, whose variant does not count); without
+   either it is base_output. */
+typedef struct ft_diverge_request {
+    const int32_t *prompt;      /* (n_prompt), at least one */
+    int n_prompt;
+    const int32_t *reference;   /* (n_reference), or NULL */
+    int n_reference;
+    const ft_text_request *text; /* or NULL */
+    const int32_t *base_output; /* (n_base_output) greedy tokens after the prompt, without the end token, ... */
+    int n_base_output;
+    const int32_t *output;      /* (n_output) ... and the candidate's; if either is NULL they are not compared */
+    int n_output;
+} ft_diverge_request;
+
+typedef struct ft_alternative {
+    int32_t token;
+    float logprob;
+} ft_alternative;
+
+enum { FT_ALTERNATIVES = 5 };
+
+/* Sums are in double, in the order of the places.  Log-probs are as in ft_score_request. */
+typedef struct ft_divergence {
+    int n_tokens;          /* of the reference: its places, as far as both contexts hold them */
+    int n_agree;           /* where both find the same token likeliest (top-1 agreement is n_agree / n_tokens) */
+    int n_changed;         /* where any bit of any logit differs */
+    double kl_sum, kl_max; /* KL(base || candidate) of the next token in nats: sum p_i (log p_i - log q_i) over the
+                              vocabulary, p the base's and q the candidate's probabilities at temperature 1 */
+    double base_logprob, logprob; /* of the reference under each */
+    bool compared;            /* the request has both outputs */
+    int n_output, n_accepted; /* the candidate's tokens, and those that the base, having read the ones before,
+                                 finds likeliest: what a draft by the base would have got right */
+    int n_drafts, n_draft_accepted; /* the same in drafts of 4, each up to its first wrong token, after which the
+                                       candidate writes one itself; not drafts that the output's end cuts short */
+    int first_difference;  /* the first place where the outputs differ, or one ends, from 0; -1: none */
+    int n_top;             /* of the alternatives there, best first; 0 without a difference */
+    ft_alternative base_top[FT_ALTERNATIVES], top[FT_ALTERNATIVES];
+} ft_divergence;
+
+/* Compares a candidate with its base token by token; fills out[n_requests].  The sessions may be one, or of two
+   models with the same vocabulary (else FT_ERR_MISMATCH).  Memory: logits of some places at a time, 32 MB or one
+   place's; keys and values as in ft_session_score.  On failure `out` has undefined content. */
+ft_status ft_diverge(ft_reader base, ft_reader candidate, const ft_diverge_request *requests, int n_requests,
+                     ft_divergence *out, ft_error *err);
+
 /* Since the session was made. */
 typedef struct ft_session_stats {
     uint64_t tokens_computed; /* that went through the model */
@@ -783,6 +838,7 @@ ft_status ft_report_term(const ft_result *result, int width, bool color, ft_writ
 #include "run/places.c"
 #include "run/score.c"
 #include "run/likelihood.c"
+#include "run/diverge.c"
 #include "run/sampler.c"
 #include "run/generate.c"
 #include "run/info.c"
@@ -865,6 +921,8 @@ ft_status ft_report_term(const ft_result *result, int width, bool color, ft_writ
 #include "release/gate.c"
 #include "release/compare.c"
 #include "release/evidence.c"
+#include "release/canary.c"
+#include "release/tokens.c"
 #include "release/aggregate.c"
 #include "release/journal.c"
 #include "release/report_term.c"

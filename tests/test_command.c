@@ -45,6 +45,9 @@ static void command_files(void) {
     tiny_write_adapter(command_path("tuned.gguf"), &m, &a);
     a.wrong_shape = true;
     tiny_write_adapter(command_path("wrong.gguf"), &m, &a);
+    a.wrong_shape = false;
+    m.n_layers = 3; /* one more than the model */
+    tiny_write_adapter(command_path("deeper.gguf"), &m, &a);
     ft__buf_init(&rows, NULL);
     for (int i = 0; i < N_ROWS; i++)
         ft__buf_printf(&rows,
@@ -195,6 +198,9 @@ TEST(command, compare_refuses_wrong_jobs) {
     EXPECT("ft compare job.json --set 'data.0.path=\"none.jsonl\"'", 3, "none.jsonl: ");
     EXPECT("ft compare job.json --set 'base.model=\"none.gguf\"'", 3, "none.gguf: ");
     EXPECT("ft compare job.json --set 'candidates.0.adapter=\"wrong.gguf\"'", 3, "wrong.gguf: ");
+    EXPECT("ft compare job.json --set 'candidates.0.adapter=\"deeper.gguf\"'", 3, "blk.2.");
+    EXPECT("ft compare job.json --set candidates.0.scale=0", 3, "the adapter changes nothing (its scale is 0)");
+    EXPECT("ft compare job.json --set 'tokens=1'", 3, "\"tokens\" must be ");
     EXPECT("ft compare job.json --set 'gate.rules.0.cohort=\"nobody\"'", 3, "nobody");
     EXPECT("ft compare job.json --set 'generate.max_tokens=4000'", 3, "context");
     EXPECT("ft compare none.json", 3, "none.json: ");

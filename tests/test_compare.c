@@ -2,6 +2,7 @@
 #include "test.h"
 
 #include "../src/release/release.h"
+#include "gguf_edit.h"
 #include "tiny.h"
 
 #include <unistd.h>
@@ -259,14 +260,17 @@ TEST(compare, repeats_are_drawn_apart) {
     ft_job_free(job);
 }
 
-TEST(compare, an_adapter_of_zeros_ships) {
-    static const char *const sets[] = {same_set, same_rule_set, "gate.rules.0.max_drop=0"};
+/* The base against itself, which a job asks for by naming the base's own file. */
+TEST(compare, the_base_itself_ships) {
+    static const char *const sets[] = {same_set, same_rule_set, "gate.rules.0.max_drop=0",
+                                       "candidates.0={\"name\": \"twin\", \"model\": \"base.gguf\"}"};
     ft_error err;
-    if (!compare_prepare(0)) return;
-    ft_job *job = compare_load(sets, 3, NULL, &err);
+    if (!compare_prepare(1)) return;
+    ft_job *job = compare_load(sets, 4, NULL, &err);
     ft_result *r = job ? ft_compare(job, NULL, &err) : NULL;
     CHECK_OK(err.code, err);
     if (r) {
+        ft__token_sums sums;
         CHECK_INT(ft_result_verdict(r), FT_SHIP);
         CHECK_TEXT(r->answer_digests[1], r->answer_digests[0]);
         for (int e = 0; e < 2; e++)
@@ -274,15 +278,59 @@ TEST(compare, an_adapter_of_zeros_ships) {
                 const ft__numbers *n = ft__table_at(&r->table, e, c, 1);
                 CHECK(n->difference == 0 && n->ties == n->n_pairs && n->n_pairs == n->n_scored);
             }
+        CHECK(ft__tokens_sum(r, 3, 1, &sums));
+        CHECK(sums.kl_max == 0 && sums.agree == sums.places && sums.accepted == sums.output);
+        CHECK(sums.n_rows > 0 && sums.n_same == N_ROWS && sums.logprob == sums.base_logprob);
+        CHECK(strstr(ft_result_json(r, NULL), "\"first_differences\": []") != NULL);
     }
     ft_result_free(r);
     ft_job_free(job);
 }
 
+TEST(compare, a_candidate_that_changes_nothing_is_an_error) {
+    static const struct {
+        const char *set, *says;
+    } cases[] = {
+        {"candidates.0.adapter=\"zeros.gguf\"",
+         "zeros.gguf: candidate \"tuned\": the adapter changes nothing: at "},
+        {"candidates.0.scale=0", "tuned.gguf: candidate \"tuned\": the adapter changes nothing (its scale is 0)"},
+        {"candidates.0={\"name\": \"copy\", \"model\": \"copy.gguf\"}",
+         "copy.gguf: candidate \"copy\": this is the base itself"},
+        {"candidates.0={\"name\": \"retold\", \"model\": \"retold.gguf\"}",
+         "retold.gguf: candidate \"retold\": the model changes nothing"},
+        {"candidates.0={\"name\": \"both\", \"model\": \"other.gguf\", \"adapter\": \"zeros.gguf\"}",
+         "zeros.gguf: candidate \"both\": the adapter changes nothing"},
+    };
+    tiny_model model;
+    edit e;
+    memset(&model, 0, sizeof model);
+    compare_files(0);
+    CHECK_INT(rename(test_path("tuned.gguf"), test_path("zeros.gguf")), 0);
+    compare_files(1);
+    compare_rows(NULL);
+    model.seed = 7;
+    tiny_write_model(test_path("copy.gguf"), &model);
+    edit_begin(&e, test_path("base.gguf")); /* the same weights in another file */
+    edit_text(&e, "general.description", "the same");
+    edit_save(&e, test_path("retold.gguf"));
+    model.seed = 99;
+    tiny_write_model(test_path("other.gguf"), &model);
+    for (size_t i = 0; i < FT__COUNT(cases); i++) {
+        ft_error err;
+        ft_job *job = compare_load(&cases[i].set, 1, NULL, &err);
+        ft_result *r = job ? ft_compare(job, NULL, &err) : NULL;
+        CHECK_ERROR(err.code, FT_ERR_MISMATCH, err, cases[i].says);
+        CHECK_INT(ft_status_exit_code(err.code), 3);
+        CHECK(r == NULL && !compare_exists("run/result.json"));
+        ft_result_free(r);
+        ft_job_free(job);
+    }
+}
+
 TEST(compare, rows_that_cannot_be_scored_block) {
     static const char *const sets[] = {same_set, same_rule_set, "gate.rules.0.max_drop=1"};
     ft_error err;
-    compare_files(0);
+    compare_files(1);
     compare_rows(NULL); /* no row has an expected text */
     ft_job *job = compare_load(sets, 3, NULL, &err);
     ft_result *r = job ? ft_compare(job, NULL, &err) : NULL;
@@ -316,6 +364,83 @@ TEST(compare, other_models_and_adapters_on_them) {
         CHECK(strcmp(r->answer_digests[0], r->answer_digests[1]) != 0);
         CHECK(strcmp(r->answer_digests[1], r->answer_digests[2]) != 0);
         CHECK_TEXT(r->answer_digests[3], r->answer_digests[0]);
+    }
+    ft_result_free(r);
+    ft_job_free(job);
+}
+
+static int compare_append(void *user, const char *bytes, size_t n) {
+    ft__buf_add((ft__buf *)user, bytes, n);
+    return 0;
+}
+
+/* The tokens of candidates: of adapters, of another model, of what reads otherwise, and of drawn answers. */
+TEST(compare, token_by_token) {
+    static const char *const sets[] = {
+        "output=null",
+        "candidates=[{\"name\": \"tuned\", \"adapter\": \"tuned.gguf\"},"
+        " {\"name\": \"other\", \"model\": \"other.gguf\"}]",
+        "generate.temperature=1", "tokens=false"};
+    ft_error err;
+    tiny_model other;
+    ft__token_sums sums, part, whole;
+    memset(&other, 0, sizeof other);
+    other.seed = 99;
+    if (!compare_prepare(0.2f)) return;
+    tiny_write_model(test_path("other.gguf"), &other);
+    for (int way = 0; way < 3; way++) { /* greedy, drawn, not at all */
+        const char *const set[] = {sets[0], sets[1], way ? sets[1 + way] : sets[0]};
+        ft_job *job = compare_load(set, 3, NULL, &err);
+        ft_result *r = job ? ft_compare(job, NULL, &err) : NULL;
+        CHECK_OK(err.code, err);
+        const char *json = r ? ft_result_json(r, NULL) : "";
+        CHECK(!r || ft__tokens_sum(r, 3, 1, &sums) == (way < 2));
+        CHECK((strstr(json, "\"tokens\": null") != NULL) == (way == 2));
+        for (int v = 1; r && v < 3 && way < 2; v++) {
+            CHECK(ft__tokens_sum(r, 3, v, &sums));
+            CHECK(sums.n_rows > 0 && sums.n_rows <= N_ROWS && sums.kl > 0 && sums.kl_max >= sums.kl / sums.places);
+            CHECK(sums.agree >= 0 && sums.agree < sums.places && sums.logprob < 0 && sums.base_logprob < 0);
+            CHECK_INT(sums.n_outputs, way ? 0 : N_ROWS);
+            CHECK(way || (sums.accepted < sums.output && sums.drafts > 0 && sums.n_same < N_ROWS));
+            memset(&whole, 0, sizeof whole);
+            for (int c = 0; c < 3; c++) { /* the cohorts are all rows, each once */
+                ft__tokens_sum(r, c, v, &part);
+                whole.n_rows += part.n_rows, whole.n_places += part.n_places, whole.kl += part.kl;
+            }
+            CHECK_INT(whole.n_rows, sums.n_rows);
+            CHECK_INT(whole.n_places, sums.n_places);
+            CHECK_NEAR(whole.kl, sums.kl, 1e-9);
+        }
+        if (r && way == 0) {
+            ft__buf text;
+            ft__buf_init(&text, NULL);
+            CHECK_OK(ft_report_term(r, 0, false, compare_append, &text, &err), err);
+            CHECK(strstr(text.data, "token by token: KL divergence ") && strstr(text.data, ", acceptance rate 0."));
+            ft__buf_free(&text);
+        }
+        ft_result_free(r);
+        ft_job_free(job);
+    }
+}
+
+/* A model that begins its prompts with another token reads something else than the base. */
+TEST(compare, what_reads_otherwise_has_no_tokens) {
+    static const char *const set = "candidates=[{\"name\": \"tuned\", \"adapter\": \"tuned.gguf\"},"
+                                   " {\"name\": \"other\", \"model\": \"other.gguf\"}]";
+    ft_error err;
+    ft__token_sums sums;
+    edit e;
+    compare_files(1);
+    compare_rows(NULL);
+    edit_begin(&e, test_path("base.gguf"));
+    edit_int(&e, "tokenizer.ggml.bos_token_id", 5);
+    edit_save(&e, test_path("other.gguf"));
+    ft_job *job = compare_load(&set, 1, NULL, &err);
+    ft_result *r = job ? ft_compare(job, NULL, &err) : NULL;
+    CHECK_OK(err.code, err);
+    if (r) {
+        CHECK(ft__tokens_sum(r, 3, 1, &sums) && !ft__tokens_sum(r, 3, 2, &sums));
+        CHECK(strstr(ft_result_json(r, NULL), "\"tokens\": null") != NULL);
     }
     ft_result_free(r);
     ft_job_free(job);
@@ -444,11 +569,6 @@ TEST(compare, its_job_file_is_a_job_again) {
     free(text);
 }
 
-static int compare_append(void *user, const char *bytes, size_t n) {
-    ft__buf_add((ft__buf *)user, bytes, n);
-    return 0;
-}
-
 /* The widest line in code points; counts control characters other than line ends. */
 static int compare_widest(const ft__buf *text, int *controls) {
     int widest = 0, here = 0;
@@ -567,7 +687,7 @@ TEST(compare, weights_count_in_the_means) {
     static const char *const sets[] = {
         "output=null", "evaluators=[{\"use\": \"regex\", \"name\": \"short\", \"params\": {\"pattern\": \"^\"}}]"};
     ft_error err;
-    compare_files(0);
+    compare_files(1);
     test_write(test_path("rows.jsonl"), rows, sizeof rows - 1);
     ft_job *job = compare_load(sets, 2, NULL, &err);
     ft_result *r = job ? ft_compare(job, NULL, &err) : NULL;
@@ -594,7 +714,7 @@ TEST(compare, a_real_model_is_judged) {
                  test_path("demo"), build, test_path("demo"), model,
                  i ? "FT_ISA=scalar " : "", build, test_path("demo"));
         CHECK_INT(test_run(command, &out), FT_BLOCK);
-        CHECK(strstr(out, "zeros  SHIP") != NULL && strstr(out, "noise  BLOCK") != NULL);
+        CHECK(strstr(out, "faint  SHIP") != NULL && strstr(out, "noise  BLOCK") != NULL);
         const char *at = strstr(out, "digest ");
         digest[i][0] = 0;
         if (at) sscanf(at, "digest %79s", digest[i]);

@@ -53,6 +53,7 @@ static ft_status ft__compare_allocate(ft__compare *c) {
     r->judge_digests = (char(*)[65])ft__arena_alloc(&r->arena, n_e, 65);
     r->evidence = (ft__evidence **)ft__arena_alloc(&r->arena, n_e, sizeof *r->evidence);
     r->answer_digests = (char(*)[65])ft__arena_alloc(&r->arena, n_v, 65);
+    r->tokens = (ft__row_tokens **)ft__arena_alloc(&r->arena, n_v, sizeof *r->tokens);
     r->table.n_evaluators = job->n_evaluators;
     r->table.n_cohorts = (int)job->cohorts.n + 1;
     r->table.n_variants = job->n_variants;
@@ -214,28 +215,7 @@ static uint64_t ft__compare_key(const char *name, int repeat) {
     return ft__compare_first_8(&h);
 }
 
-static int ft__compare_done(void *user, int request) {
-    ft__compare *c = (ft__compare *)user;
-    (void)request;
-    c->progress.done++;
-    c->progress.seconds = ft__seconds() - c->started;
-    return c->desc->progress ? c->desc->progress(c->desc->user, &c->progress) : 0;
-}
-
-/* One model's share of the work. */
-typedef struct ft__compare_batch {
-    ft_session *session;
-    int *variants;         /* (n) of the job */
-    int *session_variants; /* (n) what the session calls them */
-    uint64_t *keys;        /* of random draws */
-    int n;
-    size_t *rows;         /* (n_requests / n / repeat) that want an answer */
-    ft_request *requests; /* rows outermost, then variants, then repeats */
-    ft_completion *completions;
-    int n_requests;
-} ft__compare_batch;
-
-static ft_status ft__compare_open(ft__compare *c, int m, ft__compare_batch *b) {
+FT__PRIV ft_status ft__compare_open(ft__compare *c, int m, ft__compare_batch *b) {
     const ft_job *job = c->job;
     ft_session_desc desc;
     ft_error mine, *err = c->err ? c->err : &mine;
@@ -270,6 +250,9 @@ static ft_status ft__compare_requests(ft__compare *c, int m, ft__compare_batch *
     b->requests = (ft_request *)ft__arena_alloc(&c->arena, n, sizeof *b->requests);
     b->completions = (ft_completion *)ft__arena_alloc(&c->arena, n, sizeof *b->completions);
     b->rows = (size_t *)ft__arena_alloc(&c->arena, job->n_rows, sizeof *b->rows);
+    b->done = (size_t *)ft__arena_alloc(&c->arena, job->n_rows, sizeof *b->done);
+    b->n_answers = (int *)ft__arena_alloc(&c->arena, job->n_rows, sizeof *b->n_answers);
+    b->compare = c;
     if (c->arena.failed) return ft__fail_memory(c->err);
     for (size_t i = 0, n_rows = 0; i < job->n_rows; i++) {
         if (!ft__evidence_text_wanted(job, &job->rows[i])) continue;
@@ -292,11 +275,11 @@ static ft_status ft__compare_requests(ft__compare *c, int m, ft__compare_batch *
     return FT_OK;
 }
 
-/* The completions belong to the session; what they say is copied. */
-static ft_status ft__compare_keep(ft__compare *c, const ft__compare_batch *b) {
+/* The completions belong to the session; what those of a row say is copied. */
+static ft_status ft__compare_keep(ft__compare *c, const ft__compare_batch *b, int first) {
     ft_result *r = c->r;
     int repeat = c->job->repeat;
-    for (int q = 0; q < b->n_requests; q++) {
+    for (int q = first; q < first + b->n * repeat; q++) {
         const ft_completion *done = &b->completions[q];
         size_t row = b->rows[q / repeat / b->n], n = (size_t)done->n_tokens;
         ft__answer *answer = ft__result_answer(r, row, b->variants[q / repeat % b->n], q % repeat);
@@ -315,16 +298,42 @@ static ft_status ft__compare_keep(ft__compare *c, const ft__compare_batch *b) {
     return FT_OK;
 }
 
-static ft_status ft__compare_generate(ft__compare *c, int m, ft__compare_batch *b) {
-    ft_generate_hooks hooks = {c, ft__compare_done, NULL};
-    ft_status status = ft__compare_requests(c, m, b);
-    if (!status && b->n_requests)
-        status = ft_session_generate(b->session, b->requests, b->n_requests, b->completions, &hooks,
-                                     c->err);
-    if (status || !b->n_requests) return status;
-    status = ft__compare_keep(c, b);
-    ft_completions_free(b->session, b->completions, b->n_requests);
+/* A row whose last answer is there.  Base and adapters are compared on it token by token before the session
+   forgets the keys and values of its prompt; some rows together, which is faster. */
+static ft_status ft__compare_row_done(ft__compare *c, ft__compare_batch *b, int row) {
+    enum { TOGETHER = 8 };
+    const int n_rows = b->n_requests / b->n / c->job->repeat;
+    ft_status status = ft__compare_keep(c, b, row * b->n * c->job->repeat);
+    b->done[b->n_done++] = b->rows[row];
+    if (status || b->variants[0] != 0) return status; /* of another model: see ft__tokens_rest */
+    if (b->n_done - b->n_compared < TOGETHER && b->n_done < n_rows) return FT_OK;
+    status = ft__tokens_rows(c, b->session, b, b->done + b->n_compared,
+                             (size_t)(b->n_done - b->n_compared));
+    b->n_compared = b->n_done;
     return status;
+}
+
+static int ft__compare_done(void *user, int request) {
+    ft__compare_batch *b = (ft__compare_batch *)user;
+    ft__compare *c = b->compare;
+    const int row = request / c->job->repeat / b->n;
+    c->progress.done++;
+    c->progress.seconds = ft__seconds() - c->started;
+    if (++b->n_answers[row] == b->n * c->job->repeat) b->failed = ft__compare_row_done(c, b, row);
+    if (b->failed && c->err) b->error = *c->err;
+    if (b->failed) return 1;
+    return c->desc->progress ? c->desc->progress(c->desc->user, &c->progress) : 0;
+}
+
+static ft_status ft__compare_generate(ft__compare *c, int m, ft__compare_batch *b) {
+    ft_generate_hooks hooks = {b, ft__compare_done, NULL};
+    ft_status status = ft__compare_requests(c, m, b);
+    if (status || !b->n_requests) return status;
+    status = ft_session_generate(b->session, b->requests, b->n_requests, b->completions, &hooks, c->err);
+    if (status && b->failed && c->err) *c->err = b->error; /* the generation's is that it was stopped */
+    if (status) return b->failed ? b->failed : status;
+    ft_completions_free(b->session, b->completions, b->n_requests);
+    return FT_OK;
 }
 
 /* Answers, where an evaluator looks at them, and likelihoods. */
@@ -334,6 +343,7 @@ static ft_status ft__compare_answer(ft__compare *c, int m) {
     if (!status) status = ft__compare_generate(c, m, &b);
     if (!status && ft__evidence_any(c->job))
         status = ft__evidence_variants(c, b.session, b.variants, b.session_variants, b.n);
+    if (!status) status = ft__tokens_rest(c, m, &b);
     ft_session_free(b.session);
     return status;
 }
@@ -573,6 +583,8 @@ static ft_status ft__compare_run(ft__compare *c) {
     if (!status) status = ft__compare_allocate(c);
     if (!status) status = ft__compare_load(c);
     if (!status) status = ft__journal_begin(r, c->err);
+    if (!status) status = ft__canary_check(c);
+    if (!status && job->tokens) status = ft__tokens_begin(c);
     t->load_s = ft__seconds() - c->started;
     for (int m = 0; m < job->n_models && !status; m++)
         if (ft__compare_runs(job, m)) status = ft__compare_answer(c, m);

@@ -93,6 +93,7 @@ static const ft__shape ft__job_keys[] = {
     {"evaluators", FT__SHAPE_LIST, 0, 0, NULL, &ft__job_entry},
     {"gate", FT__SHAPE_OBJECT, 0, 0, ft__job_gate_keys, NULL},
     {"probes", FT__SHAPE_OBJECT, 0, 0, NULL, &ft__job_probe},
+    {"tokens", FT__SHAPE_BOOL, 0, 0, NULL, NULL},
     {"output", FT__SHAPE_NAME | FT__SHAPE_NULL, 0, 0, NULL, NULL},
     {NULL, 0, 0, 0, NULL, NULL}};
 static const ft__shape ft__job_shape = {"", FT__SHAPE_OBJECT, 0, 0, ft__job_keys, NULL};
@@ -593,6 +594,8 @@ static const char *ft__job_default_name(ft_job *job) {
 
 static ft_status ft__job_read_names(ft_job *job, const ft_job_desc *desc, ft_error *err) {
     const char *output = ft__job_string(job->tree, "output");
+    const ft__json *tokens = ft__json_get(job->tree, "tokens");
+    job->tokens = !tokens || tokens->type == FT__JSON_TRUE;
     job->name = ft__job_string(job->tree, "name");
     if (!job->name) job->name = ft__job_default_name(job);
     if (desc->output)

@@ -313,6 +313,7 @@ FT__PRIV ft_status ft__journal_begin(ft_result *r, ft_error *err) {
     ft__journal_settings(&w, job, &r->arena);
     ft__journal_job_evaluators(&w, job, &r->arena);
     ft__journal_job_gate(&w, r);
+    ft__journal_bool(&w, "tokens", job->tokens);
     ft__journal_path(&w, &r->arena, "output", job->output);
     ft__journal_inputs(&w, r, true);
     ft__json_end(&w, '}');
@@ -479,6 +480,86 @@ static void ft__journal_cohort_evaluator(ft__json_writer *w, const ft_result *r,
     ft__json_end(w, '}');
 }
 
+static void ft__journal_ratio(ft__json_writer *w, const char *key, double n, double of) {
+    ft__json_key(w, key);
+    if (of > 0) ft__json_number(w, n / of);
+    else ft__json_null(w);
+}
+
+/* A candidate and the base token by token; see ft_divergence. */
+static void ft__journal_tokens(ft__json_writer *w, const ft__token_sums *s) {
+    ft__journal_number(w, "rows", s->n_rows);
+    ft__journal_number(w, "tokens", s->n_places);
+    ft__journal_ratio(w, "kl_mean", s->kl, s->places);
+    ft__journal_number(w, "kl_max", s->kl_max);
+    ft__journal_ratio(w, "top1_agreement", s->agree, s->places);
+    ft__journal_number(w, "logprob_change", s->logprob - s->base_logprob);
+    ft__journal_ratio(w, "logprob_change_per_token", s->logprob - s->base_logprob, s->places);
+    ft__journal_number(w, "outputs", s->n_outputs);
+    ft__journal_number(w, "same_outputs", s->n_same);
+    ft__journal_number(w, "output_tokens", s->n_output);
+    ft__journal_ratio(w, "acceptance_rate", s->accepted, s->output);
+    ft__journal_ratio(w, "accepted_per_draft_of_4", s->draft_accepted, s->drafts);
+}
+
+static void ft__journal_alternatives(ft__json_writer *w, const char *key, const ft_alternative *top,
+                                     const ft__view *texts, int n) {
+    ft__journal_open(w, key, '[');
+    for (int k = 0; k < n; k++) {
+        ft__json_begin(w, '{');
+        ft__journal_number(w, "token", top[k].token);
+        ft__json_key(w, "text");
+        ft__json_string(w, texts[k].text, texts[k].n);
+        ft__journal_number(w, "logprob", (double)top[k].logprob);
+        ft__json_end(w, '}');
+    }
+    ft__json_end(w, ']');
+}
+
+/* Where the outputs part, a line for each row where they do. */
+static void ft__journal_differences(ft__json_writer *w, const ft_result *r, int variant) {
+    ft__journal_open(w, "first_differences", '[');
+    for (size_t i = 0; i < r->job->n_rows; i++) {
+        const ft__row_tokens *t = &r->tokens[variant][i];
+        if (t->d.first_difference < 0) continue;
+        ft__json_begin(w, '{');
+        w->indent = 0;
+        ft__journal_text(w, "id", r->job->rows[i].id);
+        ft__journal_number(w, "at", t->d.first_difference);
+        ft__journal_alternatives(w, "base", t->d.base_top, t->base_top, t->d.n_top);
+        ft__journal_alternatives(w, "candidate", t->d.top, t->top, t->d.n_top);
+        ft__json_end(w, '}');
+        w->indent = 1;
+    }
+    ft__json_end(w, ']');
+}
+
+static void ft__journal_candidate_tokens(ft__json_writer *w, const ft_result *r, int variant) {
+    ft__token_sums sums;
+    ft__json_key(w, "tokens");
+    if (!ft__tokens_sum(r, r->table.n_cohorts - 1, variant, &sums)) {
+        ft__json_null(w);
+        return;
+    }
+    ft__json_begin(w, '{');
+    ft__journal_tokens(w, &sums);
+    ft__journal_differences(w, r, variant);
+    ft__json_end(w, '}');
+}
+
+static void ft__journal_cohort_tokens(ft__json_writer *w, const ft_result *r, int cohort) {
+    ft__token_sums sums;
+    ft__journal_open(w, "tokens", '[');
+    for (int v = 1; v < r->job->n_variants; v++) {
+        if (!ft__tokens_sum(r, cohort, v, &sums)) continue;
+        ft__json_begin(w, '{');
+        ft__journal_text(w, "candidate", r->job->variants[v].name);
+        ft__journal_tokens(w, &sums);
+        ft__json_end(w, '}');
+    }
+    ft__json_end(w, ']');
+}
+
 static void ft__journal_cohort(ft__json_writer *w, const ft_result *r, int cohort) {
     const ft_job *job = r->job;
     bool every = (size_t)cohort == job->cohorts.n;
@@ -489,6 +570,7 @@ static void ft__journal_cohort(ft__json_writer *w, const ft_result *r, int cohor
     for (int e = 0; e < job->n_evaluators; e++) ft__journal_cohort_evaluator(w, r, cohort, e);
     ft__json_end(w, ']');
     if (!every) {
+        ft__journal_cohort_tokens(w, r, cohort);
         ft__journal_open(w, "verdicts", '[');
         for (int v = 1; v < job->n_variants; v++) {
             ft__json_begin(w, '{');
@@ -547,6 +629,7 @@ FT__PRIV ft_status ft__journal_result(ft_result *r, ft_error *err) {
         ft__json_begin(&w, '{');
         ft__journal_text(&w, "name", job->variants[v].name);
         ft__journal_verdict(&w, r->gate.variants[v]);
+        ft__journal_candidate_tokens(&w, r, v);
         ft__json_end(&w, '}');
     }
     ft__json_end(&w, ']');

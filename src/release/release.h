@@ -154,6 +154,7 @@ struct ft_job {
     char shots_digest[65];
 
     int max_tokens, repeat;
+    bool tokens; /* base and candidates are compared token by token */
     ft_sampling sampling;
     double temperature, top_p, min_p; /* as the job has them, before rounding to float */
     const char **stops;
@@ -278,6 +279,12 @@ typedef struct ft__evidence {
     int n;
 } ft__evidence;
 
+/* A candidate's row beside the base's, with the texts of the alternatives. */
+typedef struct ft__row_tokens {
+    ft_divergence d;
+    ft__view base_top[FT_ALTERNATIVES], top[FT_ALTERNATIVES];
+} ft__row_tokens;
+
 typedef struct ft__timing {
     int threads;
     double load_s, generate_s, score_s, total_s;
@@ -291,6 +298,7 @@ struct ft_result {
     ft__answer *answers;    /* (n_rows, n_variants, repeat) */
     ft__row_score *scores;  /* (n_evaluators, n_rows, n_variants) */
     ft__evidence **evidence; /* (n_evaluators): NULL, or (n_rows, n_variants, repeat) */
+    ft__row_tokens **tokens; /* (n_variants): (n_rows), or NULL for the base and where it does not apply */
     bool *higher_is_better; /* (n_evaluators) */
     ft__table table;        /* its last cohort is FT__EVERY_ROW */
     ft__gate_out gate;
@@ -316,6 +324,7 @@ FT__PRIV const char *ft__result_cohort(const ft_result *r,
 FT__PRIV int ft__result_cohort_rows(const ft_result *r, int cohort);
 
 /* A comparison while it runs. */
+typedef struct ft__compare ft__compare;
 typedef struct ft__compare_model {
     ft_model *model;
     const int32_t **prompts; /* (n_rows) tokens */
@@ -325,7 +334,7 @@ typedef struct ft__compare_model {
     int longest;
 } ft__compare_model;
 
-typedef struct ft__compare {
+struct ft__compare {
     const ft_job *job;
     const ft_compare_desc *desc;
     ft_result *r;
@@ -335,7 +344,57 @@ typedef struct ft__compare {
     ft_adapter **adapters;     /* (n_variants), NULL without one */
     double started;
     ft_progress progress;
-} ft__compare;
+};
+
+/* One model's share of the work. */
+typedef struct ft__compare_batch {
+    ft_session *session;
+    int *variants;         /* (n) of the job */
+    int *session_variants; /* (n) what the session calls them */
+    uint64_t *keys;        /* of random draws */
+    int n;
+    size_t *rows;         /* (n_requests / n / repeat) that want an answer */
+    ft_request *requests; /* rows outermost, then variants, then repeats */
+    ft_completion *completions;
+    int n_requests;
+    ft__compare *compare;
+    int *n_answers;         /* (as rows) so far */
+    size_t *done;           /* (n_done) rows with all of them */
+    int n_done, n_compared; /* of these, the first that were compared token by token */
+    ft_status failed;       /* in the course of it, */
+    ft_error error;         /* with this */
+} ft__compare_batch;
+/* A session of the job's model m with its variants.  Free b->session in any case. */
+FT__PRIV ft_status ft__compare_open(ft__compare *c, int m, ft__compare_batch *b);
+
+/* ---- canary: release/canary.c */
+
+/* Before anything else runs: does every candidate change something? */
+FT__PRIV ft_status ft__canary_check(ft__compare *c);
+/* Do the model and the base read the same tokens on every row? */
+FT__PRIV bool ft__canary_same_prompts(const ft__compare *c, int model);
+
+/* ---- tokens: release/tokens.c */
+
+/* Which candidates have tokens? */
+FT__PRIV ft_status ft__tokens_begin(ft__compare *c);
+/* Fills the result's tokens of rows that have their answers, for the batch's candidates; the base reads in a
+   session of its model, where it is variant 0. */
+FT__PRIV ft_status ft__tokens_rows(ft__compare *c, ft_session *base, const ft__compare_batch *b, const size_t *rows,
+                                   size_t n_rows);
+/* The same for rows that no ft__tokens_rows saw while model m answered. */
+FT__PRIV ft_status ft__tokens_rest(ft__compare *c, int m, const ft__compare_batch *b);
+
+/* Sums over rows by weight; see ft_divergence. */
+typedef struct ft__token_sums {
+    int n_rows, n_places;           /* rows with places to compare, and these */
+    double places, kl, agree, base_logprob, logprob;
+    double kl_max;
+    int n_outputs, n_same, n_output; /* rows with outputs to compare, the same ones, their tokens */
+    double output, accepted, drafts, draft_accepted;
+} ft__token_sums;
+/* Of a cohort's rows (n_cohorts - 1: all rows); false if the candidate has no tokens. */
+FT__PRIV bool ft__tokens_sum(const ft_result *r, int cohort, int variant, ft__token_sums *sums);
 
 /* ---- evidence: release/evidence.c.  Fills what ft__result_evidence gives. */
 

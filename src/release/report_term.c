@@ -293,6 +293,23 @@ static void ft__report_corpora(ft__report *p, int variant) {
     if (any) ft__report_end(p);
 }
 
+static void ft__report_ratio(ft__report *p, const char *label, double n, double of) {
+    ft__report_text(p, label, 0, FT__REPORT_DIM);
+    if (of > 0) ft__report_number(p, n / of, false, 0);
+    else ft__report_text(p, "-", 0, FT__REPORT_PLAIN);
+}
+
+/* "token by token: KL divergence 0.0312 nats, top-1 agreement 0.9400, acceptance rate 0.9100, ..." */
+static void ft__report_tokens(ft__report *p, int variant) {
+    ft__token_sums s;
+    if (!ft__tokens_sum(p->r, p->r->table.n_cohorts - 1, variant, &s)) return;
+    ft__report_ratio(p, "token by token: KL divergence ", s.kl, s.places);
+    ft__report_ratio(p, ", top-1 agreement ", s.agree, s.places);
+    ft__report_ratio(p, ", acceptance rate ", s.accepted, s.output);
+    ft__report_end(p);
+    ft__report_end(p);
+}
+
 static void ft__report_table(ft__report *p, int variant) {
     const ft_result *r = p->r;
     ft__report_widths w = ft__report_measure(p);
@@ -308,6 +325,7 @@ static void ft__report_table(ft__report *p, int variant) {
     }
     ft__report_end(p);
     ft__report_corpora(p, variant);
+    ft__report_tokens(p, variant);
 }
 
 /* ---- why a check failed */
@@ -378,6 +396,27 @@ static void ft__report_answer(ft__report *p, const ft__check *check, size_t row,
     ft__report_end(p);
 }
 
+/* "differ    after 3 tokens: base " cat" 0.6100, tuned " dog" 0.5500": the likeliest token of each there, with
+   its probability. */
+static void ft__report_difference(ft__report *p, size_t row, int variant) {
+    const ft__row_tokens *t = p->r->tokens[variant] ? &p->r->tokens[variant][row] : NULL;
+    char text[48];
+    if (!t || !t->d.n_top) return;
+    ft__report_label(p, "differ");
+    snprintf(text, sizeof text, "after %d tokens: ", t->d.first_difference);
+    ft__report_text(p, text, 0, FT__REPORT_DIM);
+    for (int side = 0; side < 2; side++) {
+        const ft__view *piece = side ? &t->top[0] : &t->base_top[0];
+        ft__report_text(p, side ? ", " : "", 0, FT__REPORT_PLAIN);
+        ft__report_text(p, p->r->job->variants[side ? variant : 0].name, 0, FT__REPORT_DIM);
+        ft__report_text(p, " \"", 0, FT__REPORT_PLAIN);
+        ft__report_cell(p, piece->text, piece->n, 0, false, FT__REPORT_PLAIN);
+        ft__report_text(p, "\" ", 0, FT__REPORT_PLAIN);
+        ft__report_number(p, ft__exp((double)(side ? t->d.top : t->d.base_top)[0].logprob), false, 0);
+    }
+    ft__report_end(p);
+}
+
 static void ft__report_row(ft__report *p, const ft__check *check, size_t row) {
     const ft__data_row *data = &p->r->job->rows[row];
     ft__report_blanks(p, 4);
@@ -389,6 +428,7 @@ static void ft__report_row(ft__report *p, const ft__check *check, size_t row) {
     ft__report_expected(p, data);
     ft__report_answer(p, check, row, 0);
     ft__report_answer(p, check, row, check->variant);
+    ft__report_difference(p, row, check->variant);
 }
 
 /* The worst rows, the earlier one first where they are equally bad. */

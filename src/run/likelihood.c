@@ -17,9 +17,8 @@ static ft_status ft__likelihood_tokens(const ft_model *m, const char *text, size
     return status;
 }
 
-/* The request for one text; its n_tokens stays 0 where there is nothing to score. */
-static ft_status ft__likelihood_request(const ft_session *s, const ft_text_request *t, ft__arena *arena,
-                                        ft_score_request *r, ft_error *err) {
+FT__PRIV ft_status ft__likelihood_request(const ft_session *s, const ft_text_request *t, ft__arena *arena,
+                                          ft_score_request *r, ft_error *err) {
     ft__arena scratch;
     int32_t *prompt, *whole, *kept;
     int n_prompt, n = 0, first = 0;
@@ -35,9 +34,6 @@ static ft_status ft__likelihood_request(const ft_session *s, const ft_text_reque
         status = ft__likelihood_tokens(s->model, text, t->prompt_len + t->text_len, t->flags, &scratch, &whole,
                                        &n, err);
     while (!status && first < n && first < n_prompt && whole[first] == prompt[first]) first++;
-    if (!status && n > s->n_ctx)
-        status = ft__fail(err, FT_ERR_CONTEXT, t->name, "the text with its prompt has %d tokens, over the "
-                          "context of %d", n, s->n_ctx);
     if (!status && !first) first = 1;
     if (!status && first < n) {
         kept = (int32_t *)ft__arena_alloc(arena, (size_t)n, sizeof *kept);
@@ -66,6 +62,9 @@ ft_status ft_session_score_texts(ft_session *s, const ft_text_request *texts, in
     for (int i = 0; i < n_texts && !status; i++) {
         status = ft__likelihood_request(s, &texts[i], &arena, &requests[n], err);
         out[i].n_tokens = status ? 0 : requests[n].n_tokens - requests[n].first;
+        if (!status && requests[n].n_tokens > s->n_ctx)
+            status = ft__fail(err, FT_ERR_CONTEXT, texts[i].name, "the text with its prompt has %d tokens, over "
+                              "the context of %d", requests[n].n_tokens, s->n_ctx);
         if (!status && requests[n].n_tokens) n++;
     }
     if (!status) status = ft_session_score(s, requests, n, err);

@@ -114,5 +114,21 @@ FT__PRIV void ft__places_end(ft__places *all, int i); /* free ones are left alon
 
 /* ---- score: run/score.c */
 FT__PRIV float ft__logprob(const float *logits, int n_vocab, int32_t token);
+/* Sees the logits (n_vocab) before each token to score: of which request, which of its tokens.  Called from
+   several threads at a time. */
+typedef struct ft__score_hook {
+    void (*row)(void *user, int request, int token, const float *logits);
+    void *user;
+} ft__score_hook;
+/* ft_session_score, with a hook or NULL. */
+FT__PRIV ft_status ft__score(ft_session *s, const ft_score_request *requests, int n_requests,
+                             const ft__score_hook *hook, ft_error *err);
+
+/* ---- likelihood: run/likelihood.c */
+
+/* The request that scores a text after its prompt; its tokens and log-probs lie in the arena.  Its n_tokens stays
+   0 where there is nothing to score. */
+FT__PRIV ft_status ft__likelihood_request(const ft_session *s, const ft_text_request *t, ft__arena *arena,
+                                          ft_score_request *r, ft_error *err);
 
 #endif /* FT__RUN_H */

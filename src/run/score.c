@@ -18,6 +18,7 @@ typedef struct ft__score_run {
     float *logits;               /* (max_rows, n_vocab) */
     ft__score_row *rows;
     int n_rows, max_rows;
+    const ft__score_hook *hook;
     ft_error *err;
 } ft__score_run;
 
@@ -61,6 +62,8 @@ static void ft__score_row_part(void *user, int part) {
     const ft_score_request *r = g->rows[part].request;
     const int n = g->places.session->model->info.n_vocab, token = g->rows[part].token;
     const float *logits = g->logits + (size_t)part * (size_t)n;
+    if (g->hook) g->hook->row(g->hook->user, (int)(r - g->requests), token, logits);
+    if (!r->logprobs && !r->top_k) return;
     const ft__score_norm norm = ft__score_normalize(logits, n);
     const size_t at = (size_t)(token - ft__score_first(r)), top_at = at * (size_t)r->top_k;
     if (r->logprobs) r->logprobs[at] = ft__score_of(&norm, logits[r->tokens[token]]);
@@ -144,7 +147,8 @@ static bool ft__score_busy(const ft__score_run *g) {
     return g->n_taken < g->n_requests;
 }
 
-ft_status ft_session_score(ft_session *s, const ft_score_request *requests, int n_requests, ft_error *err) {
+FT__PRIV ft_status ft__score(ft_session *s, const ft_score_request *requests, int n_requests,
+                             const ft__score_hook *hook, ft_error *err) {
     ft__arena arena;
     ft__score_run g;
     const int n = n_requests < s->max_sequences ? n_requests : s->max_sequences;
@@ -155,6 +159,7 @@ ft_status ft_session_score(ft_session *s, const ft_score_request *requests, int 
     g.requests = requests;
     g.n_requests = n_requests;
     g.max_rows = n > FT__SCORE_ROWS ? n : (int)FT__SCORE_ROWS;
+    g.hook = hook;
     g.err = err;
     ft__arena_init(&arena, &s->allocator);
     g.at = (const ft_score_request **)ft__arena_alloc(&arena, (size_t)n, sizeof *g.at);
@@ -166,4 +171,8 @@ ft_status ft_session_score(ft_session *s, const ft_score_request *requests, int 
     for (int i = 0; i < g.places.n; i++) ft__places_end(&g.places, i);
     ft__arena_free(&arena);
     return status;
+}
+
+ft_status ft_session_score(ft_session *s, const ft_score_request *requests, int n_requests, ft_error *err) {
+    return ft__score(s, requests, n_requests, NULL, err);
 }

@@ -1,5 +1,5 @@
 /* demo_files FOLDER [MODEL] - writes what `make demo` compares until the project has trained models of its
-   own: 60 rows in three cohorts, two adapters (one of zeros, one of noise) and the job.  MODEL is
+   own: 60 rows in three cohorts, two adapters (of faint and of loud noise) and the job.  MODEL is
    stories260K.gguf; without it a tiny random model is made, which shows the machinery and nothing else. */
 #include "../tiny.h"
 
@@ -45,7 +45,7 @@ static void write_job(const char *folder, const char *model) {
             "{\n"
             "  \"name\": \"does the story still talk about its hero?\",\n"
             "  \"base\": {\"model\": \"%s\"},\n"
-            "  \"candidates\": [{\"name\": \"zeros\", \"adapter\": \"zeros.gguf\"},\n"
+            "  \"candidates\": [{\"name\": \"faint\", \"adapter\": \"faint.gguf\"},\n"
             "                 {\"name\": \"noise\", \"adapter\": \"noise.gguf\"}],\n"
             "  \"data\": [{\"path\": \"rows.jsonl\"}],\n"
             "  \"prompt\": {\"template\": \"none\"},\n"
@@ -65,9 +65,9 @@ static void write_job(const char *folder, const char *model) {
 int main(int argc, char **argv) {
     char path[1024];
     tiny_model shape = {5, 64, 8, 4, 0, 192, 512, 1, FT__FORMAT_F32, true, false, false, false, 0, 0};
-    tiny_adapter noise = {8, 8.0f, 7, 0.0f, TINY_Q | TINY_K | TINY_V | TINY_O, FT__FORMAT_F32, false};
+    tiny_adapter noise = {8, 8.0f, 7, 0.0001f, TINY_Q | TINY_K | TINY_V | TINY_O, FT__FORMAT_F32, false};
     if (argc < 2) return 3;
-    snprintf(path, sizeof path, "%s/zeros.gguf", argv[1]);
+    snprintf(path, sizeof path, "%s/faint.gguf", argv[1]);
     tiny_write_adapter(path, &shape, &noise);
     noise.amplitude = 0.25f;
     snprintf(path, sizeof path, "%s/noise.gguf", argv[1]);
