@@ -203,9 +203,14 @@ bool ft_model_same_family(const ft_model *a, const ft_model *b);
 ft_adapter *ft_adapter_load(const ft_model *model, const char *path, ft_error *err);
 void ft_adapter_free(ft_adapter *adapter);
 
-/* What a file is, as text or (json) as one JSON object: models (files and folders), vocabularies and GGUF
-   adapters. */
+/* What a file is and what ft does with it, as a page or (json) as one JSON object: models (files and folders),
+   also those that do not run, vocabularies, and adapters (GGUF files and PEFT folders). */
 ft_status ft_info(const char *path, bool json, ft_write_fn write, void *user, ft_error *err);
+
+/* The same of an adapter beside the model that it is for: does it fit, and how large are its changes in
+   proportion to the weights? */
+ft_status ft_info_adapter(const char *model_path, const char *adapter_path, bool json, ft_write_fn write,
+                          void *user, ft_error *err);
 
 /* One tensor of a model or adapter, by its name in GGUF, decoded to little-endian float32, row-major. */
 ft_status ft_info_tensor(const char *path, const char *tensor, ft_write_fn write, void *user,
@@ -728,6 +733,10 @@ ft_status ft_report_term(const ft_result *result, int width, bool color, ft_writ
 #include "run/sampler.c"
 #include "run/generate.c"
 #include "run/info.c"
+#include "run/info_page.c"
+#include "run/info_norm.c"
+#include "run/info_adapter.c"
+#include "run/info_adapter_page.c"
 #include "run/files.c"
 #include "run/bench.c"
 #include "eval/regex.c"

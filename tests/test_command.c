@@ -359,8 +359,8 @@ TEST(command, info_tells_what_a_file_is) {
     ft_error err;
     ft__arena arena;
     ft__json *info;
-    EXPECT("ft info base.gguf", 0, "runs              yes");
-    EXPECT("ft info tuned.gguf", 0, "kind              adapter");
+    EXPECT("ft info base.gguf", 0, "runs            yes");
+    EXPECT("ft info tuned.gguf", 0, "kind            adapter, LoRA");
     char *text = command_output("ft info base.gguf --json");
     char *sum = command_output("sha256sum base.gguf | cut -c 1-64");
     ft__arena_init(&arena, NULL);
@@ -369,13 +369,13 @@ TEST(command, info_tells_what_a_file_is) {
         sum[64] = 0;
         CHECK_TEXT(ft__json_get(info, "kind")->text, "model");
         CHECK_TEXT(ft__json_get(info, "sha256")->text, sum);
-        CHECK_INT(ft__json_get(info, "vocabulary")->number, tiny_vocab_size());
-        CHECK_INT(ft__json_get(info, "tensor list")->count, ft__json_get(info, "tensors")->number);
+        CHECK_INT(ft__json_get(ft__json_get(info, "tokenizer"), "vocabulary")->number, tiny_vocab_size());
+        CHECK_INT(ft__json_get(info, "tensor_list")->count, ft__json_get(info, "tensors")->number);
     }
     ft__arena_free(&arena);
     free(text), free(sum);
     EXPECT("ft info base.gguf --tensor output.weight -o w.f32 && wc -c <w.f32", 0, "97792\n");
-    EXPECT("ft info base.gguf -o info.txt && cat info.txt", 0, "kind              model");
+    EXPECT("ft info base.gguf -o info.txt && cat info.txt", 0, "kind            model");
     EXPECT("rm -f w2.f32*; ft info base.gguf --tensor none.weight -o w2.f32", 3, "none.weight");
     EXPECT("ls w2.f32*", 2, NULL);
     EXPECT("ft info base.gguf --tensor output.weight", 3, "-o FILE");

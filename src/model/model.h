@@ -222,6 +222,15 @@ FT__PRIV ft_status ft__arch_check_unread(ft__loader *l);
 /* The linear map that a module of a layer is (layer is ignored for FT__HEAD). */
 FT__PRIV const ft__linear *ft__model_linear(const ft_model *m, int layer, ft__module module);
 
+/* Bytes of memory that packing this model takes, and of the file that they stand for. */
+FT__PRIV void ft__model_packed_bytes(ft_model *m, size_t *packed, size_t *replaced);
+
+/* ---- digest: model/digest.c */
+
+/* The names of the folder's files that count, sorted, in the arena; the list itself is the caller's to free. */
+FT__PRIV ft_status ft__digest_names(const char *folder, ft__arena *arena, const char ***names, size_t *n,
+                                    ft_error *err);
+
 /* ---- adapter: model/adapter.c */
 
 /* delta = factor * B (A x), F32.  rank 0: no delta. */
