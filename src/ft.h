@@ -409,6 +409,10 @@ ft_status ft_session_generate(ft_session *session, const ft_request *requests, i
                               ft_completion *out, const ft_generate_hooks *hooks, ft_error *err);
 void ft_completions_free(ft_session *session, ft_completion *completions, int n);
 
+/* Runs one request and writes its text as it is made, in whole characters, and a line end. */
+ft_status ft_session_write_text(ft_session *session, const ft_request *request, ft_write_fn write, void *user,
+                                ft_error *err);
+
 /* Tokens whose log-probs are wanted, and where they go (the caller's buffers).  A log-prob is natural,
    logit - largest - log(sum of exp) in double from the float logits, ids ascending. */
 typedef struct ft_score_request {

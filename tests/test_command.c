@@ -145,6 +145,8 @@ TEST(command, options_are_checked) {
     EXPECT("ft generate base.gguf -p x -n 1 --threads 1000", 3, "threads: found 1000");
     /* the end of a known option's name is not its name */
     EXPECT("ft generate base.gguf -p x -k 5", 3, "there is no option -k");
+    EXPECT("ft generate base.gguf '-p TEXT' x", 3, "-p TEXT");
+    EXPECT("ft generate base.gguf - x", 3, "there is no option -");
     EXPECT("ft generate base.gguf -p x -threads 1", 3, "there is no option -threads");
     /* numbers that an int does not hold, or that are not whole */
     EXPECT("ft generate base.gguf -p x -n 5000000000", 3, "wrong value for -n");
@@ -221,7 +223,7 @@ TEST(command, generate_continues_a_text) {
                                                         "'hello world' -n 8");
     OTHER("ft generate base.gguf -p 'hello world' -n 8",
           "ft generate base.gguf -p 'hello world' -n 4");
-    EXPECT("ft generate base.gguf", 3, "-p TEXT or -f FILE");
+    EXPECT("ft generate base.gguf", 3, "(-p TEXT | -f FILE)");
     EXPECT("ft generate base.gguf -f none.txt", 3, "none.txt: ");
     EXPECT("ft generate base.gguf -p x -n 1000", 3, "context of 128");
     EXPECT("ft generate base.gguf -p x -n 2 --ctx 3", 3, "context of 3");
@@ -350,7 +352,7 @@ TEST(command, tokenize_prints_ids) {
     EXPECT("echo '{\"text\": 1}' >bad.jsonl; ft tokenize base.gguf -f bad.jsonl", 3,
            "bad.jsonl:1: \"text\" must be a string, found number");
     EXPECT("ft tokenize base.gguf -f none.jsonl", 3, "none.jsonl: ");
-    EXPECT("ft tokenize base.gguf", 3, "-p TEXT or -f ROWS.jsonl");
+    EXPECT("ft tokenize base.gguf", 3, "(-p TEXT | -f ROWS.jsonl)");
 }
 
 /* ---- ft info */
@@ -379,6 +381,11 @@ TEST(command, info_tells_what_a_file_is) {
     EXPECT("rm -f w2.f32*; ft info base.gguf --tensor none.weight -o w2.f32", 3, "none.weight");
     EXPECT("ls w2.f32*", 2, NULL);
     EXPECT("ft info base.gguf --tensor output.weight", 3, "-o FILE");
+    EXPECT("ft info base.gguf -a tuned.gguf", 0, "fits the model  yes");
+    EXPECT("ft info base.gguf -a tuned.gguf --json | grep -c relative_mean", 0, NULL);
+    EXPECT("ft info base.gguf -a wrong.gguf", 0, "fits the model  no: ");
+    EXPECT("ft info base.gguf -a none.gguf", 3, "none.gguf: ");
+    EXPECT("ft info base.gguf -a tuned.gguf -a wrong.gguf", 3, "one -a, not also wrong.gguf");
 }
 
 /* ---- what goes wrong outside of ft */
