@@ -17,21 +17,19 @@ typedef struct options {
     double threads, ctx, n, top_k, seed, temp, top_p, min_p;
     list adapters, stops, sets;
     bool json, quiet, special;
+    int exit_code; /* of a command that did not fail */
 } options;
 
-static int fail(const ft_error *err) {
-    fprintf(stderr, "ft: %s%s%s\n", err->where, err->where[0] ? ": " : "", err->message);
-    return ft_status_exit_code(err->code);
-}
-
-static int wrong(const char *what, const char *detail) {
-    fprintf(stderr, "ft: %s %s\n", what, detail);
-    return 3;
+/* For main to show. */
+static ft_status wrong(ft_error *err, const char *what, const char *detail) {
+    err->where[0] = 0;
+    snprintf(err->message, sizeof err->message, "%s %s", what, detail);
+    return err->code = FT_ERR_ARGUMENT;
 }
 
 static int to_stdout(void *user, const char *bytes, size_t n) {
     (void)user;
-    return fwrite(bytes, 1, n, stdout) != n;
+    return fwrite(bytes, 1, n, stdout) != n || fflush(stdout) != 0;
 }
 
 /* ---- ft compare */
@@ -46,40 +44,39 @@ static int show_progress(void *user, const ft_progress *p) {
     return 0;
 }
 
-static int command_compare(const options *o) {
-    ft_error err = {0};
+static ft_status command_compare(options *o, ft_error *err) {
     double shown = 0;
     ft_job_desc job_desc = {{0}, o->sets.items, o->sets.n, o->out_dir, NULL, 0};
     ft_compare_desc desc = {(int)o->threads, &shown, o->quiet ? NULL : show_progress};
-    ft_job *job = ft_job_load(o->file, &job_desc, &err);
-    ft_result *result = job ? ft_compare(job, &desc, &err) : NULL;
+    ft_job *job = ft_job_load(o->file, &job_desc, err);
+    ft_result *result = job ? ft_compare(job, &desc, err) : NULL;
     bool color = isatty(1) && !getenv("NO_COLOR");
-    bool shown_all = result && !ft_report_term(result, 0, color, to_stdout, NULL, &err);
-    int code = shown_all ? (int)ft_result_verdict(result) : fail(&err);
+    ft_status status =
+        result ? ft_report_term(result, 0, color, to_stdout, NULL, err) : err->code;
+    if (result) o->exit_code = (int)ft_result_verdict(result);
     ft_result_free(result);
     ft_job_free(job);
-    return code;
+    return status;
 }
 
 /* ---- a model with its adapters in a session */
 
-static int with_session(const options *o, ft_kv_type kv,
-                        ft_status (*use)(ft_session *, int, const options *, ft_error *)) {
-    ft_error err = {0};
-    int variant;
-    ft_session_desc desc = {(int)o->threads, (int)o->ctx, kv, 0, 0, 0, false};
-    ft_session *s = ft_session_load(o->file, &desc, &err);
-    ft_status status = s ? FT_OK : err.code;
-    if (!status)
-        status = ft_session_load_variant(s, o->adapters.items, o->adapters.n, &variant, &err);
-    if (!status) status = use(s, variant, o, &err);
-    ft_session_free(s);
-    return status ? fail(&err) : 0;
-}
+typedef ft_status session_fn(ft_session *s, int variant, const options *o, ft_error *err);
 
-static int show_text(void *user, int request, const char *bytes, size_t n) {
-    (void)request;
-    return to_stdout(user, bytes, n) || fflush(stdout) != 0;
+static ft_status with_session(const options *o, session_fn *use, ft_error *err) {
+    const char *const types[] = {"f16", "f32", "q8_0"}; /* in the order of ft_kv_type */
+    int variant, kv = 0;
+    const char *wanted = o->kv ? o->kv : o->tokens ? "f32" : "f16"; /* --tokens: ft logits */
+    while (kv < 3 && strcmp(types[kv], wanted) != 0) kv++;
+    if (kv == 3) return wrong(err, "--kv is f32, f16 or q8_0, not", o->kv);
+    ft_session_desc desc = {(int)o->threads, (int)o->ctx, (ft_kv_type)kv, 0, 0, 0, false};
+    ft_session *s = ft_session_load(o->file, &desc, err);
+    ft_status status = s ? FT_OK : err->code;
+    if (!status)
+        status = ft_session_load_variant(s, o->adapters.items, o->adapters.n, &variant, err);
+    if (!status) status = use(s, variant, o, err);
+    ft_session_free(s);
+    return status;
 }
 
 static ft_status generate(ft_session *s, int variant, const options *o, ft_error *err) {
@@ -91,21 +88,14 @@ static ft_status generate(ft_session *s, int variant, const options *o, ft_error
                     .sampling = {(float)o->temp, (int)o->top_k, (float)o->top_p, (float)o->min_p,
                                  (uint64_t)o->seed},
                     .stops = o->stops.items, .n_stops = o->stops.n};
-    ft_generate_hooks hooks = {NULL, NULL, show_text};
-    ft_completion c;
-    ft_status status = ft_session_generate(s, &r, 1, &c, &hooks, err);
-    if (!status) ft_completions_free(s, &c, 1), putchar('\n');
+    ft_status status = ft_session_write_text(s, &r, to_stdout, NULL, err);
     free(text);
     return status;
 }
 
-static int command_generate(const options *o) {
-    if (!o->input && !o->prompt) return wrong("generate needs", "-p TEXT or -f FILE");
-    return with_session(o, FT_KV_F16, generate);
-}
-
 static ft_status logits(ft_session *s, int variant, const options *o, ft_error *err) {
     int n;
+    if (!o->out) return wrong(err, "logits needs", "-o FILE");
     int32_t *ids = ft_read_ids(o->tokens, &n, err);
     if (!ids) return err->code;
     ft_status status = ft_session_write_logits(s, variant, ids, n, to_stdout, NULL, err);
@@ -113,57 +103,41 @@ static ft_status logits(ft_session *s, int variant, const options *o, ft_error *
     return status;
 }
 
-static int command_logits(const options *o) {
-    const char *const types[] = {"f16", "f32", "q8_0"}; /* in the order of ft_kv_type */
-    int kv = 0;
-    if (!o->tokens || !o->out) return wrong("logits needs", "--tokens 1,2,3 and -o FILE");
-    while (kv < 3 && strcmp(types[kv], o->kv ? o->kv : "f32") != 0) kv++;
-    if (kv == 3) return wrong("--kv is f32, f16 or q8_0, not", o->kv);
-    return with_session(o, (ft_kv_type)kv, logits);
-}
-
 static ft_status score(ft_session *s, int variant, const options *o, ft_error *err) {
     return ft_write_score(s, variant, o->input, to_stdout, NULL, err);
 }
 
-static int command_score(const options *o) {
-    return o->input ? with_session(o, FT_KV_F16, score) : wrong("score needs", "-f TEXT_FILE");
-}
-
 /* ---- ft render, ft metric, ft tokenize, ft info, ft bench */
 
-static int command_render(const options *o) {
-    ft_error err = {0};
-    if (!o->input) return wrong("render needs", "-f CASES.jsonl");
-    return ft_write_renders(o->file, o->input, o->now, to_stdout, NULL, &err) ? fail(&err) : 0;
+static ft_status command_render(options *o, ft_error *err) {
+    return ft_write_renders(o->file, o->input, o->now, to_stdout, NULL, err);
 }
 
-static int command_metric(const options *o) {
-    ft_error err = {0};
-    return (o->input ? ft_write_metrics(o->input, to_stdout, NULL, &err)
-                     : ft_write_registry(to_stdout, NULL, &err)) ? fail(&err) : 0;
+static ft_status command_metric(options *o, ft_error *err) {
+    return o->input ? ft_write_metrics(o->input, to_stdout, NULL, err)
+                    : ft_write_registry(to_stdout, NULL, err);
 }
 
-static int command_tokenize(const options *o) {
-    ft_error err = {0};
-    ft_model_desc desc = {{0}, true, false, 0, NULL};
+static ft_status command_tokenize(options *o, ft_error *err) {
+    ft_model_desc desc = {0};
+    desc.vocab_only = true;
     unsigned flags = o->special ? FT_TOKENIZE_PARSE_SPECIAL : FT_TOKENIZE_DEFAULT;
-    if (!o->input && !o->prompt) return wrong("tokenize needs", "-p TEXT or -f ROWS.jsonl");
-    ft_model *m = ft_model_load(o->file, &desc, &err);
+    ft_model *m = ft_model_load(o->file, &desc, err);
     ft_status status =
-        !m         ? err.code
-        : o->input ? ft_write_tokens_of_rows(m, o->input, flags, to_stdout, NULL, &err)
-                   : ft_write_tokens(m, o->prompt, strlen(o->prompt), flags, to_stdout, NULL, &err);
+        !m         ? err->code
+        : o->input ? ft_write_tokens_of_rows(m, o->input, flags, to_stdout, NULL, err)
+                   : ft_write_tokens(m, o->prompt, strlen(o->prompt), flags, to_stdout, NULL, err);
     ft_model_free(m);
-    return status ? fail(&err) : 0;
+    return status;
 }
 
-static int command_info(const options *o) {
-    ft_error err = {0};
-    if (o->tensor && !o->out) return wrong("info --tensor needs", "-o FILE");
-    ft_status status = o->tensor ? ft_info_tensor(o->file, o->tensor, to_stdout, NULL, &err)
-                                 : ft_info(o->file, o->json, to_stdout, NULL, &err);
-    return status ? fail(&err) : 0;
+static ft_status command_info(options *o, ft_error *err) {
+    const char *adapter = o->adapters.n ? o->adapters.items[0] : NULL;
+    if (o->adapters.n > 1) return wrong(err, "info takes one -a, not also", o->adapters.items[1]);
+    if (o->tensor && !o->out) return wrong(err, "info --tensor needs", "-o FILE");
+    if (o->tensor) return ft_info_tensor(o->file, o->tensor, to_stdout, NULL, err);
+    return adapter ? ft_info_adapter(o->file, adapter, o->json, to_stdout, NULL, err)
+                   : ft_info(o->file, o->json, to_stdout, NULL, err);
 }
 
 /* A number that is not negative; a whole one unless it may be a fraction. */
@@ -174,49 +148,48 @@ static bool take_number(const char *text, double most, bool fraction, double *va
            (fraction || (double)(uint64_t)*value == *value);
 }
 
-static int command_bench(const options *o) {
-    ft_error err = {0};
+static ft_status command_bench(options *o, ft_error *err) {
     double p = 0;
     int n = 0;
     if (o->prompt && !take_number(o->prompt, INT32_MAX, false, &p))
-        return wrong("-p is a number, not", o->prompt);
-    int32_t *batches = o->batches ? ft_read_ids(o->batches, &n, &err) : NULL;
-    if (o->batches && !batches) return fail(&err);
+        return wrong(err, "-p is a number, not", o->prompt);
+    int32_t *batches = o->batches ? ft_read_ids(o->batches, &n, err) : NULL;
+    if (o->batches && !batches) return err->code;
     ft_bench_desc desc = {{0}, (int)p, (int)o->n, batches, n, (int)o->threads, 0};
-    ft_status status = ft_bench(o->file, &desc, o->json, to_stdout, NULL, &err);
+    ft_status status = ft_bench(o->file, &desc, o->json, to_stdout, NULL, err);
     free(batches);
-    return status ? fail(&err) : 0;
+    return status;
 }
 
 /* ---- arguments */
 
 typedef struct command {
     const char *name;
-    int (*run)(const options *o);
-    const char *allowed; /* its options, each between blanks */
-    const char *usage;
+    ft_status (*run)(options *o, ft_error *err);
+    session_fn *use;   /* what it does in a session instead */
+    const char *needs; /* options of which one must be there, each between blanks; "": none */
+    const char *usage; /* names all that it takes */
 } command;
 
 static const command commands[] = {
-    {"compare", command_compare, " --out --threads --set --quiet ",
+    {"compare", command_compare, NULL, "",
      "JOB.json [--out DIR] [--threads N] [--set path.to.key=JSON]... [--quiet]"},
-    {"generate", command_generate,
-     " -a -p -f --temp --top-k --top-p --min-p --seed -n --stop --ctx --threads ",
+    {"generate", NULL, generate, " -p -f ",
      "MODEL [-a ADAPTER[:SCALE]]... (-p TEXT | -f FILE) [--temp T] [--top-k K] [--top-p P]\n"
      "             [--min-p P] [--seed S] [-n TOKENS] [--stop TEXT]... [--ctx N] [--threads N]"},
-    {"logits", command_logits, " -a --tokens --ctx --kv --threads -o ",
+    {"logits", NULL, logits, " --tokens ",
      "MODEL --tokens 1,2,3|@FILE -o FILE [-a ADAPTER[:SCALE]]... [--ctx N] [--kv f32|f16|q8_0]\n"
      "             [--threads N]    raw float32, every position"},
-    {"score", command_score, " -a -f --ctx --threads ",
+    {"score", NULL, score, " -f ",
      "MODEL [-a ADAPTER[:SCALE]]... -f TEXT_FILE [--ctx N] [--threads N]    perplexity and such"},
-    {"render", command_render, " -f --now ",
+    {"render", command_render, NULL, " -f ",
      "MODEL|FILE.jinja -f CASES.jsonl [--now 2026-03-14T15:09:26]"},
-    {"metric", command_metric, " -f ", "[-f VECTORS.jsonl]    without -f: what there is"},
-    {"tokenize", command_tokenize, " --special -p -f ",
+    {"metric", command_metric, NULL, "", "[-f VECTORS.jsonl]    without -f: what there is"},
+    {"tokenize", command_tokenize, NULL, " -p -f ",
      "MODEL [--special] (-p TEXT | -f ROWS.jsonl)"},
-    {"info", command_info, " --json --tensor -o ", "FILE [--json] [--tensor NAME -o FILE]"},
-    {"bench", command_bench, " -p -n -b -t --json ",
-     "MODEL [-p 512] [-n 128] [-b 1,8,32] [-t N] [--json]"},
+    {"info", command_info, NULL, "",
+     "FILE [-a ADAPTER] [--json], or FILE --tensor NAME -o FILE"},
+    {"bench", command_bench, NULL, "", "MODEL [-p 512] [-n 128] [-b 1,8,32] [-t N] [--json]"},
 };
 enum { N_COMMANDS = sizeof commands / sizeof commands[0] };
 
@@ -243,8 +216,9 @@ static bool take_option(options *o, int argc, char **argv, int *i) {
         {"--top-p", FRACTION, &o->top_p}, {"--min-p", FRACTION, &o->min_p},
         {"-a", LIST, &o->adapters}, {"--stop", LIST, &o->stops}, {"--set", LIST, &o->sets},
         {"--json", FLAG, &o->json}, {"--quiet", FLAG, &o->quiet}, {"--special", FLAG, &o->special}};
-    size_t k = 0;
-    while (strcmp(rows[k].name, argv[*i]) != 0) k++;
+    size_t k = 0, n = sizeof rows / sizeof rows[0];
+    while (k < n && strcmp(rows[k].name, argv[*i]) != 0) k++;
+    if (k == n) return false;
     if (rows[k].kind == FLAG) return *(bool *)rows[k].to = true;
     if (++*i == argc) return false;
     if (rows[k].kind == TEXT) return (*(const char **)rows[k].to = argv[*i]) != NULL;
@@ -257,44 +231,61 @@ static bool take_option(options *o, int argc, char **argv, int *i) {
     return true;
 }
 
-static int parse(const command *c, int argc, char **argv, options *o) {
+/* An option's name in the usage stands between blanks and brackets. */
+static bool takes(const command *c, const char *name) {
+    size_t n = strlen(name);
+    for (const char *p = c->usage; (p = strstr(p, name)) != NULL; p++)
+        if (p > c->usage && strchr(" [(|", p[-1]) && strchr(" ])|", p[n])) return true;
+    return false;
+}
+
+static ft_status parse(const command *c, int argc, char **argv, options *o, ft_error *err) {
+    bool has_needed = !c->needs[0];
     for (int i = 2; i < argc; i++) {
         char name[32], *given = argv[i];
         snprintf(name, sizeof name, " %.29s ", given);
-        if (given[0] != '-' && o->file) return wrong("one file too many:", given);
+        has_needed |= given[0] == '-' && strstr(c->needs, name);
+        if (given[0] != '-' && o->file) return wrong(err, "one file too many:", given);
         if (given[0] != '-') o->file = given;
-        else if (!strstr(c->allowed, name)) return wrong("there is no option", given);
-        else if (!take_option(o, argc, argv, &i)) return wrong("wrong value for", given);
+        else if (!takes(c, given)) return wrong(err, "there is no option", given);
+        else if (!take_option(o, argc, argv, &i)) return wrong(err, "wrong value for", given);
     }
-    return o->file || c->usage[0] == '[' ? 0 : wrong(c->name, c->usage);
+    bool whole = has_needed && (o->file || c->usage[0] == '[');
+    return whole ? FT_OK : wrong(err, c->name, c->usage);
 }
 
 /* -o FILE: standard output goes to a file that gets its name only when all went well. */
-static int run(const command *c, const options *o) {
+static ft_status run(const command *c, options *o, ft_error *err) {
     char partial[4096];
     struct stat st;
-    if (!o->out) return c->run(o) | (fflush(stdout) != 0 || ferror(stdout) ? 4 : 0);
-    bool whole = stat(o->out, &st) != 0 || S_ISREG(st.st_mode); /* a device is written into */
-    snprintf(partial, sizeof partial, "%s%s", o->out, whole ? ".partial" : "");
-    if (!freopen(partial, "wb", stdout)) return wrong("cannot create", o->out) + 1;
-    int code = c->run(o);
-    bool written = !ferror(stdout) && fclose(stdout) == 0;
-    if (code == 0 && written && (!whole || rename(partial, o->out) == 0)) return 0;
-    if (whole) remove(partial);
-    return code ? code : wrong("cannot write", o->out) + 1;
+    bool whole = o->out && (stat(o->out, &st) != 0 || S_ISREG(st.st_mode)); /* no device */
+    snprintf(partial, sizeof partial, "%s%s", o->out ? o->out : "", whole ? ".partial" : "");
+    if (o->out && !freopen(partial, "wb", stdout))
+        return wrong(err, "cannot create", o->out), (err->code = FT_ERR_IO);
+    ft_status status = c->use ? with_session(o, c->use, err) : c->run(o, err);
+    bool written = !ferror(stdout) && (o->out ? fclose(stdout) : fflush(stdout)) == 0;
+    if (!status && (!written || (whole && rename(partial, o->out) != 0))) {
+        wrong(err, "cannot write", o->out ? o->out : "standard output");
+        status = err->code = FT_ERR_IO;
+    }
+    if (status && whole) remove(partial);
+    return status;
 }
 
 int main(int argc, char **argv) {
     options o = {0};
+    ft_error err = {0};
+    const command *c = commands;
     if (argc < 2) return usage(stderr);
     if (strcmp(argv[1], "--help") == 0 || strcmp(argv[1], "-h") == 0) return usage(stdout);
     if (strcmp(argv[1], "--version") == 0)
         return puts("ft " FT_VERSION) < 0 || fflush(stdout) != 0 ? 4 : 0;
-    for (int i = 0; i < N_COMMANDS; i++) {
-        if (strcmp(argv[1], commands[i].name) != 0) continue;
-        int code = parse(&commands[i], argc, argv, &o);
-        return code ? code : run(&commands[i], &o);
+    while (c < commands + N_COMMANDS && strcmp(argv[1], c->name) != 0) c++;
+    if (c == commands + N_COMMANDS) {
+        fprintf(stderr, "ft: there is no command %s\n\n", argv[1]);
+        return usage(stderr);
     }
-    fprintf(stderr, "ft: there is no command %s\n\n", argv[1]);
-    return usage(stderr);
+    if (!parse(c, argc, argv, &o, &err) && !run(c, &o, &err)) return o.exit_code;
+    fprintf(stderr, "ft: %s%s%s\n", err.where, err.where[0] ? ": " : "", err.message);
+    return ft_status_exit_code(err.code);
 }

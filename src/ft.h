@@ -209,7 +209,7 @@ bool ft_model_same_family(const ft_model *a, const ft_model *b);
 ft_adapter *ft_adapter_load(const ft_model *model, const char *path, ft_error *err);
 void ft_adapter_free(ft_adapter *adapter);
 
-/* One adapter at a strength; the effective factor is scale * alpha / rank. */
+/* One adapter at a strength: `scale` multiplies all that it changes. */
 typedef struct ft_adapter_use {
     const ft_adapter *adapter;
     float scale;
@@ -220,9 +220,14 @@ typedef struct ft_adapter_use {
 ft_model *ft_model_merge(const ft_model *base, const ft_adapter_use *uses, int n_uses, const ft_model_desc *desc,
                          ft_error *err);
 
-/* What a file is, as text or (json) as one JSON object: models (files and folders), vocabularies and GGUF
-   adapters. */
+/* What a file is and what ft does with it, as a page or (json) as one JSON object: models (files and folders),
+   also those that do not run, vocabularies, and adapters (GGUF files and PEFT folders). */
 ft_status ft_info(const char *path, bool json, ft_write_fn write, void *user, ft_error *err);
+
+/* The same of an adapter beside the model that it is for: does it fit, and how large are its changes in
+   proportion to the weights? */
+ft_status ft_info_adapter(const char *model_path, const char *adapter_path, bool json, ft_write_fn write,
+                          void *user, ft_error *err);
 
 /* One tensor of a model or adapter, by its name in GGUF, decoded to little-endian float32, row-major. */
 ft_status ft_info_tensor(const char *path, const char *tensor, ft_write_fn write, void *user,
@@ -450,6 +455,10 @@ typedef struct ft_generate_hooks {
 ft_status ft_session_generate(ft_session *session, const ft_request *requests, int n_requests,
                               ft_completion *out, const ft_generate_hooks *hooks, ft_error *err);
 void ft_completions_free(ft_session *session, ft_completion *completions, int n);
+
+/* Runs one request and writes its text as it is made, in whole characters, and a line end. */
+ft_status ft_session_write_text(ft_session *session, const ft_request *request, ft_write_fn write, void *user,
+                                ft_error *err);
 
 /* Tokens whose log-probs are wanted, and where they go (the caller's buffers).  A log-prob is natural,
    logit - largest - log(sum of exp) in double from the float logits, ids ascending. */
@@ -842,6 +851,10 @@ ft_status ft_report_term(const ft_result *result, int width, bool color, ft_writ
 #include "run/sampler.c"
 #include "run/generate.c"
 #include "run/info.c"
+#include "run/info_page.c"
+#include "run/info_norm.c"
+#include "run/info_adapter.c"
+#include "run/info_adapter_page.c"
 #include "run/files.c"
 #include "run/bench.c"
 #include "eval/row.c"

@@ -148,6 +148,8 @@ TEST(command, options_are_checked) {
     EXPECT("ft generate base.gguf -p x -n 1 --threads 1000", 3, "threads: found 1000");
     /* the end of a known option's name is not its name */
     EXPECT("ft generate base.gguf -p x -k 5", 3, "there is no option -k");
+    EXPECT("ft generate base.gguf '-p TEXT' x", 3, "-p TEXT");
+    EXPECT("ft generate base.gguf - x", 3, "there is no option -");
     EXPECT("ft generate base.gguf -p x -threads 1", 3, "there is no option -threads");
     /* numbers that an int does not hold, or that are not whole */
     EXPECT("ft generate base.gguf -p x -n 5000000000", 3, "wrong value for -n");
@@ -227,7 +229,7 @@ TEST(command, generate_continues_a_text) {
                                                         "'hello world' -n 8");
     OTHER("ft generate base.gguf -p 'hello world' -n 8",
           "ft generate base.gguf -p 'hello world' -n 4");
-    EXPECT("ft generate base.gguf", 3, "-p TEXT or -f FILE");
+    EXPECT("ft generate base.gguf", 3, "(-p TEXT | -f FILE)");
     EXPECT("ft generate base.gguf -f none.txt", 3, "none.txt: ");
     EXPECT("ft generate base.gguf -p x -n 1000", 3, "context of 128");
     EXPECT("ft generate base.gguf -p x -n 2 --ctx 3", 3, "context of 3");
@@ -356,7 +358,7 @@ TEST(command, tokenize_prints_ids) {
     EXPECT("echo '{\"text\": 1}' >bad.jsonl; ft tokenize base.gguf -f bad.jsonl", 3,
            "bad.jsonl:1: \"text\" must be a string, found number");
     EXPECT("ft tokenize base.gguf -f none.jsonl", 3, "none.jsonl: ");
-    EXPECT("ft tokenize base.gguf", 3, "-p TEXT or -f ROWS.jsonl");
+    EXPECT("ft tokenize base.gguf", 3, "(-p TEXT | -f ROWS.jsonl)");
 }
 
 /* ---- ft info */
@@ -365,8 +367,8 @@ TEST(command, info_tells_what_a_file_is) {
     ft_error err;
     ft__arena arena;
     ft__json *info;
-    EXPECT("ft info base.gguf", 0, "runs              yes");
-    EXPECT("ft info tuned.gguf", 0, "kind              adapter");
+    EXPECT("ft info base.gguf", 0, "runs            yes");
+    EXPECT("ft info tuned.gguf", 0, "kind            adapter, LoRA");
     char *text = command_output("ft info base.gguf --json");
     char *sum = command_output("sha256sum base.gguf | cut -c 1-64");
     ft__arena_init(&arena, NULL);
@@ -375,16 +377,21 @@ TEST(command, info_tells_what_a_file_is) {
         sum[64] = 0;
         CHECK_TEXT(ft__json_get(info, "kind")->text, "model");
         CHECK_TEXT(ft__json_get(info, "sha256")->text, sum);
-        CHECK_INT(ft__json_get(info, "vocabulary")->number, tiny_vocab_size());
-        CHECK_INT(ft__json_get(info, "tensor list")->count, ft__json_get(info, "tensors")->number);
+        CHECK_INT(ft__json_get(ft__json_get(info, "tokenizer"), "vocabulary")->number, tiny_vocab_size());
+        CHECK_INT(ft__json_get(info, "tensor_list")->count, ft__json_get(info, "tensors")->number);
     }
     ft__arena_free(&arena);
     free(text), free(sum);
     EXPECT("ft info base.gguf --tensor output.weight -o w.f32 && wc -c <w.f32", 0, "97792\n");
-    EXPECT("ft info base.gguf -o info.txt && cat info.txt", 0, "kind              model");
+    EXPECT("ft info base.gguf -o info.txt && cat info.txt", 0, "kind            model");
     EXPECT("rm -f w2.f32*; ft info base.gguf --tensor none.weight -o w2.f32", 3, "none.weight");
     EXPECT("ls w2.f32*", 2, NULL);
     EXPECT("ft info base.gguf --tensor output.weight", 3, "-o FILE");
+    EXPECT("ft info base.gguf -a tuned.gguf", 0, "fits the model  yes");
+    EXPECT("ft info base.gguf -a tuned.gguf --json | grep -c relative_mean", 0, NULL);
+    EXPECT("ft info base.gguf -a wrong.gguf", 0, "fits the model  no: ");
+    EXPECT("ft info base.gguf -a none.gguf", 3, "none.gguf: ");
+    EXPECT("ft info base.gguf -a tuned.gguf -a wrong.gguf", 3, "one -a, not also wrong.gguf");
 }
 
 /* ---- what goes wrong outside of ft */

@@ -329,6 +329,18 @@ static bool same_completion(const ft_completion *a, const ft_completion *b) {
            ft__text_equal(a->text, a->text_len, b->text, b->text_len);
 }
 
+/* What ft_session_write_text writes. */
+typedef struct written {
+    char text[64];
+    bool refuse;
+} written;
+
+static int take_written(void *user, const char *bytes, size_t n) {
+    written *w = (written *)user;
+    strncat(w->text, bytes, n);
+    return w->refuse;
+}
+
 TEST(generate, by_heart) {
     int prompt = piece_token("x"), steps[16], n = 0;
     static const char *const line[] = {"\xe2\x96\x81hello", "\xe2\x96\x81world", "!"};
@@ -349,6 +361,12 @@ TEST(generate, by_heart) {
     CHECK_INT(c.finish, FT_FINISH_END);
     CHECK_INT(c.n_tokens, 3); /* without the end token */
     ft_completions_free(session, &c, 1);
+    written out = {"", 0};
+    ft_error err;
+    CHECK_OK(ft_session_write_text(session, &r, take_written, &out, &err), err);
+    CHECK_TEXT(out.text, " hello world!\n");
+    out.refuse = true;
+    CHECK_ERROR(ft_session_write_text(session, &r, take_written, &out, &err), FT_ERR_CANCELLED, err, NULL);
     r.max_tokens = 2;
     c = generate(&r);
     CHECK_TEXT(c.text, " hello world");

@@ -3,6 +3,10 @@
 #include "gguf_edit.h"
 #include "tiny.h"
 
+#include "../src/model/model.h"
+
+#include <sys/stat.h>
+
 typedef struct sink {
     ft__buf bytes;
     int calls, refuse_at;
@@ -44,6 +48,30 @@ static void check_text(const ft__json *object, const char *key, const char *expe
     if (!CHECK(v && v->type == FT__JSON_STRING) || !CHECK_TEXT(v->text, expected)) test_note("%s", key);
 }
 
+static void check_bool(const ft__json *object, const char *key, bool expected) {
+    const ft__json *v = ft__json_get(object, key);
+    if (!CHECK(v && v->type == (expected ? FT__JSON_TRUE : FT__JSON_FALSE))) test_note("%s", key);
+}
+
+/* The page, free() it. */
+static char *info_page(const char *path) {
+    ft_error err;
+    sink k;
+    begin(&k, 0);
+    CHECK_OK(ft_info(path, false, take, &k, &err), err);
+    char *text = (char *)calloc(k.bytes.len + 1, 1);
+    if (k.bytes.len) memcpy(text, k.bytes.data, k.bytes.len);
+    ft__buf_free(&k.bytes);
+    return text;
+}
+
+static void check_page(const char *path, const char *const *lines, size_t n) {
+    char *text = info_page(path);
+    for (size_t i = 0; i < n; i++)
+        if (!CHECK(strstr(text, lines[i]) != NULL)) test_note("%s%s", lines[i], text);
+    free(text);
+}
+
 TEST(info, of_a_model) {
     const char *path = test_path("model.gguf");
     tiny_model options;
@@ -60,27 +88,40 @@ TEST(info, of_a_model) {
     if (!json) return;
     check_text(json, "kind", "model");
     check_text(json, "format", "GGUF v3");
+    check_number(json, "files", 1);
     check_text(json, "name", "tiny");
     check_text(json, "architecture", "llama");
     check_number(json, "layers", 2);
     check_number(json, "embedding", 64);
-    check_number(json, "feed forward", 128);
+    check_number(json, "feed_forward", 128);
     check_number(json, "heads", 4);
-    check_number(json, "KV heads", 2);
+    check_number(json, "kv_heads", 2);
     check_number(json, "context", 128);
-    check_text(json, "tokenizer", "llama");
-    check_text(json, "pre-tokenizer", "default");
-    check_number(json, "vocabulary", tiny_vocab_size());
-    check_text(json, "chat template", "none");
+    check_number(json, "window_layers", 0);
+    check_number(ft__json_get(json, "rope"), "base", 10000);
+    check_number(ft__json_get(json, "rope"), "dimensions", 16);
+    check_text(ft__json_get(json, "rope"), "scaling", "none");
+    const ft__json *tokenizer = ft__json_get(json, "tokenizer");
+    check_text(tokenizer, "model", "llama");
+    check_text(tokenizer, "pre", "default");
+    check_number(tokenizer, "vocabulary", tiny_vocab_size());
+    check_bool(tokenizer, "supported", true);
+    check_number(tokenizer, "bos", 1);
+    check_bool(tokenizer, "add_bos", true);
+    CHECK(ft__json_get(json, "chat_template") && ft__json_get(json, "chat_template")->type == FT__JSON_NULL);
     check_number(json, "bytes", (double)n);
     check_text(json, "sha256", digest);
-    check_text(json, "runs", "yes");
-    CHECK(!ft__json_get(json, "experts"));
-    const ft__json *types = ft__json_get(json, "types"), *list = ft__json_get(json, "tensor list");
+    check_bool(json, "runs", true);
+    CHECK(!ft__json_get(json, "experts") && !ft__json_get(json, "error"));
+    const ft__json *types = ft__json_get(json, "types"), *list = ft__json_get(json, "tensor_list");
     double embedding = tiny_vocab_size() * 64.0, layer = 64 * 64 * 2 + 64 * 32 * 2 + 3 * 64 * 128;
-    check_number(types, "Q8_0", (2 * embedding + 2 * layer) / 32 * 34);
-    check_number(types, "F32", 5 * 64 * 4);
+    check_number(ft__json_get(types, "Q8_0"), "bytes", (2 * embedding + 2 * layer) / 32 * 34);
+    check_number(ft__json_get(types, "Q8_0"), "tensors", 16);
+    check_text(ft__json_get(types, "Q8_0"), "computed_in", "int8");
+    check_number(ft__json_get(types, "F32"), "bytes", 5 * 64 * 4);
+    check_text(ft__json_get(types, "F32"), "computed_in", "float");
     check_number(json, "parameters", 2 * embedding + 2 * layer + 5 * 64);
+    check_number(json, "parameters_active", 2 * embedding + 2 * layer + 5 * 64);
     check_number(json, "tensors", 21);
     if (CHECK(list && list->count == 21)) {
         check_text(list->child, "name", "token_embd.weight");
@@ -91,28 +132,31 @@ TEST(info, of_a_model) {
     ft__arena_free(&arena);
 }
 
-TEST(info, of_an_adapter) {
-    static const tiny_adapter options = {6, 9, 1, 1, 0, FT__FORMAT_F32, false};
-    const char *path = test_path("adapter.gguf");
+/* The cache is what a session takes, and packing takes what a loaded model says. */
+TEST(info, memory_is_what_a_session_takes) {
+    static const char *const names[] = {"kv_f16", "kv_f32", "kv_q8_0"};
+    tiny_model options;
     ft__arena arena;
-    tiny_write_adapter(path, NULL, &options);
-    ft__json *json = info_json(path, &arena);
-    if (!json) return;
-    check_text(json, "kind", "adapter");
-    check_text(json, "adapter", "lora");
-    check_number(json, "alpha", 9);
-    check_number(json, "rank", 6);
-    check_number(json, "tensors", 28);
-    CHECK(!ft__json_get(json, "lowest rank") && !ft__json_get(json, "runs") && !ft__json_get(json, "layers"));
-    ft__arena_free(&arena);
-    edit e;
-    edit_begin(&e, path);
-    edit_tensor(&e, "blk.0.attn_q.weight.lora_a", FT__FORMAT_F32, 64, 3, NULL);
-    edit_save(&e, test_path("ranks.gguf"));
-    if ((json = info_json(test_path("ranks.gguf"), &arena))) {
-        check_number(json, "rank", 6);
-        check_number(json, "lowest rank", 3);
+    ft_error err;
+    memset(&options, 0, sizeof options);
+    options.type = FT__FORMAT_Q4_0;
+    tiny_write_model(test_path("model.gguf"), &options);
+    ft__json *json = info_json(test_path("model.gguf"), &arena);
+    const ft__json *memory = ft__json_get(json, "memory");
+    if (!CHECK(memory)) return;
+    for (int type = 0; type < 3; type++) {
+        const double width[] = {2, 4, 1 + 4.0 / 16}; /* bytes; heads of 16 share a scale */
+        check_number(memory, names[type], 2 * 2 * 2 * 16 * width[type]);
     }
+    check_number(memory, "state", 0);
+    size_t packed, replaced;
+    ft_model *m = ft_model_load(test_path("model.gguf"), NULL, &err);
+    if (CHECK_OK(m ? FT_OK : err.code, err)) {
+        ft__model_packed_bytes(m, &packed, &replaced);
+        check_number(memory, "packed", (double)packed);
+        CHECK(m->packed && packed >= replaced && replaced > 0);
+    }
+    ft_model_free(m);
     ft__arena_free(&arena);
 }
 
@@ -127,30 +171,114 @@ TEST(info, of_what_does_not_run) {
     edit_begin(&e, test_path("model.gguf"));
     edit_text(&e, "general.architecture", "mixtral");
     edit_int(&e, "mixtral.block_count", 2);
-    edit_text(&e, "general.name", "A \"name\"\x1b[31m");
-    edit_text(&e, "tokenizer.chat_template", "{{ messages }}");
+    edit_text(&e, "general.name", "A \"name\"\x1b[31m\xE2\x80\xAE\xC2\x9B");
     edit_save(&e, test_path("other.gguf"));
     ft__json *json = info_json(test_path("other.gguf"), &arena);
     if (json) {
-        const ft__json *runs = ft__json_get(json, "runs");
-        CHECK(runs && strncmp(runs->text, "no: the architecture \"mixtral\" is not in this version", 53) == 0);
-        check_text(json, "name", "A \"name\"\x1b[31m");
-        check_text(json, "chat template", "yes");
+        const ft__json *why = ft__json_get(json, "error");
+        CHECK(why && strncmp(why->text, "the architecture \"mixtral\" is not in this version", 49) == 0);
+        check_bool(json, "runs", false);
+        check_text(json, "name", "A \"name\"\x1b[31m\xE2\x80\xAE\xC2\x9B");
         check_number(json, "layers", 2);
+        CHECK(!ft__json_get(json, "memory"));
     }
     ft__arena_free(&arena);
-    ft_error err;
-    sink k;
-    begin(&k, 0);
-    CHECK_OK(ft_info(test_path("other.gguf"), false, take, &k, &err), err);
-    CHECK(strstr(k.bytes.data, "A \"name\"?[31m") != NULL); /* no control characters on a terminal */
-    ft__buf_free(&k.bytes);
+    /* nothing that steers a terminal */
+    static const char *const lines[] = {"name            A \"name\"?[31m??\n", "runs            no: ",
+                                        "                is not in this version, which has: llama, "};
+    check_page(test_path("other.gguf"), lines, FT__COUNT(lines));
     if ((json = info_json(test_path("model.gguf"), &arena))) {
+        const ft__json *all = ft__json_get(json, "parameters"), *active = ft__json_get(json, "parameters_active");
         check_number(json, "experts", 4);
-        check_number(json, "experts used", 2);
-        check_text(json, "runs", "yes");
+        check_number(json, "experts_used", 2);
+        check_bool(json, "runs", true);
+        CHECK(all && active && all->number - active->number == 2 * 3 * 2 * 64 * 128.0); /* two of four, two layers */
     }
     ft__arena_free(&arena);
+}
+
+TEST(info, of_a_tokenizer_that_is_not_in_this_version) {
+    ft__arena arena;
+    edit e;
+    tiny_write_model(test_path("model.gguf"), NULL);
+    edit_begin(&e, test_path("model.gguf"));
+    edit_text(&e, "tokenizer.ggml.model", "rwkv");
+    edit_save(&e, test_path("other.gguf"));
+    ft__json *json = info_json(test_path("other.gguf"), &arena);
+    check_text(ft__json_get(json, "tokenizer"), "model", "rwkv");
+    check_bool(ft__json_get(json, "tokenizer"), "supported", false);
+    check_bool(json, "runs", true); /* by token ids */
+    ft__arena_free(&arena);
+    static const char *const lines[] = {"tokenizer       rwkv, pre-tokenizer default, ", ": not in this version\n"};
+    check_page(test_path("other.gguf"), lines, FT__COUNT(lines));
+}
+
+/* What a template does with a system text and with tools is seen by rendering it. */
+TEST(info, of_a_chat_template) {
+    static const struct { const char *source, *line, *system, *tools; } rows[] = {
+        {"{% for m in messages %}{{ m.content }}{% endfor %}", "system text used, tools left out", "used", "left out"},
+        {"{% if messages[0].role == 'system' %}{{ raise_exception('no') }}{% endif %}{{ tools }}{{ bos_token }}",
+         "system text refused, tools used", "refused", "used"},
+        {"{{ messages[-1].content }}", "system text left out, tools left out", "left out", "left out"},
+        {"{{ raise_exception('never') }}", "does not work: never", NULL, NULL},
+        {"{% if %}", "does not work: ", NULL, NULL}};
+    tiny_write_model(test_path("model.gguf"), NULL);
+    for (size_t i = 0; i < FT__COUNT(rows); i++) {
+        ft__arena arena;
+        edit e;
+        char digest[65];
+        edit_begin(&e, test_path("model.gguf"));
+        edit_text(&e, "tokenizer.chat_template", rows[i].source);
+        edit_save(&e, test_path("chat.gguf"));
+        const ft__json *json = info_json(test_path("chat.gguf"), &arena), *chat = ft__json_get(json, "chat_template");
+        check_number(chat, "bytes", (double)strlen(rows[i].source));
+        check_text(chat, "first_line", rows[i].source);
+        ft__sha256_hex(rows[i].source, strlen(rows[i].source), digest);
+        check_text(chat, "sha256", digest);
+        check_bool(chat, "works", rows[i].system != NULL);
+        if (rows[i].system) {
+            check_text(chat, "system_text", rows[i].system);
+            check_text(chat, "tools", rows[i].tools);
+        } else {
+            CHECK(ft__json_get(chat, "error") && !ft__json_get(chat, "tools"));
+        }
+        ft__arena_free(&arena);
+        check_page(test_path("chat.gguf"), &rows[i].line, 1);
+    }
+}
+
+/* Long texts are cut, lines stay within the page. */
+TEST(info, of_a_file_made_to_flood) {
+    ft__arena arena;
+    edit e;
+    const size_t n = 1 << 20;
+    char *flood = (char *)malloc(n + 1);
+    memset(flood, 'x', n);
+    for (size_t i = 0; i < n; i += 7) flood[i] = (char)(1 + i % 31);
+    flood[n] = 0;
+    tiny_write_model(test_path("model.gguf"), NULL);
+    edit_begin(&e, test_path("model.gguf"));
+    edit_text(&e, "general.name", flood);
+    edit_text(&e, "tokenizer.ggml.pre", flood);
+    edit_text(&e, "tokenizer.chat_template", flood);
+    edit_text(&e, "llama.rope.scaling.type", flood);
+    edit_save(&e, test_path("flood.gguf"));
+    ft__json *json = info_json(test_path("flood.gguf"), &arena);
+    const ft__json *name = ft__json_get(json, "name");
+    CHECK(name && name->text_len <= 1000);
+    check_bool(json, "runs", false);
+    ft__arena_free(&arena);
+    char *text = info_page(test_path("flood.gguf"));
+    CHECK(strlen(text) < 3000);
+    for (const char *p = text, *end; *p; p = end + 1) {
+        end = p + strcspn(p, "\n");
+        if (!CHECK(end - p <= 80)) test_note("%.*s", (int)(end - p), p);
+        for (; p < end; p++)
+            if (*p < 32 || *p == 127) CHECK(!"a control byte");
+        if (!*end) break;
+    }
+    free(text);
+    free(flood);
 }
 
 TEST(info, of_a_vocabulary) {
@@ -167,25 +295,56 @@ TEST(info, of_a_vocabulary) {
     ft__json *json = info_json(test_path("vocab.gguf"), &arena);
     if (json) {
         check_text(json, "kind", "vocabulary");
-        check_text(json, "runs", "no weights: a vocabulary alone");
+        check_bool(json, "runs", false);
         check_number(json, "tensors", 0);
         check_number(json, "parameters", 0);
+        check_number(ft__json_get(json, "tokenizer"), "vocabulary", tiny_vocab_size());
     }
     ft__arena_free(&arena);
+    static const char *const lines[] = {"runs            no weights: a vocabulary alone\n"};
+    check_page(test_path("vocab.gguf"), lines, 1);
 }
 
-TEST(info, as_text) {
-    ft_error err;
-    sink k;
+TEST(info, as_a_page) {
     static const char *const lines[] = {
-        "kind              model\n", "architecture      llama\n", "layers            2\n", "heads             4\n",
-        "types             F32 100.0 %\n", "runs              yes\n"};
+        "kind            model, GGUF v3, 1 file, ", "architecture    llama\n",
+        "shape           2 layers, embedding 64, feed forward 128\n", "attention       4 heads of 16, 2 KV heads\n",
+        "types           F32      100.0 % of the weights, ", "context         128 positions\n",
+        "rope            base 10000, turns 16 dimensions of a head\n", "BOS 1 <s>, EOS 2 </s>; adds BOS\n",
+        "KV cache        256 B a token, 32.8 KB for 128 (F16; Q8_0 20.5 KB)\n", "runs            yes\n"};
     tiny_write_model(test_path("model.gguf"), NULL);
-    begin(&k, 0);
-    CHECK_OK(ft_info(test_path("model.gguf"), false, take, &k, &err), err);
-    for (size_t i = 0; i < FT__COUNT(lines); i++)
-        if (!CHECK(strstr(k.bytes.data, lines[i]) != NULL)) test_note("%s%s", lines[i], k.bytes.data);
-    ft__buf_free(&k.bytes);
+    check_page(test_path("model.gguf"), lines, FT__COUNT(lines));
+}
+
+/* A folder of a kind that this version lacks: facts from config.json and the heads of its files. */
+TEST(info, of_a_folder_that_does_not_run) {
+    static const char config[] = "{\"model_type\": \"mamba\", \"num_hidden_layers\": 3, \"hidden_size\": 8}";
+    static const char head[] = "{\"a\":{\"dtype\":\"F8_E4M3\",\"shape\":[4,2],\"data_offsets\":[0,8]},"
+                               "\"b\":{\"dtype\":\"F16\",\"shape\":[3],\"data_offsets\":[8,14]}}";
+    char bytes[8 + sizeof head - 1 + 14] = {(char)(sizeof head - 1)};
+    ft__arena arena;
+    char folder[256];
+    snprintf(folder, sizeof folder, "%s", test_path("mamba"));
+    mkdir(folder, 0777);
+    memcpy(bytes + 8, head, sizeof head - 1);
+    test_write(test_path("mamba/model-00001-of-00001.safetensors"), bytes, sizeof bytes);
+    test_write(test_path("mamba/config.json"), config, sizeof config - 1);
+    ft__json *json = info_json(folder, &arena);
+    if (json) {
+        check_text(json, "kind", "model");
+        check_text(json, "format", "safetensors");
+        check_text(json, "architecture", "mamba");
+        check_number(json, "layers", 3);
+        check_number(json, "parameters", 11);
+        check_number(json, "bytes", sizeof bytes);
+        check_number(ft__json_get(ft__json_get(json, "types"), "F8_E4M3"), "bytes", 8);
+        check_bool(json, "runs", false);
+        const ft__json *why = ft__json_get(json, "error");
+        CHECK(why && strstr(why->text, "mamba"));
+    }
+    ft__arena_free(&arena);
+    static const char *const lines[] = {"F8_E4M3  72.7 % of the weights, 8 B", "not in this version"};
+    check_page(folder, lines, FT__COUNT(lines));
 }
 
 /* Every vocabulary, model and adapter of the reference data gives one JSON object. */

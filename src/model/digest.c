@@ -28,9 +28,8 @@ static int ft__digest_by_name(const void *a, const void *b) {
     return strcmp(*(const char *const *)a, *(const char *const *)b);
 }
 
-/* The names of the files that count, sorted. */
-static ft_status ft__digest_names(const char *folder, ft__arena *arena, const char ***names, size_t *n,
-                                  ft_error *err) {
+FT__PRIV ft_status ft__digest_names(const char *folder, ft__arena *arena, const char ***names, size_t *n,
+                                    ft_error *err) {
     const char **list = NULL;
     size_t cap = 0;
     DIR *dir = opendir(folder);

@@ -235,6 +235,15 @@ FT__PRIV ft_model *ft__model_make(ft__gguf *file, const ft_model_desc *desc, ft_
 FT__PRIV int ft__model_tensor(const ft_model *m, const char *name);
 FT__PRIV const char *ft__model_tensor_name(const ft_model *m, int tensor);
 
+/* Bytes of memory that packing this model takes, and of the file that they stand for. */
+FT__PRIV void ft__model_packed_bytes(ft_model *m, size_t *packed, size_t *replaced);
+
+/* ---- digest: model/digest.c */
+
+/* The names of the folder's files that count, sorted, in the arena; the list itself is the caller's to free. */
+FT__PRIV ft_status ft__digest_names(const char *folder, ft__arena *arena, const char ***names, size_t *n,
+                                    ft_error *err);
+
 /* ---- adapter: model/adapter.c, model/adapter_read.c */
 
 /* What an adapter does to one tensor of the model: factors, which may come with a gain and a bias, or another

@@ -502,6 +502,16 @@ static ft_status ft__weights_pack(ft_model *m, int threads, ft_error *err) {
     return m->packed ? FT_OK : ft__fail_memory(err);
 }
 
+static void ft__weights_count_replaced(ft_model *m, ft__matrix *w, int n_slices, void *user) {
+    if (ft__weights_packed_bytes(m, w, n_slices)) *(size_t *)user += (size_t)w->n_rows * w->row_bytes;
+}
+
+FT__PRIV void ft__model_packed_bytes(ft_model *m, size_t *packed, size_t *replaced) {
+    *packed = *replaced = 0;
+    ft__weights_each(m, ft__weights_count, packed);
+    ft__weights_each(m, ft__weights_count_replaced, replaced);
+}
+
 static ft_status ft__weights_architecture(ft_model *m, ft_error *err) {
     ft__gguf_str text = {"", 0};
     ft_status status = ft__gguf_string(&m->file, "general.architecture", &text, err);

@@ -270,3 +270,27 @@ void ft_completions_free(ft_session *session, ft_completion *completions, int n)
         completions[i].text = NULL;
     }
 }
+
+/* ---- one text, written */
+
+typedef struct ft__gen_out {
+    ft_write_fn write;
+    void *user;
+} ft__gen_out;
+
+static int ft__gen_write(void *user, int request, const char *bytes, size_t n) {
+    const ft__gen_out *out = (const ft__gen_out *)user;
+    (void)request;
+    return out->write(out->user, bytes, n);
+}
+
+ft_status ft_session_write_text(ft_session *session, const ft_request *request, ft_write_fn write, void *user,
+                                ft_error *err) {
+    ft__gen_out out = {write, user};
+    const ft_generate_hooks hooks = {&out, NULL, ft__gen_write};
+    ft_completion completion;
+    ft_status status = ft_session_generate(session, request, 1, &completion, &hooks, err);
+    if (status) return status;
+    ft_completions_free(session, &completion, 1);
+    return write(user, "\n", 1) == 0 ? FT_OK : ft__fail(err, FT_ERR_CANCELLED, NULL, "the output was refused");
+}

@@ -1,197 +1,316 @@
-/* What a file is: one list of facts, as a page of text or as one JSON object. */
+/* What a file is, in a page or as one JSON object, and what ft will do with it.
+
+   Facts come from three places.  What the keys say stands in every file.  Whether it runs, what the cache takes
+   and how weights are computed is found out by loading it (mapped, not packed), so the page says what loading
+   says.  Of the chat template only what rendering shows is told: whether a system text and tools come through.
+
+   A file may be damaged or made to harm: texts are cut, and what could steer a terminal is shown as '?'. */
 #include "../model/hf.h"
-#include "run.h"
+#include "info.h"
 
-typedef struct ft__info {
-    const char *path;
-    ft__gguf file;
-    ft__buf out;
-    ft__json_writer json;
-    bool as_json;
-} ft__info;
+static const struct { const char *name, *key; } ft__info_sizes[FT__INFO_SIZES] = {
+    {"layers", "block_count"}, {"embedding", "embedding_length"}, {"feed_forward", "feed_forward_length"},
+    {"heads", "attention.head_count"}, {"kv_heads", "attention.head_count_kv"},
+    {"head_size", "attention.key_length"}, {"experts", "expert_count"}, {"experts_used", "expert_used_count"},
+    {"expert_feed_forward", "expert_feed_forward_length"}, {"context", "context_length"},
+    {"window", "attention.sliding_window"}, {"rope_dimensions", "rope.dimension_count"}};
 
-/* ---- one fact */
+FT__PRIV const char *ft__info_size_name(int size) { return ft__info_sizes[size].name; }
 
-static void ft__info_label(ft__info *i, const char *key) {
-    if (i->as_json) ft__json_key(&i->json, key);
-    else ft__buf_printf(&i->out, "%-18s", key);
+/* ---- keys and tensors */
+
+FT__PRIV ft__gguf_str ft__info_key(const ft__gguf *g, const char *key) {
+    ft__gguf_str text = {"", 0};
+    if (ft__gguf_string(g, key, &text, NULL)) text.len = 0;
+    return text;
 }
 
-static void ft__info_text(ft__info *i, const char *key, const char *text, size_t n) {
-    ft__info_label(i, key);
-    if (i->as_json) {
-        ft__json_string(&i->json, text, n);
+/* The name of a key of the architecture, or NULL. */
+FT__PRIV const char *ft__info_arch_key(const ft__info *i, const char *key, char full[192]) {
+    const ft__gguf_str arch = ft__info_key(&i->file, "general.architecture");
+    if (arch.len > 64) return NULL;
+    snprintf(full, 192, "%.*s.%s", (int)arch.len, arch.data, key);
+    return full;
+}
+
+static void ft__info_read_size(ft__info *i, const char *key, ft__info_range *size) {
+    char full[192];
+    size->lo = size->hi = -1;
+    if (!ft__info_arch_key(i, key, full)) return;
+    const ft__gguf_kv *kv = ft__gguf_key(&i->file, full);
+    const bool array = kv && kv->type == FT__GGUF_ARRAY;
+    if (!array) {
+        if (ft__gguf_int(&i->file, full, 0, INT64_MAX, &size->lo, NULL)) size->lo = -1;
+        size->hi = size->lo;
         return;
     }
-    for (size_t k = 0; k < n; k++) /* a file's text may not steer the terminal */
-        ft__buf_byte(&i->out, (unsigned char)text[k] < 32 || text[k] == 127 ? '?' : text[k]);
-    ft__buf_byte(&i->out, '\n');
-}
-
-static void ft__info_number(ft__info *i, const char *key, uint64_t n) {
-    ft__info_label(i, key);
-    if (i->as_json) ft__json_number(&i->json, (double)n);
-    else ft__buf_printf(&i->out, "%llu\n", (unsigned long long)n);
-}
-
-/* ---- facts from metadata: a key as it is, or one of the architecture's */
-
-static void ft__info_key_text(ft__info *i, const char *label, const char *key) {
-    ft__gguf_str text = {NULL, 0};
-    if (ft__gguf_string(&i->file, key, &text, NULL) == FT_OK && text.data)
-        ft__info_text(i, label, text.data, text.len);
-}
-
-static void ft__info_key_number(ft__info *i, const char *label, const char *key) {
-    ft__gguf_str arch = {"", 0};
-    char full[192];
-    int64_t n = -1;
-    ft__gguf_string(&i->file, "general.architecture", &arch, NULL);
-    if (arch.len > 64) return;
-    snprintf(full, sizeof full, "%.*s.%s", (int)arch.len, arch.data, key);
-    if (ft__gguf_int(&i->file, full, 0, INT64_MAX, &n, NULL) == FT_OK && n >= 0)
-        ft__info_number(i, label, (uint64_t)n);
-}
-
-static void ft__info_model(ft__info *i) {
-    static const char *const keys[][2] = {
-        {"layers", "block_count"}, {"embedding", "embedding_length"}, {"feed forward", "feed_forward_length"},
-        {"heads", "attention.head_count"}, {"KV heads", "attention.head_count_kv"},
-        {"experts", "expert_count"}, {"experts used", "expert_used_count"}, {"context", "context_length"}};
-    for (size_t k = 0; k < FT__COUNT(keys); k++) ft__info_key_number(i, keys[k][0], keys[k][1]);
-    ft__info_key_text(i, "tokenizer", "tokenizer.ggml.model");
-    ft__info_key_text(i, "pre-tokenizer", "tokenizer.ggml.pre");
-    const ft__gguf_kv *tokens = ft__gguf_key(&i->file, "tokenizer.ggml.tokens");
-    if (tokens) ft__info_number(i, "vocabulary", tokens->count);
-    const char *has = ft__gguf_key(&i->file, "tokenizer.chat_template") ? "yes" : "none";
-    ft__info_text(i, "chat template", has, strlen(has));
-}
-
-static void ft__info_adapter(ft__info *i) {
-    double alpha = 0;
-    uint64_t lowest = 0, highest = 0;
-    ft__gguf_float(&i->file, "adapter.lora.alpha", &alpha, NULL);
-    for (size_t t = 0; t < i->file.n_tensors; t++) {
-        const char *name = i->file.tensors[t].name;
-        size_t n = strlen(name);
-        uint64_t rank = i->file.tensors[t].ne[1];
-        if (n < 7 || strcmp(name + n - 7, ".lora_a") != 0) continue;
-        if (!lowest || rank < lowest) lowest = rank;
-        if (rank > highest) highest = rank;
+    if (kv->element == FT__GGUF_STRING || kv->element == FT__GGUF_ARRAY || kv->element == FT__GGUF_F32 ||
+        kv->element == FT__GGUF_F64)
+        return;
+    for (uint64_t k = 0; k < kv->count; k++) {
+        const int64_t n = ft__gguf_int_at(kv, k);
+        if (k == 0 || n < size->lo) size->lo = n;
+        if (k == 0 || n > size->hi) size->hi = n;
     }
-    ft__info_key_text(i, "adapter", "adapter.type");
-    ft__info_label(i, "alpha");
-    if (i->as_json && ft__finite(alpha)) ft__json_number(&i->json, alpha);
-    else if (i->as_json) ft__json_null(&i->json);
-    else ft__buf_fixed(&i->out, alpha, 3), ft__buf_byte(&i->out, '\n');
-    ft__info_number(i, "rank", highest);
-    if (lowest != highest) ft__info_number(i, "lowest rank", lowest);
 }
 
-/* ---- tensors */
+static void ft__info_count(ft__info *i, const char *name, const ft__format *format, uint64_t n_params,
+                           uint64_t n_bytes) {
+    int k = 0;
+    while (k < i->n_types && strcmp(i->types[k].name, name) != 0) k++;
+    if (k == FT__INFO_TYPES) return;
+    ft__info_type *type = &i->types[k];
+    if (k == i->n_types) i->n_types++, type->name = name, type->format = format;
+    type->n_tensors++;
+    type->n_params += n_params;
+    type->n_bytes += n_bytes;
+    i->n_tensors++;
+    i->n_params += n_params;
+    i->n_tensor_bytes += n_bytes;
+}
 
-static void ft__info_types(ft__info *i) {
-    uint64_t n_params = 0, params[FT__FORMATS] = {0}, bytes[FT__FORMATS] = {0};
+static int ft__info_by_bytes(const void *a, const void *b) {
+    const ft__info_type *x = (const ft__info_type *)a, *y = (const ft__info_type *)b;
+    if (x->n_bytes != y->n_bytes) return x->n_bytes < y->n_bytes ? 1 : -1;
+    return strcmp(x->name, y->name);
+}
+
+/* Of the experts of a layer a token sees as many as are used. */
+static void ft__info_tensors(ft__info *i) {
+    const int64_t n_experts = i->size[FT__INFO_EXPERTS].lo, n_used = i->size[FT__INFO_USED].lo;
     for (size_t t = 0; t < i->file.n_tensors; t++) {
         const ft__gguf_tensor *tensor = &i->file.tensors[t];
-        uint64_t n = tensor->ne[0] * tensor->ne[1] * tensor->ne[2] * tensor->ne[3];
-        n_params += n;
-        params[tensor->type] += n;
-        bytes[tensor->type] += tensor->size;
+        const ft__format *format = ft__format_find(tensor->type);
+        const uint64_t n = tensor->ne[0] * tensor->ne[1] * tensor->ne[2] * tensor->ne[3];
+        const bool experts = strstr(tensor->name, "_exps.") && n_used > 0 && n_used < n_experts;
+        ft__info_count(i, format->name, format, n, tensor->size);
+        i->n_active += experts ? n / (uint64_t)n_experts * (uint64_t)n_used : n;
     }
-    ft__info_number(i, "parameters", n_params);
-    ft__info_number(i, "tensors", i->file.n_tensors);
-    ft__info_label(i, "types");
-    if (i->as_json) ft__json_begin(&i->json, '{');
-    for (uint32_t id = 0, n = 0; id < FT__FORMATS; id++) {
-        if (!params[id]) continue;
-        const char *name = ft__format_find(id)->name;
-        if (i->as_json) {
-            ft__json_key(&i->json, name);
-            ft__json_number(&i->json, (double)bytes[id]);
-        } else {
-            ft__buf_printf(&i->out, "%s%s ", n++ ? ", " : "", name);
-            ft__buf_fixed(&i->out, 100.0 * (double)params[id] / (double)n_params, 1);
-            ft__buf_text(&i->out, " %");
-        }
-    }
-    if (i->as_json) ft__json_end(&i->json, '}');
-    else ft__buf_byte(&i->out, '\n');
 }
 
-static void ft__info_tensors_json(ft__info *i) {
-    ft__json_key(&i->json, "tensor list");
-    ft__json_begin(&i->json, '[');
-    for (size_t t = 0; t < i->file.n_tensors; t++) {
-        const ft__gguf_tensor *tensor = &i->file.tensors[t];
-        ft__json_begin(&i->json, '{');
-        ft__json_key(&i->json, "name");
-        ft__json_text(&i->json, tensor->name);
-        ft__json_key(&i->json, "type");
-        ft__json_text(&i->json, ft__format_find(tensor->type)->name);
-        ft__json_key(&i->json, "shape");
-        ft__json_begin(&i->json, '[');
-        for (int d = 0; d < tensor->n_dims; d++) ft__json_number(&i->json, (double)tensor->ne[d]);
-        ft__json_end(&i->json, ']');
-        ft__json_end(&i->json, '}');
+/* ---- what loading says */
+
+static ft_status ft__info_memory(ft__info *i) {
+    ft_model *m = i->model;
+    i->window_layers = 0;
+    for (int k = 0; k < m->info.n_layers; k++) i->window_layers += m->layers[k].attention.window > 0;
+    ft__model_packed_bytes(m, &i->packed, &i->replaced);
+    for (int type = FT_KV_F16; type <= FT_KV_Q8_0; type++) {
+        ft__scratch scratch;
+        ft__arena arena;
+        memset(&scratch, 0, sizeof scratch);
+        ft__arena_init(&arena, &i->allocator);
+        bool ok = ft__scratch_init(&scratch, m, 1, 1, m->info.n_ctx, (ft_kv_type)type, &arena);
+        i->kv_page[type] = scratch.page_bytes;
+        i->state = scratch.n_state * sizeof(float);
+        ft__arena_free(&arena);
+        if (!ok) return FT_ERR_MEMORY;
     }
-    ft__json_end(&i->json, ']');
+    return FT_OK;
 }
 
 /* Whether this version can run it is found out by trying. */
-static void ft__info_runs(ft__info *i, const ft_allocator *a) {
-    ft_error why;
-    ft_model_desc desc = {*a, i->file.n_tensors == 0, true, 0, NULL};
-    char text[sizeof why.message + 8] = "yes";
-    ft_model *m = ft_model_load(i->path, &desc, &why);
-    if (!m) snprintf(text, sizeof text, "no: %s", why.message);
-    else if (desc.vocab_only) snprintf(text, sizeof text, "no weights: a vocabulary alone");
-    ft_model_free(m);
-    ft__info_text(i, "runs", text, strlen(text));
+static ft_status ft__info_load(ft__info *i) {
+    ft_model_desc desc;
+    memset(&desc, 0, sizeof desc);
+    desc.allocator = i->allocator;
+    desc.vocab_only = i->n_tensors == 0;
+    desc.no_pack = true;
+    if (i->why.code) return FT_OK; /* a folder that cannot be read as a model */
+    i->vocab = ft_model_load(i->path, &desc, &i->why);
+    if (i->vocab) i->why.code = FT_OK;
+    if (i->vocab && !desc.vocab_only) i->model = i->vocab;
+    if (i->why.code == FT_ERR_MEMORY) return FT_ERR_MEMORY;
+    desc.vocab_only = true;
+    if (!i->vocab) i->vocab = ft_model_load(i->path, &desc, NULL);
+    return i->model ? ft__info_memory(i) : FT_OK;
 }
 
-static void ft__info_all(ft__info *i, const ft_allocator *a) {
-    ft__gguf_str type = {"", 0};
-    char digest[65], version[16];
-    ft__gguf_string(&i->file, "general.type", &type, NULL);
-    bool adapter = ft__text_equal(type.data, type.len, "adapter", 7);
-    const char *kind = adapter ? "adapter" : i->file.n_tensors ? "model" : "vocabulary";
-    if (ft__is_folder(i->path)) snprintf(version, sizeof version, "safetensors");
-    else snprintf(version, sizeof version, "GGUF v%u", (unsigned)i->file.version);
-    ft__info_text(i, "kind", kind, strlen(kind));
-    ft__info_text(i, "format", version, strlen(version));
-    ft__info_key_text(i, "name", "general.name");
-    ft__info_key_text(i, "architecture", "general.architecture");
-    if (adapter) ft__info_adapter(i);
-    else ft__info_model(i);
-    ft__info_types(i);
-    size_t bytes = i->file.file.size;
-    for (size_t k = 0; k < i->file.n_more; k++) bytes += i->file.more[k].size;
-    ft__info_number(i, "bytes", bytes);
-    if (ft_model_digest(i->path, a, digest, NULL) == FT_OK) ft__info_text(i, "sha256", digest, 64);
-    if (!adapter) ft__info_runs(i, a);
+static int ft__info_collect(void *user, const char *bytes, size_t n) {
+    ft__buf_add((ft__buf *)user, bytes, n);
+    return 0;
+}
+
+static void ft__info_quoted(const ft__info *i, ft__buf *out, int id) {
+    size_t n = 0;
+    ft__json_writer w;
+    const char *text = i->vocab && id >= 0 ? ft_token_spelling(i->vocab, id, &n) : NULL;
+    ft__json_writer_init(&w, out, 0);
+    ft__json_string(&w, text ? text : "", n);
+}
+
+/* Renders a question with a message before it and a member beside it, both as JSON.  *used: does their mark
+   come out? */
+static ft_status ft__info_render(const ft__info *i, const ft_template *t, const char *message, const char *member,
+                                 bool *used, ft_error *err) {
+    ft__buf in, out;
+    ft__buf_init(&in, &i->allocator);
+    ft__buf_init(&out, &i->allocator);
+    ft__buf_printf(&in, "{\"messages\": [%s{\"role\": \"user\", \"content\": \"hello\"}], %s"
+                   "\"add_generation_prompt\": true, \"bos_token\": ", message, member);
+    ft__info_quoted(i, &in, i->vocab ? ft_model_get_info(i->vocab).bos : -1);
+    ft__buf_text(&in, ", \"eos_token\": ");
+    ft__info_quoted(i, &in, i->vocab ? ft_model_get_info(i->vocab).eos : -1);
+    ft__buf_byte(&in, '}');
+    ft_status status = in.failed ? ft__fail_memory(err)
+                                 : ft_template_render(t, in.data, in.len, "2026-01-01T00:00:00",
+                                                      ft__info_collect, &out, err);
+    if (!status && out.failed) status = ft__fail_memory(err);
+    *used = !status && out.len && strstr(out.data, "ftprobe");
+    ft__buf_free(&in);
+    ft__buf_free(&out);
+    return status;
+}
+
+static const char *ft__info_probe(const ft__info *i, const ft_template *t, const char *message,
+                                  const char *member) {
+    bool used;
+    ft_error err;
+    ft_status status = ft__info_render(i, t, message, member, &used, &err);
+    return status == FT_ERR_MEMORY ? NULL : status ? "refused" : used ? "used" : "left out";
+}
+
+static ft_status ft__info_read_template(ft__info *i) {
+    ft__info_template *c = &i->chat;
+    bool used;
+    const ft__gguf_str text = ft__info_key(&i->file, "tokenizer.chat_template");
+    if (!text.len) return FT_OK;
+    c->source = text.data;
+    c->n = text.len;
+    c->first_line = text.data;
+    while (c->n_first_line < text.len && text.data[c->n_first_line] != '\n') c->n_first_line++;
+    ft__sha256_hex(text.data, text.len, c->sha256);
+    ft_template *t = ft_template_parse(text.data, text.len, NULL, &i->allocator, &c->error);
+    if (t && !ft__info_render(i, t, "", "", &used, &c->error)) {
+        c->system = ft__info_probe(i, t, "{\"role\": \"system\", \"content\": \"ftprobe\"}, ", "");
+        c->tools = ft__info_probe(i, t, "", "\"tools\": [{\"type\": \"function\", \"function\": {\"name\": "
+                                  "\"ftprobe\", \"description\": \"a tool\", \"parameters\": {\"type\": "
+                                  "\"object\", \"properties\": {}}}}], ");
+        c->error.code = FT_OK;
+    }
+    ft_template_free(t);
+    return c->error.code == FT_ERR_MEMORY ? FT_ERR_MEMORY : FT_OK;
+}
+
+/* ---- folders that cannot be read as a model */
+
+/* What config.json says, as keys. */
+static ft_status ft__info_config(ft__info *i, const char *folder, ft_error *err) {
+    static const char *const names[][2] = {
+        {"num_hidden_layers", "block_count"}, {"hidden_size", "embedding_length"},
+        {"intermediate_size", "feed_forward_length"}, {"num_attention_heads", "attention.head_count"},
+        {"num_key_value_heads", "attention.head_count_kv"}, {"head_dim", "attention.key_length"},
+        {"num_experts", "expert_count"}, {"num_local_experts", "expert_count"},
+        {"num_experts_per_tok", "expert_used_count"}, {"max_position_embeddings", "context_length"},
+        {"sliding_window", "attention.sliding_window"}};
+    char key[160];
+    ft__json *root;
+    char *text;
+    size_t n;
+    const char *path = ft__path_join(&i->arena, folder, "config.json");
+    ft_status status = path ? ft__read_file(path, &i->allocator, &text, &n, err) : ft__fail_memory(err);
+    if (status) return status;
+    status = ft__json_parse(text, n, path, 1, &i->arena, &root, err);
+    ft__free(&i->allocator, text);
+    if (status) return status;
+    const ft__json *type = ft__json_get(root, "model_type");
+    const char *arch = type && type->type == FT__JSON_STRING && type->text_len <= 64 ? type->text : "unknown";
+    ft__gguf_make_begin(&i->file, folder, &i->allocator);
+    ft__gguf_make_string(&i->file, "general.architecture", arch, strlen(arch));
+    for (size_t k = 0; k < FT__COUNT(names); k++) {
+        const ft__json *v = ft__json_get(root, names[k][0]);
+        snprintf(key, sizeof key, "%s.%s", arch, names[k][1]);
+        if (v && ft__json_is_integer(v, 0, UINT32_MAX)) ft__gguf_make_u32(&i->file, key, (uint32_t)v->number);
+    }
+    return ft__gguf_make_end(&i->file, err);
+}
+
+static ft_status ft__info_shard(ft__info *i, const char *path, ft_error *err) {
+    ft__safetensors s;
+    ft_status status = ft__safetensors_open(&s, path, &i->allocator, err);
+    if (status) return status;
+    for (size_t t = 0; t < s.n_tensors; t++) {
+        const ft__st_dtype *dtype = s.tensors[t].dtype;
+        const ft__format *format = dtype->format < 0 ? NULL : ft__format_find((uint32_t)dtype->format);
+        ft__info_count(i, dtype->name, format, s.tensors[t].count, s.tensors[t].size);
+    }
+    i->n_bytes += s.file.size;
+    i->n_files++;
+    ft__safetensors_close(&s);
+    return FT_OK;
+}
+
+static ft_status ft__info_folder(ft__info *i, const char *folder, ft_error *err) {
+    const char **names = NULL;
+    size_t n = 0;
+    ft_status status = ft__info_config(i, folder, err);
+    const bool opened = status == FT_OK;
+    if (!status) status = ft__digest_names(folder, &i->arena, &names, &n, err);
+    for (size_t k = 0; k < n && !status; k++) {
+        const size_t len = strlen(names[k]), n_end = strlen(".safetensors");
+        if (len < n_end || strcmp(names[k] + len - n_end, ".safetensors") != 0) continue;
+        const char *path = ft__path_join(&i->arena, folder, names[k]);
+        status = path ? ft__info_shard(i, path, err) : ft__fail_memory(err);
+    }
+    ft__free(&i->allocator, names);
+    if (status && opened) ft__gguf_close(&i->file);
+    i->n_active = i->n_params;
+    return status;
+}
+
+static ft_status ft__info_gather(ft__info *i, ft_error *err) {
+    for (int k = 0; k < FT__INFO_SIZES; k++) ft__info_read_size(i, ft__info_sizes[k].key, &i->size[k]);
+    i->window_layers = -1;
+    if (!i->why.code) {
+        ft__info_tensors(i);
+        i->n_bytes = i->file.file.size;
+        i->n_files = (i->file.file.size > 0) + i->file.n_more;
+        for (size_t k = 0; k < i->file.n_more; k++) i->n_bytes += i->file.more[k].size;
+    }
+    if (i->n_types) qsort(i->types, (size_t)i->n_types, sizeof i->types[0], ft__info_by_bytes);
+    if (ft__info_load(i) || ft__info_read_template(i)) return ft__fail_memory(err);
+    return ft_model_digest(i->path, &i->allocator, i->sha256, err);
+}
+
+/* ---- calls */
+
+/* A folder that this version cannot read as a model has facts all the same, and the reason. */
+static ft_status ft__info_open(ft__info *i, ft_error *err) {
+    ft_status status = ft__model_file_open(&i->file, i->path, &i->allocator, err);
+    if (status != FT_ERR_UNSUPPORTED || !ft__is_folder(i->path)) return status;
+    i->why = *err;
+    return ft__info_folder(i, i->path, err);
+}
+
+static ft_status ft__info_model(ft__info *i, bool json, ft__buf *out, ft_error *err) {
+    ft__json_writer w;
+    ft_status status = ft__info_open(i, err);
+    if (status) return status;
+    status = ft__info_gather(i, err);
+    ft__json_writer_init(&w, out, 2);
+    if (!status && json) ft__info_json(i, &w);
+    else if (!status) ft__info_page(i, out);
+    ft_model_free(i->vocab);
+    ft__gguf_close(&i->file);
+    return status;
 }
 
 ft_status ft_info(const char *path, bool json, ft_write_fn write, void *user, ft_error *err) {
-    ft_allocator a = ft__allocator(NULL);
+    ft_error mine;
     ft__info i;
+    ft__buf out;
     memset(&i, 0, sizeof i);
-    ft_status status = ft__model_file_open(&i.file, path, &a, err);
-    if (status) return status;
     i.path = path;
-    i.as_json = json;
-    ft__buf_init(&i.out, &a);
-    ft__json_writer_init(&i.json, &i.out, 2);
-    if (json) ft__json_begin(&i.json, '{');
-    ft__info_all(&i, &a);
-    if (json) {
-        ft__info_tensors_json(&i);
-        ft__json_end(&i.json, '}');
-        ft__buf_byte(&i.out, '\n');
-    }
-    status = ft__buf_write(&i.out, write, user, path, err);
-    ft__buf_free(&i.out);
-    ft__gguf_close(&i.file);
+    i.allocator = ft__allocator(NULL);
+    ft__arena_init(&i.arena, &i.allocator);
+    ft__buf_init(&out, &i.allocator);
+    if (!err) err = &mine;
+    const bool adapter = ft__info_is_adapter(path, &i.allocator);
+    ft_status status = adapter ? ft__info_adapter_report(path, NULL, json, &out, err)
+                               : ft__info_model(&i, json, &out, err);
+    if (!status) status = ft__buf_write(&out, write, user, path, err);
+    ft__buf_free(&out);
+    ft__arena_free(&i.arena);
     return status;
 }
 
@@ -220,7 +339,8 @@ ft_status ft_info_tensor(const char *path, const char *tensor, ft_write_fn write
     const ft__format *format = t ? ft__format_find(t->type) : NULL;
     if (!t) status = ft__fail(err, FT_ERR_NOT_FOUND, path, "there is no tensor \"%s\"", tensor);
     else if (!format->decode)
-        status = ft__fail(err, FT_ERR_UNSUPPORTED, path, "%s: type %s is not in this version", tensor, format->name);
+        status = ft__fail(err, FT_ERR_UNSUPPORTED, path, "%s: type %s is not in this version", tensor,
+                          format->name);
     else status = ft__info_decode(t, format, &a, write, user, err);
     ft__gguf_close(&g);
     return status;

@@ -24,7 +24,7 @@ static void fuzz_run(const ft_model *m) {
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
     ft_error err;
-    ft_model_desc desc = {{NULL, NULL, NULL, NULL}, (size & 1) != 0, (size & 2) != 0, 1, NULL};
+    ft_model_desc desc = {{NULL, NULL, NULL, NULL}, (size & 1) != 0, (size & 2) != 0, 1, NULL, NULL};
     size_t seen = 0;
     char path[128];
     fuzz_path("x.gguf", path);
