@@ -2,6 +2,7 @@
    number of threads, the batch, the cut of the prompt and the company in the batch.  The digests are
    stored: a change that moves them is a breaking change (tests/golden/logits.txt says how to renew them). */
 #include "test.h"
+#include "blocks.h"
 #include "gguf_edit.h"
 #include "tiny.h"
 #include "../src/run/run.h"
@@ -116,6 +117,8 @@ static void digest(const ft_model *m, const ft_adapter_use *uses, int n_uses, ft
         if (piece > n - at) piece = n - at;
         if (!feed_piece(s, w, sequence, others, at, piece, logits)) break;
     }
+    for (size_t i = 0; i < (size_t)n * (size_t)tiny_vocab_size(); i++)
+        if (!CHECK(logits[i] > -1e6f && logits[i] < 1e6f)) break;
     ft__sha256_hex(logits, (size_t)n * (size_t)tiny_vocab_size() * sizeof *logits, hex);
     free(logits);
     ft_session_free(s);
@@ -278,6 +281,92 @@ TEST(golden, long_sequence) {
     static const golden model = {
         "long", {1, 32, 2, 1, 0, 32, 2048, 8, FT__FORMAT_F16, true, false, false, false, 0, 0}, false};
     check_golden(&model, ways, FT__COUNT(ways), LONG);
+}
+
+/* ---- every architecture and every format of weights: fewer ways, which take the types of cache by turns */
+
+static const way turns[] = {
+    {"scalar", 1, 512, false, 0}, {"scalar", 3, 32, true, -1},   {"scalar", 2, 16, false, 33},
+    {"avx2", 1, 512, false, -1},  {"avx2", 3, 3, true, 50},      {"avx2", 2, 64, true, 17},
+    {"avx2/rows", 2, 64, true, 30}, {"avx2/rows", 1, 7, false, 0}, {"avx2/rows", 3, 100, false, -1},
+    {"avx512", 2, 33, true, -1},  {"avx512", 1, 1, false, 0},    {"avx512", 3, 512, false, 50},
+    {"avx512/rows", 3, 100, false, -1}, {"avx512/rows", 2, 64, true, 21}, {"avx512/rows", 1, 5, false, 0},
+    {"neon", 1, 512, false, 0},   {"neon", 2, 3, true, 50},      {"neon", 3, 32, true, -1},
+    {"dotprod", 2, 32, true, -1}, {"dotprod/rows", 1, 64, false, 33}, {"dotprod/rows", 3, 16, true, 0}};
+
+static void check_by_turns(const char *path, const char *model, int n) {
+    static const char *const kvs[] = {"kv-f16", "kv-f32", "kv-q8_0"};
+    const char *isa = "";
+    char name[64], hex[65];
+    ft_model *m = NULL;
+    fill_tokens();
+    for (size_t i = 0; i < FT__COUNT(turns); i++) {
+        if (strcmp(isa, turns[i].isa) != 0) {
+            ft_model_free(m);
+            m = load_for(isa = turns[i].isa, path);
+        }
+        if (!m) continue;
+        digest(m, NULL, 0, (ft_kv_type)(i % 3), n, &turns[i], hex);
+        snprintf(name, sizeof name, "%s/%s", model, kvs[i % 3]);
+        check_digest(name, hex);
+    }
+    ft_model_free(m);
+}
+
+static void check_architectures(uint32_t type, const char *type_name) {
+    char path[512], name[64];
+    snprintf(path, sizeof path, "%s", test_path("model.gguf"));
+    for (size_t i = 0; ft__arch_at(i); i++) {
+        tiny_write_arch(path, ft__arch_at(i)->name, type);
+        snprintf(name, sizeof name, "%s-%s", ft__arch_at(i)->name, type_name);
+        check_by_turns(path, name, 80);
+    }
+}
+
+TEST(golden, architectures_in_f32) { check_architectures(FT__FORMAT_F32, "f32"); }
+TEST(golden, architectures_in_q8_0) { check_architectures(FT__FORMAT_Q8_0, "q8_0"); }
+
+/* The scale with which random blocks make weights of a std of 1/16. */
+static float scale_of(uint32_t type) {
+    enum { MANY = 4096 };
+    static float values[MANY];
+    double sum = 0;
+    uint8_t *blocks = blocks_random(type, MANY, 1, 7);
+    ft__format_find(type)->decode(blocks, MANY, values);
+    for (int i = 0; i < MANY; i++) sum += (double)values[i] * (double)values[i];
+    free(blocks);
+    return (float)(1 / (16 * ft__sqrt(sum / MANY)));
+}
+
+/* A file with all matrices in one format: random blocks, so that no encoder has a part in it. */
+TEST(golden, every_format) {
+    static const struct { const char *name; int ne1; } matrices[] = {
+        {"blk.0.attn_q.weight", 256},   {"blk.0.attn_k.weight", 128}, {"blk.0.attn_v.weight", 128},
+        {"blk.0.attn_output.weight", 256}, {"blk.0.ffn_gate.weight", 256}, {"blk.0.ffn_up.weight", 256},
+        {"blk.0.ffn_down.weight", 256}, {"output.weight", 0},         {"token_embd.weight", 0}};
+    static const tiny_model options = {1, 256, 4, 2, 0, 256, 0, 11, FT__FORMAT_F32, false, false, false, false, 0, 0};
+    char path[512], name[64];
+    int n_formats = 0;
+    tiny_write_model(test_path("plain.gguf"), &options);
+    snprintf(path, sizeof path, "%s", test_path("model.gguf"));
+    for (uint32_t type = 0; type < FT__FORMATS; type++) {
+        const ft__format *format = ft__format_find(type);
+        uint8_t *blocks[FT__COUNT(matrices)];
+        edit e;
+        if (!format || !format->decode) continue;
+        edit_begin(&e, test_path("plain.gguf"));
+        for (size_t i = 0; i < FT__COUNT(matrices); i++) {
+            const int ne1 = matrices[i].ne1 ? matrices[i].ne1 : tiny_vocab_size();
+            blocks[i] = blocks_random(type, 256 * (size_t)ne1, scale_of(type), (uint32_t)i);
+            edit_tensor(&e, matrices[i].name, type, 256, ne1, blocks[i]);
+        }
+        edit_save(&e, path);
+        for (size_t i = 0; i < FT__COUNT(matrices); i++) free(blocks[i]);
+        snprintf(name, sizeof name, "format-%s", format->name);
+        check_by_turns(path, name, 48);
+        n_formats++;
+    }
+    CHECK_INT(n_formats, 28);
 }
 
 /* ---- prefixes that another sequence computed */

@@ -324,10 +324,14 @@ static ft__jnode *ft__jinja_postfix(ft__jparser *p, ft__jnode *node) {
     return node;
 }
 
-/* A name with dots, as filters and tests may have; none of those that exist here has any. */
+/* A name with dots, as filters and tests may have; none of those that exist here has any, so that
+   `x|trim.upper()` is about an unknown filter. */
 static ft__jv ft__jinja_dotted_name(ft__jparser *p) {
     ft__jv name = ft__jinja_expect_name(p);
-    while (ft__jinja_skip(p, '.')) name = ft__jinja_expect_name(p);
+    while (ft__jinja_skip(p, '.')) {
+        name = ft__jinja_concat(&p->r, name, ft__jinja_str(&p->r, ".", 1));
+        name = ft__jinja_concat(&p->r, name, ft__jinja_expect_name(p));
+    }
     return name;
 }
 

@@ -119,8 +119,12 @@ static const uint32_t ft__pretok_no_blanks_ranges[] = { /* scripts written witho
     0xE00, 0xEFF, 0x1000, 0x109F, 0x1100, 0x11FF, 0x1780, 0x17FF, 0x2F00, 0x2FDF, 0x3040, 0x30FF,
     0x3400, 0x4DBF, 0x4E00, 0x9FFF, 0xA9E0, 0xA9FF, 0xAA60, 0xAA7F, 0xAC00, 0xD7AF, 0xF900, 0xFAFF,
     0xFF65, 0xFF9F, 0};
-static const uint32_t ft__pretok_joiners[] = { /* connector punctuation: part of words */
-    0x5F, 0x5F, 0x203F, 0x2040, 0x2054, 0x2054, 0xFE33, 0xFE34, 0xFE4D, 0xFE4F, 0xFF3F, 0xFF3F, 0};
+/* Also part of words: connector punctuation, and numbers and symbols that are letters (Roman numerals ...). */
+static const uint32_t ft__pretok_word_others[] = {
+    0x5F, 0x5F, 0x16EE, 0x16F0, 0x203F, 0x2040, 0x2054, 0x2054, 0x2160, 0x2188, 0x24B6, 0x24E9,
+    0x3007, 0x3007, 0x3021, 0x3029, 0x3038, 0x303A, 0xA6E6, 0xA6EF, 0xFE33, 0xFE34, 0xFE4D, 0xFE4F,
+    0xFF3F, 0xFF3F, 0x10140, 0x10174, 0x10341, 0x10341, 0x1034A, 0x1034A, 0x103D1, 0x103D5,
+    0x12400, 0x1246E, 0x1F130, 0x1F149, 0x1F150, 0x1F169, 0x1F170, 0x1F189, 0};
 
 #define FT__SET(name, cells, plus, minus) \
     static const ft__pretok_set ft__pretok_##name = {(cells), plus, minus}
@@ -141,7 +145,7 @@ FT__SET(punct_symbol, FT__SET_P | FT__SET_S, NULL, NULL);
 FT__SET(ascii_punct, FT__SET_ASCII_P | FT__SET_ASCII_S, NULL, NULL);
 FT__SET(other, FT__SET_OTHER, NULL, NULL);
 FT__SET(other_unmarked, FT__SET_OTHER & ~FT__SET_M, NULL, NULL);
-FT__SET(word, FT__SET_L | FT__SET_M | FT__SET_ND, ft__pretok_joiners, NULL); /* \w */
+FT__SET(word, FT__SET_L | FT__SET_M | FT__SET_ND, ft__pretok_word_others, NULL); /* \w */
 /* What may stand before a word and belong to it. */
 FT__SET(lead, FT__SET_ALL & ~(FT__SET_L | FT__SET_N | FT__BIT(FT__CELL_NEWLINE)), NULL, NULL);
 FT__SET(v3_lead, FT__SET_ALL & ~(FT__SET_L | FT__SET_P | FT__SET_S | FT__BIT(FT__CELL_NEWLINE)), NULL,
