@@ -74,6 +74,10 @@ FILE_OBJECTS := $(filter-out $(BUILD)/eval/% $(BUILD)/release/% $(BUILD)/run/%,$
 $(BUILD)/demo_files: tests/demo/demo_files.c tests/tiny.c tests/tiny.h $(FILE_OBJECTS)
 	$(CC) $(ALL_CFLAGS) -o $@ $(filter %.c %.o,$^) -lpthread
 
+# The rows of the demo's models: build/corpus OUT_DIR [--seed N]
+$(BUILD)/corpus: models/corpus.c models/corpus_world.h $(FILE_OBJECTS)
+	$(CC) $(ALL_CFLAGS) -o $@ $(filter %.c %.o,$^) -lpthread
+
 demo: $(BUILD)/ft $(BUILD)/demo_files
 	@mkdir -p $(BUILD)/demo
 	$(BUILD)/demo_files $(BUILD)/demo $(MODEL)
