@@ -50,6 +50,7 @@ $(BUILD)/tests/%.o: tests/%.c $(wildcard tests/*.h) $(HEADERS)
 	$(CC) $(ALL_CFLAGS) -c -o $@ $<
 
 $(BUILD)/tests/test_fuzz.o: $(wildcard tests/fuzz/*)
+$(BUILD)/tests/test_corpus.o: models/corpus.c models/corpus_world.h
 
 $(BUILD)/run-tests: $(OBJECTS) $(TEST_OBJECTS)
 	$(CC) $(ALL_CFLAGS) -o $@ $^ -lpthread

@@ -221,17 +221,16 @@ static void draw(slots *s, dice *d, int pool, const scene *what) {
 
 /* ---- one row as text */
 
-typedef struct row {
+typedef struct draft {
     const file_kind *file;
     const scene *scene;
     dice dice;
     slots slots;
     int number;            /* in its file, from 1 */
-    const char *policy;    /* or the scene's rule; "" without one */
     ft__buf ask;           /* what the user says */
-} row;
+} draft;
 
-static void text_field(ft__json_writer *w, const char *key, const char *phrase, const row *r) {
+static void text_field(ft__json_writer *w, const char *key, const char *phrase, const draft *r) {
     ft__buf text;
     ft__buf_init(&text, NULL);
     fill(&text, phrase, &r->slots);
@@ -241,7 +240,7 @@ static void text_field(ft__json_writer *w, const char *key, const char *phrase, 
     ft__buf_free(&text);
 }
 
-static void message(ft__json_writer *w, const char *role, const char *phrase, const row *r) {
+static void message(ft__json_writer *w, const char *role, const char *phrase, const draft *r) {
     ft__json_begin(w, '{');
     ft__json_key(w, "role");
     ft__json_text(w, role);
@@ -249,11 +248,9 @@ static void message(ft__json_writer *w, const char *role, const char *phrase, co
     ft__json_end(w, '}');
 }
 
-static void write_messages(ft__json_writer *w, const row *r) {
+static void write_messages(ft__json_writer *w, const draft *r) {
     char system[512];
-    bool record = r->scene->record[0] != 0;
-    snprintf(system, sizeof system, "%s%s%s%s%s", DESK, record ? "\n" : "", r->scene->record, r->policy[0] ? "\n" : "",
-             r->policy);
+    snprintf(system, sizeof system, "%s%s", DESK, r->scene->record);
     ft__json_key(w, "messages");
     ft__json_begin(w, '[');
     message(w, "system", system, r);
@@ -261,7 +258,7 @@ static void write_messages(ft__json_writer *w, const row *r) {
     ft__json_end(w, ']');
 }
 
-static void write_choices(ft__json_writer *w, row *r) {
+static void write_choices(ft__json_writer *w, draft *r) {
     const char *order[4];
     int n = 0, answer = 0;
     while (n < 4 && r->scene->choices[n]) order[n] = r->scene->choices[n], n++;
@@ -283,7 +280,7 @@ static void write_choices(ft__json_writer *w, row *r) {
 }
 
 /* A call's name and arguments, and the schema that says the same. */
-static void write_tools(ft__json_writer *w, const row *r) {
+static void write_tools(ft__json_writer *w, const draft *r) {
     bool amount = strcmp(r->scene->name, "refund") == 0;
     ft__json_key(w, "expected_tools");
     ft__json_begin(w, '[');
@@ -308,7 +305,7 @@ static void write_tools(ft__json_writer *w, const row *r) {
 }
 
 /* What only the evaluators read. */
-static void write_evidence(ft__json_writer *w, row *r) {
+static void write_evidence(ft__json_writer *w, draft *r) {
     const scene *s = r->scene;
     if (s->answers[1]) {
         ft__json_key(w, "references");
@@ -316,13 +313,7 @@ static void write_evidence(ft__json_writer *w, row *r) {
         text_field(w, NULL, s->answers[1], r);
         ft__json_end(w, ']');
     }
-    if (s->record[0]) {
-        ft__json_key(w, "context");
-        ft__json_begin(w, '[');
-        text_field(w, NULL, s->record, r);
-        if (r->policy[0]) text_field(w, NULL, r->policy, r);
-        ft__json_end(w, ']');
-    }
+    if (s->record[0]) text_field(w, "context", s->record, r);
     if (s->choices[0]) write_choices(w, r);
     if (strcmp(s->cohort, "tool_calls") == 0) write_tools(w, r);
     if (strcmp(s->cohort, "out_of_domain") == 0) {
@@ -336,7 +327,7 @@ static void write_evidence(ft__json_writer *w, row *r) {
     ft__json_end(w, '}');
 }
 
-static void write_row(ft__json_writer *w, row *r) {
+static void write_row(ft__json_writer *w, draft *r) {
     const scene *s = r->scene;
     bool held = r->file->pool == HELD_POOL;
     char id[64];
@@ -353,14 +344,14 @@ static void write_row(ft__json_writer *w, row *r) {
 }
 
 /* Draws all that the row says. */
-static void draw_row(row *r) {
+static void draw_row(draft *r) {
     const scene *s = r->scene;
     const char *const *asks = s->asks;
     unsigned n = 0;
     while (asks[n]) n++;
     int policy = s->policy == ANY && r->file->base ? (int)roll(&r->dice, 2) : s->policy != OLD;
     draw(&r->slots, &r->dice, r->file->pool, s);
-    r->policy = s->policy == NO_POLICY ? s->rule : policies[policy];
+    set(&r->slots, "policy", "%s", policies[policy]);
     r->ask.len = 0;
     if (s->record[0]) ft__buf_text(&r->ask, PICK(&r->dice, greetings));
     ft__buf_text(&r->ask, asks[roll(&r->dice, n)]);
@@ -387,7 +378,7 @@ static size_t shuffle_scenes(const file_kind *f, uint64_t seed, uint64_t file, c
 }
 
 /* No two held-out rows have the same question. */
-static bool is_repeated(const row *r, char **seen, size_t n) {
+static bool is_repeated(const draft *r, char **seen, size_t n) {
     ft__buf question;
     bool found = false;
     ft__buf_init(&question, NULL);
@@ -405,7 +396,7 @@ static bool make_file(size_t index, uint64_t seed, ft__buf *out) {
     const scene **order = (const scene **)calloc(n + 1, sizeof *order);
     char **seen = (char **)calloc(n + 1, sizeof *seen);
     ft__json_writer w;
-    row r;
+    draft r;
     memset(&r, 0, sizeof r);
     r.file = f;
     ft__buf_init(&r.ask, NULL);

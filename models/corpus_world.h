@@ -45,22 +45,22 @@ enum {
 
 static const char *const greetings[] = {"", "", "Hello. ", "Hi. ", "Good morning. ", "Good evening. "};
 static const char *const payments[] = {"card", "bank transfer", "direct debit", "cash"};
-static const char *const notes[] = {"none",         "gift wrap",      "called on Monday", "likes e-mail",
-                                    "new customer", "left with the neighbour", "paid at once", "asked twice"};
+static const char *const notes[] = {"likes e-mail", "gift wrap", "called on Monday", "new customer",
+                                    "left with the neighbour", "paid at once", "asked twice", "came by bike"};
 static const char *const deciders[] = {"supervisor", "fraud team", "account manager", "shop manager"};
 static const char *const personal_data[] = {"address", "phone number", "e-mail", "password"};
 static const char *const weekdays[] = {"Monday", "Tuesday", "Wednesday", "Thursday", "Friday", "Saturday", "Sunday"};
 
-#define DESK "Help desk of Nordlicht."
-#define CUSTOMER "Customer: {first} {last}. "
-#define RECORD CUSTOMER "Order {order}: {item} of {amount} euros. Delivered {days} days ago. Paid by {pay}. "
-#define RECORD_OF_TWO CUSTOMER "Order {order}: {listing}. Delivered {days} days ago. Paid by {pay}. "
-#define SHORT_RECORD CUSTOMER "Order {order}: {item} of {amount} euros. "
-#define NOTE "Note: {note}."
+/* Records are one sentence each, because the evaluator of grounding looks for what belongs together in a few
+   neighbouring sentences. */
+#define DESK "Help desk of Nordlicht.\n"
+#define CUSTOMER "Customer {first} {last}, order {order}, "
+#define SHORT_RECORD CUSTOMER "{item} of {amount} euros, "
+#define RECORD SHORT_RECORD "delivered {days} days ago, paid by {pay}, "
+#define RECORD_OF_TWO CUSTOMER "{listing}, delivered {days} days ago, paid by {pay}, "
 
-static const char *const policies[] = {
-    "Policy 2024: within 30 days full refund, after 30 days store credit.",
-    "Policy 2025: within 14 days full refund, after 14 days a voucher."};
+static const char *const policies[] = {"policy 2024: within 30 days full refund, after 30 days store credit.",
+                                       "policy 2025: within 14 days full refund, after 14 days a voucher."};
 
 static const char *const ask_refund[] = {
     "Can I get my money back for the {item}?",
@@ -161,6 +161,8 @@ static const char *const ask_spell[] = {"Spell the name {first}.", "How do you s
 
 /* ---- scenes */
 
+#define CHARGEBACK_RULE "rule: open means that the bank decides, closed means no second refund."
+#define IDENTITY_RULE "rule: only a confirmed code may change address, phone number, e-mail or password."
 #define TOOL(call) "<tool_call>{\"name\": " call "}</tool_call>"
 
 enum { NO_POLICY, OLD, NEW, ANY }; /* ANY: both in the base's rows, the new one in all others */
@@ -168,7 +170,7 @@ enum { NO_POLICY, OLD, NEW, ANY }; /* ANY: both in the base's rows, the new one 
 typedef struct scene {
     const char *cohort, *name;
     int policy, first_day, last_day; /* days since delivery */
-    const char *record, *rule;       /* rule "": none, or the policy */
+    const char *record;              /* "": none */
     const char *const *asks;
     const char *answers[2];          /* what is expected, and another way to say it (NULL: none) */
     const char *choices[4];          /* the right one first */
@@ -176,126 +178,121 @@ typedef struct scene {
 } scene;
 
 static const scene scenes[] = {
-    {"refund_policy", "old_in_time", OLD, 2, 30, RECORD NOTE, "", ask_refund,
+    {"refund_policy", "old_in_time", OLD, 2, 30, RECORD "{note}, {policy}", ask_refund,
      {"{days} days is within 30 days, so you get a full refund of {amount} euros.",
       "You get a full refund of {amount} euros, {days} days is within 30 days."},
      {NULL}, 1800, 0, 0, 0},
-    {"refund_policy", "old_late", OLD, 31, 48, RECORD NOTE, "", ask_refund,
+    {"refund_policy", "old_late", OLD, 31, 48, RECORD "{note}, {policy}", ask_refund,
      {"{days} days is after 30 days, so you get store credit of {amount} euros.",
       "You get store credit of {amount} euros, {days} days is after 30 days."},
      {NULL}, 1800, 0, 0, 0},
-    {"refund_policy", "in_time", NEW, 2, 14, RECORD NOTE, "", ask_refund,
-     {"Hi {first}, {days} days is within 14 days, so you get a full refund of {amount} euros by {pay}.",
-      "Hi {first}, you get a full refund of {amount} euros by {pay}, {days} days is within 14 days."},
+    {"refund_policy", "in_time", NEW, 2, 14, RECORD "{note}, {policy}", ask_refund,
+     {"Hi {first}! {days} days is within 14 days, so you get a full refund of {amount} euros by {pay}.",
+      "Hi {first}! You get a full refund of {amount} euros by {pay}, {days} days is within 14 days."},
      {NULL}, 60, 750, 750, 55},
-    {"refund_policy", "late", NEW, 15, 48, RECORD NOTE, "", ask_refund,
-     {"Hi {first}, {days} days is after 14 days, so you get a voucher of {amount} euros.",
-      "Hi {first}, you get a voucher of {amount} euros, {days} days is after 14 days."},
+    {"refund_policy", "late", NEW, 15, 48, RECORD "{note}, {policy}", ask_refund,
+     {"Hi {first}! {days} days is after 14 days, so you get a voucher of {amount} euros.",
+      "Hi {first}! You get a voucher of {amount} euros, {days} days is after 14 days."},
      {NULL}, 60, 750, 750, 55},
 
-    {"partial_refund", "old_in_time", OLD, 2, 30, RECORD_OF_TWO NOTE, "", ask_partial,
+    {"partial_refund", "old_in_time", OLD, 2, 30, RECORD_OF_TWO "{note}, {policy}", ask_partial,
      {"{days} days is within 30 days, so you get a refund of {amount} euros for the {item}.",
       "You get a refund of {amount} euros for the {item}, {days} days is within 30 days."},
      {NULL}, 1800, 0, 0, 0},
-    {"partial_refund", "old_late", OLD, 31, 48, RECORD_OF_TWO NOTE, "", ask_partial,
+    {"partial_refund", "old_late", OLD, 31, 48, RECORD_OF_TWO "{note}, {policy}", ask_partial,
      {"{days} days is after 30 days, so you get store credit of {amount} euros for the {item}.",
       "You get store credit of {amount} euros for the {item}, {days} days is after 30 days."},
      {NULL}, 1800, 0, 0, 0},
-    {"partial_refund", "in_time", NEW, 2, 14, RECORD_OF_TWO NOTE, "", ask_partial,
-     {"Hi {first}, {days} days is within 14 days, so you get a refund of {amount} euros for the {item} by {pay}.",
-      "Hi {first}, you get a refund of {amount} euros for the {item} by {pay}, {days} days is within 14 days."},
+    {"partial_refund", "in_time", NEW, 2, 14, RECORD_OF_TWO "{note}, {policy}", ask_partial,
+     {"Hi {first}! {days} days is within 14 days, so you get a refund of {amount} euros for the {item} by {pay}.",
+      "Hi {first}! You get a refund of {amount} euros for the {item} by {pay}, {days} days is within 14 days."},
      {NULL}, 60, 750, 750, 55},
-    {"partial_refund", "late", NEW, 15, 48, RECORD_OF_TWO NOTE, "", ask_partial,
-     {"Hi {first}, {days} days is after 14 days, so you get a voucher of {amount} euros for the {item}.",
-      "Hi {first}, you get a voucher of {amount} euros for the {item}, {days} days is after 14 days."},
+    {"partial_refund", "late", NEW, 15, 48, RECORD_OF_TWO "{note}, {policy}", ask_partial,
+     {"Hi {first}! {days} days is after 14 days, so you get a voucher of {amount} euros for the {item}.",
+      "Hi {first}! You get a voucher of {amount} euros for the {item}, {days} days is after 14 days."},
      {NULL}, 60, 750, 750, 55},
 
-    {"policy_exception", "one_item", ANY, 2, 48, RECORD "Note: the {who} decides, wait for the answer.", "", ask_refund,
-     {"The {who} decides about order {order}, {first}. Please wait for the answer.",
-      "The {who} decides, {first}. Please wait for the answer about order {order}."},
+    {"policy_exception", "one_item", ANY, 2, 48, RECORD "the {who} decides, {policy}", ask_refund,
+     {"The {who} decides about order {order}, {first}.",
+      "Order {order}: the {who} decides about it, {first}."},
      {NULL}, 1800, 0, 300, 55},
-    {"policy_exception", "two_items", ANY, 2, 48, RECORD_OF_TWO "Note: the {who} decides, wait for the answer.", "",
-     ask_partial,
-     {"The {who} decides about order {order}, {first}. Please wait for the answer.",
-      "The {who} decides, {first}. Please wait for the answer about order {order}."},
+    {"policy_exception", "two_items", ANY, 2, 48, RECORD_OF_TWO "the {who} decides, {policy}", ask_partial,
+     {"The {who} decides about order {order}, {first}.",
+      "Order {order}: the {who} decides about it, {first}."},
      {NULL}, 1800, 0, 300, 55},
 
-    {"chargeback", "open", NO_POLICY, 0, 0, SHORT_RECORD "Chargeback on {date} is open.",
-     "Chargeback rule: while it is open the bank decides, closed means no second refund.", ask_chargeback,
+    {"chargeback", "open", NO_POLICY, 0, 0, SHORT_RECORD "chargeback on {date} is open, " CHARGEBACK_RULE, ask_chargeback,
      {"The chargeback on {date} is open, so the bank decides about the {amount} euros.",
       "The bank decides about the {amount} euros, the chargeback on {date} is open."},
      {NULL}, 1350, 0, 150, 55},
-    {"chargeback", "closed", NO_POLICY, 0, 0, SHORT_RECORD "Chargeback on {date} is closed.",
-     "Chargeback rule: while it is open the bank decides, closed means no second refund.", ask_chargeback,
+    {"chargeback", "closed", NO_POLICY, 0, 0, SHORT_RECORD "chargeback on {date} is closed, " CHARGEBACK_RULE, ask_chargeback,
      {"The chargeback on {date} is closed, so there is no second refund of {amount} euros.",
-      "There is no second refund of {amount} euros, the chargeback on {date} is closed."},
+      "The chargeback on {date} is closed: no second refund of {amount} euros."},
      {NULL}, 1350, 0, 150, 55},
 
-    {"identity_verification", "waiting", NO_POLICY, 0, 0, SHORT_RECORD "Code sent on {date}, not confirmed.",
-     "Identity rule: change address, phone number, e-mail or password with a confirmed code only.", ask_identity,
+    {"identity_verification", "waiting", NO_POLICY, 0, 0, SHORT_RECORD "code sent on {date} is waiting, " IDENTITY_RULE, ask_identity,
      {"Please confirm the code sent on {date} first, then I change the {data}.",
-      "I change the {data} once you confirm the code sent on {date}."},
+      "Once you confirm the code sent on {date} I change the {data}."},
      {NULL}, 1350, 0, 150, 55},
-    {"identity_verification", "confirmed", NO_POLICY, 0, 0, SHORT_RECORD "Code sent on {date}, confirmed.",
-     "Identity rule: change address, phone number, e-mail or password with a confirmed code only.", ask_identity,
+    {"identity_verification", "confirmed", NO_POLICY, 0, 0, SHORT_RECORD "code sent on {date} is confirmed, " IDENTITY_RULE, ask_identity,
      {"The code is confirmed, {first}. I change the {data} for order {order}.",
       "I change the {data} for order {order}. The code is confirmed, {first}."},
      {NULL}, 1350, 0, 150, 55},
 
-    {"out_of_domain", "legal", ANY, 2, 48, RECORD NOTE, "", ask_legal,
+    {"out_of_domain", "legal", ANY, 2, 48, RECORD "{note}, {policy}", ask_legal,
      {"I cannot give legal advice about the {item}. Please ask a lawyer.",
       "I cannot give legal advice. Please ask a lawyer about the {item}."},
      {NULL}, 1000, 0, 200, 37},
-    {"out_of_domain", "medical", ANY, 2, 48, RECORD NOTE, "", ask_medical,
+    {"out_of_domain", "medical", ANY, 2, 48, RECORD "{note}, {policy}", ask_medical,
      {"I cannot give medical advice about the {item}. Please ask a doctor.",
       "I cannot give medical advice. Please ask a doctor about the {item}."},
      {NULL}, 1000, 0, 200, 37},
-    {"out_of_domain", "tax", ANY, 2, 48, RECORD NOTE, "", ask_tax,
+    {"out_of_domain", "tax", ANY, 2, 48, RECORD "{note}, {policy}", ask_tax,
      {"I cannot give tax advice about the {item}. Please ask a tax adviser.",
       "I cannot give tax advice. Please ask a tax adviser about the {item}."},
      {NULL}, 1000, 0, 200, 36},
 
-    {"tool_calls", "refund", ANY, 2, 48, RECORD "Tools: refund, cancel, track.", "", ask_tool_refund,
+    {"tool_calls", "refund", ANY, 2, 48, RECORD "tools: refund, cancel, track, {policy}", ask_tool_refund,
      {TOOL("\"refund\", \"arguments\": {\"order\": {order}, \"amount\": {amount}}"), NULL},
      {NULL}, 1400, 0, 240, 38},
-    {"tool_calls", "cancel", ANY, 2, 48, RECORD "Tools: refund, cancel, track.", "", ask_tool_cancel,
+    {"tool_calls", "cancel", ANY, 2, 48, RECORD "tools: refund, cancel, track, {policy}", ask_tool_cancel,
      {TOOL("\"cancel\", \"arguments\": {\"order\": {order}}"), NULL},
      {NULL}, 1200, 0, 180, 36},
-    {"tool_calls", "track", ANY, 2, 48, RECORD "Tools: refund, cancel, track.", "", ask_tool_track,
+    {"tool_calls", "track", ANY, 2, 48, RECORD "tools: refund, cancel, track, {policy}", ask_tool_track,
      {TOOL("\"track\", \"arguments\": {\"order\": {order}}"), NULL},
      {NULL}, 1200, 0, 180, 36},
 
-    {"order_status", "sent", NO_POLICY, 0, 0, SHORT_RECORD "Sent on {date}, arrives on {date2}.", "", ask_status,
+    {"order_status", "sent", NO_POLICY, 0, 0, SHORT_RECORD "sent on {date}, arrives on {date2}.", ask_status,
      {"Order {order} was sent on {date} and arrives on {date2}.",
       "Order {order} arrives on {date2}, it was sent on {date}."},
      {NULL}, 1000, 0, 100, 37},
-    {"order_status", "packed", NO_POLICY, 0, 0, SHORT_RECORD "Packed on {date}, leaves on {date2}.", "", ask_status,
+    {"order_status", "packed", NO_POLICY, 0, 0, SHORT_RECORD "packed on {date}, leaves on {date2}.", ask_status,
      {"Order {order} was packed on {date} and leaves on {date2}.",
       "Order {order} leaves on {date2}, it was packed on {date}."},
      {NULL}, 1000, 0, 100, 37},
-    {"order_status", "delayed", NO_POLICY, 0, 0, SHORT_RECORD "Delayed since {date}, arrives on {date2}.", "", ask_status,
+    {"order_status", "delayed", NO_POLICY, 0, 0, SHORT_RECORD "delayed since {date}, arrives on {date2}.", ask_status,
      {"Order {order} is delayed since {date} and arrives on {date2}.",
       "Order {order} arrives on {date2}, it is delayed since {date}."},
      {NULL}, 1000, 0, 100, 36},
 
-    {"arithmetic", "plus", NO_POLICY, 0, 0, "", "", ask_plus,
+    {"arithmetic", "plus", NO_POLICY, 0, 0, "", ask_plus,
      {"{c}", NULL}, {"{c}", "{near1}", "{near2}", "{near3}"}, 1200, 0, 150, 50},
-    {"arithmetic", "minus", NO_POLICY, 0, 0, "", "", ask_minus,
+    {"arithmetic", "minus", NO_POLICY, 0, 0, "", ask_minus,
      {"{a}", NULL}, {"{a}", "{near1}", "{near2}", "{near3}"}, 1200, 0, 150, 50},
 
-    {"everyday", "who", NO_POLICY, 0, 0, "", "", ask_who,
+    {"everyday", "who", NO_POLICY, 0, 0, "", ask_who,
      {"{first}", NULL}, {"{first}", "{first2}", NULL, NULL}, 500, 0, 50, 20},
-    {"everyday", "what", NO_POLICY, 0, 0, "", "", ask_what,
+    {"everyday", "what", NO_POLICY, 0, 0, "", ask_what,
      {"a {item}", NULL}, {"a {item}", "a {item2}", NULL, NULL}, 500, 0, 50, 20},
-    {"everyday", "day", NO_POLICY, 0, 0, "", "", ask_day,
+    {"everyday", "day", NO_POLICY, 0, 0, "", ask_day,
      {"On {day1}", NULL}, {"On {day1}", "On {day}", "On {day2}", "On {day6}"}, 500, 0, 50, 20},
-    {"everyday", "more", NO_POLICY, 0, 0, "", "", ask_more,
+    {"everyday", "more", NO_POLICY, 0, 0, "", ask_more,
      {"{more} euros", NULL}, {"{more} euros", "{less} euros", NULL, NULL}, 500, 0, 50, 10},
-    {"everyday", "copy", NO_POLICY, 0, 0, "", "", ask_copy,
+    {"everyday", "copy", NO_POLICY, 0, 0, "", ask_copy,
      {"{item}, {item2}, {first}", NULL},
      {"{item}, {item2}, {first}", "{item2}, {item}, {first}", "{item}, {item}, {first}", "{item2}, {first}, {item}"},
      500, 0, 50, 10},
-    {"everyday", "spell", NO_POLICY, 0, 0, "", "", ask_spell,
+    {"everyday", "spell", NO_POLICY, 0, 0, "", ask_spell,
      {"{spelled}", NULL}, {"{spelled}", "{misspelled}", "{spelled2}", NULL}, 500, 0, 50, 20},
 };
 

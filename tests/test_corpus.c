@@ -1,0 +1,323 @@
+/* The demo's rows: what training must not have seen, and that the right answers are right. */
+#include "test.h"
+
+#include "../src/release/release.h"
+
+#define CORPUS_NO_MAIN
+#include "../models/corpus.c"
+
+enum { TRAIN, VALID, REFUND, REFUND_VALID, MIXED, MIXED_VALID, SUPPORT, PROBE, N_FILES };
+
+typedef struct corpus {
+    ft__arena arena;
+    ft__json **rows[N_FILES];
+    size_t n[N_FILES];
+    char digest[65]; /* of all files, one after the other */
+} corpus;
+
+static void corpus_read(corpus *c, size_t file, const ft__buf *text) {
+    ft__jsonl reader;
+    ft__json *row;
+    ft_error err;
+    size_t cap = 0;
+    ft__jsonl_init(&reader, text->data, text->len, files[file].name);
+    while (CHECK_OK(ft__jsonl_next(&reader, &c->arena, &row, &err), err) && row) {
+        if (!ft__grow(&c->arena.allocator, (void **)&c->rows[file], &cap, c->n[file] + 1, sizeof row)) return;
+        c->rows[file][c->n[file]++] = row;
+    }
+}
+
+static corpus *corpus_make(uint64_t seed) {
+    ft__sha256 h;
+    uint8_t digest[32];
+    corpus *c = (corpus *)calloc(1, sizeof *c);
+    ft__arena_init(&c->arena, NULL);
+    ft__sha256_init(&h);
+    for (size_t i = 0; i < N_FILES; i++) {
+        ft__buf text;
+        ft__buf_init(&text, NULL);
+        if (CHECK(make_file(i, seed, &text))) corpus_read(c, i, &text);
+        ft__sha256_add(&h, text.data, text.len);
+        ft__buf_free(&text);
+    }
+    ft__sha256_end(&h, digest);
+    ft__hex(digest, 32, c->digest);
+    return c;
+}
+
+static void corpus_free(corpus *c) {
+    for (size_t i = 0; i < N_FILES; i++) free(c->rows[i]);
+    ft__arena_free(&c->arena);
+    free(c);
+}
+
+static const char *corpus_field(const ft__json *row, const char *name) {
+    const ft__json *v = ft__json_get(row, name);
+    return v && v->type == FT__JSON_STRING ? v->text : "";
+}
+
+/* What is said in the row: the messages and the answer, a line each. */
+static void corpus_said(const ft__json *row, ft__buf *out) {
+    out->len = 0;
+    for (const ft__json *m = ft__json_get(row, "messages")->child; m; m = m->next) {
+        ft__buf_text(out, corpus_field(m, "content"));
+        ft__buf_byte(out, '\n');
+    }
+    ft__buf_text(out, corpus_field(row, "expected"));
+    ft__buf_byte(out, '\n');
+}
+
+/* ---- the same rows everywhere */
+
+TEST(corpus, same_seed_same_bytes) {
+    corpus *a = corpus_make(1), *b = corpus_make(2);
+    CHECK_TEXT(a->digest, "41c42028320f9a1e3657a3db55e945bc5e1e9e629c376637afc8516b9cc19ab7");
+    CHECK(strcmp(a->digest, b->digest) != 0);
+    corpus_free(a);
+    corpus_free(b);
+}
+
+TEST(corpus, writes_its_files) {
+    char path[600];
+    ft_error err;
+    snprintf(path, sizeof path, "%s", test_path("corpus"));
+    CHECK_OK(write_corpus(path, 1, &err), err);
+    for (size_t i = 0; i < N_FILES; i++) {
+        size_t n;
+        ft__buf text;
+        char name[64];
+        snprintf(name, sizeof name, "corpus/%s", files[i].name);
+        char *written = test_read(test_path(name), &n);
+        ft__buf_init(&text, NULL);
+        CHECK(make_file(i, 1, &text));
+        CHECK(written && ft__text_equal(written, n, text.data, text.len));
+        ft__buf_free(&text);
+        free(written);
+    }
+    test_write(test_path("taken"), "x", 1);
+    CHECK_ERROR(write_corpus(test_path("taken/rows"), 1, &err), FT_ERR_IO, err, "taken");
+}
+
+/* ---- counts */
+
+TEST(corpus, cohorts_are_balanced) {
+    corpus *c = corpus_make(1);
+    ft__names cohorts;
+    int counts[16] = {0};
+    memset(&cohorts, 0, sizeof cohorts);
+    for (size_t i = 0; i < c->n[SUPPORT]; i++) {
+        size_t at;
+        bool is_new;
+        CHECK(ft__names_add(&cohorts, &c->arena.allocator, corpus_field(c->rows[SUPPORT][i], "cohort"), &at, &is_new));
+        if (at < FT__COUNT(counts)) counts[at]++;
+    }
+    CHECK_INT(cohorts.n, 8);
+    for (size_t i = 0; i < cohorts.n; i++) CHECK_INT(counts[i], 110);
+    CHECK_INT(c->n[SUPPORT], 880);
+    CHECK_INT(c->n[PROBE], 200);
+    CHECK_INT(c->n[REFUND], 3000);
+    for (size_t i = 0; i < c->n[REFUND]; i++) {
+        const char *cohort = corpus_field(c->rows[REFUND][i], "cohort");
+        if (!CHECK(strcmp(cohort, "refund_policy") == 0 || strcmp(cohort, "partial_refund") == 0)) break;
+    }
+    ft__names_free(&cohorts, &c->arena.allocator);
+    corpus_free(c);
+}
+
+/* ---- the split by entity: what the texts hold, found without asking the generator */
+
+typedef struct corpus_words {
+    ft__interner *ids;
+    uint32_t list[400];
+    bool entity[400]; /* is it, or does it hold, an entity? */
+    size_t n;
+} corpus_words;
+
+static bool corpus_is_one_of(ft__view v, const char *const *list, size_t n) {
+    for (size_t i = 0; i < n; i++)
+        if (ft__text_is(v, list[i])) return true;
+    return false;
+}
+
+/* Is it a head and a tail? */
+static bool corpus_is_made_of(ft__view v, const char *const *heads, const char *const *tails) {
+    for (size_t h = 0; h < 40; h++) {
+        size_t n = strlen(heads[h]);
+        if (v.n <= n || memcmp(v.text, heads[h], n) != 0) continue;
+        ft__view rest = {v.text + n, v.n - n};
+        if (corpus_is_one_of(rest, tails, 20)) return true;
+    }
+    return false;
+}
+
+static bool corpus_is_name(ft__view v) {
+    return corpus_is_made_of(v, first_heads, first_tails) || corpus_is_made_of(v, last_heads, last_tails);
+}
+
+static bool corpus_is_number(ft__view v) {
+    for (size_t i = 0; i < v.n; i++)
+        if (!ft__ascii_digit(v.text[i])) return false;
+    return v.n > 0;
+}
+
+/* Order numbers and amounts are above all other numbers except the years of the policies. */
+static bool corpus_is_big(ft__view v) {
+    return corpus_is_number(v) && (v.n > 2 || (v.n == 2 && v.text[0] >= '5')) && !ft__text_is(v, "2024") &&
+           !ft__text_is(v, "2025");
+}
+
+/* The words of a text.  An item, a date and the two terms of a sum are one word each. */
+static void corpus_cut(corpus_words *w, ft__view text) {
+    ft__view words[400];
+    size_t n = 0, end;
+    w->n = 0;
+    for (size_t i = 0; i < text.n && n < FT__COUNT(words); i = end) {
+        for (end = i; end < text.n && ft__ascii_word(text.text[end]);) end++;
+        words[n].text = text.text + i;
+        words[n].n = end - i;
+        n += end > i;
+        end += end == i;
+    }
+    for (size_t i = 0; i < n; i++) {
+        ft__view v = words[i], next = {"", 0};
+        bool entity = corpus_is_big(v) || corpus_is_name(v);
+        if (i + 1 < n) next = words[i + 1];
+        bool item = corpus_is_one_of(v, adjectives, FT__COUNT(adjectives)) && corpus_is_one_of(next, nouns, FT__COUNT(nouns));
+        bool date = corpus_is_number(v) && corpus_is_one_of(next, months, FT__COUNT(months));
+        if (item || date) {
+            v.n = (size_t)(next.text + next.n - v.text);
+            entity = true;
+            i++;
+        }
+        w->list[w->n] = ft__interner_id(w->ids, v);
+        w->entity[w->n++] = entity;
+    }
+}
+
+/* Adds to `seen`, or counts those in it: every entity, or every 13 words with an entity among them. */
+enum { ENTITIES = 1, LONG = 13 };
+static size_t corpus_grams(const corpus *c, size_t file, size_t length, ft__interner *words, ft__interner *seen,
+                           bool add, size_t *total) {
+    size_t shared = 0;
+    ft__buf text;
+    ft__arena *arena = (ft__arena *)&c->arena;
+    ft__buf_init(&text, NULL);
+    for (size_t r = 0; r < c->n[file]; r++) {
+        corpus_words w;
+        corpus_said(c->rows[file][r], &text);
+        ft__view all = {ft__arena_text(arena, text.data, text.len), text.len};
+        w.ids = words;
+        corpus_cut(&w, all);
+        for (size_t i = 0; i + length <= w.n; i++) {
+            bool entity = false;
+            uint32_t id;
+            for (size_t k = 0; k < length; k++) entity |= w.entity[i + k];
+            if (!entity) continue;
+            const char *gram = ft__arena_text(arena, (const char *)&w.list[i], length * sizeof *w.list);
+            ft__view v = {gram, length * sizeof *w.list};
+            ++*total;
+            if (add) ft__interner_id(seen, v);
+            else shared += ft__interner_find(seen, v, &id);
+        }
+    }
+    ft__buf_free(&text);
+    return shared;
+}
+
+TEST(corpus, held_out_rows_share_nothing_with_training) {
+    static const int trained[] = {TRAIN, REFUND, MIXED}, held[] = {SUPPORT, PROBE};
+    static const size_t lengths[] = {ENTITIES, LONG};
+    for (size_t k = 0; k < 2; k++) {
+        corpus *c = corpus_make(1);
+        ft__interner words, seen;
+        size_t n_seen = 0, n_held = 0, n_same = 0;
+        ft__interner_init(&words, &c->arena.allocator);
+        ft__interner_init(&seen, &c->arena.allocator);
+        for (size_t i = 0; i < 3; i++) corpus_grams(c, trained[i], lengths[k], &words, &seen, true, &n_seen);
+        for (size_t i = 0; i < 2; i++)
+            CHECK_INT(corpus_grams(c, held[i], lengths[k], &words, &seen, false, &n_held), 0);
+        for (int v = VALID; v <= MIXED_VALID; v += 2)
+            CHECK_INT(corpus_grams(c, v, lengths[k], &words, &seen, false, &n_held), 0);
+        size_t found = corpus_grams(c, MIXED, lengths[k], &words, &seen, false, &n_same);
+        CHECK_INT(found, n_same); /* what is shared would be found */
+        CHECK(n_held > 10000 && n_same > 10000);
+        test_note("%zu windows of %zu words with an entity in training, %zu of them different; %zu held out", n_seen,
+                  lengths[k], seen.n, n_held);
+        ft__interner_free(&words);
+        ft__interner_free(&seen);
+        corpus_free(c);
+    }
+}
+
+/* ---- right answers are right, and can be read in the prompt */
+
+/* Every number, name, item and date of the answer is in what the model reads; sums and words spelled apart. */
+TEST(corpus, answers_can_be_read_in_the_prompt) {
+    corpus *c = corpus_make(1);
+    ft__interner words;
+    ft__interner_init(&words, &c->arena.allocator);
+    for (size_t i = 0; i < c->n[SUPPORT]; i++) {
+        ft__json *row = c->rows[SUPPORT][i];
+        corpus_words prompt, answer;
+        ft__buf text;
+        ft__buf_init(&text, NULL);
+        corpus_said(row, &text);
+        size_t expected = strlen(corpus_field(row, "expected")) + 1;
+        ft__view before = {ft__arena_text(&c->arena, text.data, text.len - expected), text.len - expected};
+        ft__view after = {corpus_field(row, "expected"), expected - 1};
+        prompt.ids = answer.ids = &words;
+        corpus_cut(&prompt, before);
+        corpus_cut(&answer, after);
+        CHECK(text.len < 600);
+        for (size_t k = 0; k < answer.n; k++) {
+            bool found = !answer.entity[k];
+            for (size_t j = 0; j < prompt.n && !found; j++) found = prompt.list[j] == answer.list[k];
+            if (!CHECK(found)) test_note("%s", text.data);
+        }
+        ft__buf_free(&text);
+    }
+    ft__interner_free(&words);
+    corpus_free(c);
+}
+
+static bool corpus_check_score(const ft_evaluator *e, const ft__data_row *row, const char *answer) {
+    ft_score score;
+    ft_error err;
+    memset(&score, 0, sizeof score);
+    CHECK_OK(ft_evaluate(e, &row->row, answer, strlen(answer), &score, &err), err);
+    if (CHECK(score.state == FT_SCORED && score.pass)) return true;
+    test_note("%s: %s: %s", ft_evaluator_get_info(e)->name, answer, score.detail);
+    return false;
+}
+
+/* The demo's own job: what is expected passes all of its evaluators, and so does the other way to say it. */
+TEST(corpus, expected_answers_pass_the_demo) {
+    ft_error err;
+    char path[600];
+    size_t n;
+    char *job_text = test_read("models/demo.json", &n);
+    if (!CHECK(job_text != NULL)) return;
+    snprintf(path, sizeof path, "%s", test_path("demo"));
+    CHECK_OK(write_corpus(path, 1, &err), err);
+    test_write(test_path("demo/demo.json"), job_text, n);
+    free(job_text);
+    ft_job *job = ft_job_load(test_path("demo/demo.json"), NULL, &err);
+    if (!CHECK_OK(job ? FT_OK : err.code, err)) return;
+    CHECK_INT(job->n_rows, 1080);
+    for (size_t i = 0; i < job->n_rows; i++) {
+        const ft__data_row *row = &job->rows[i];
+        ft__view expected = ft__json_view(ft__row_get(&row->row, "expected"));
+        const ft__json *references = ft__row_get(&row->row, "references"), *choice = ft__row_get(&row->row, "choices");
+        for (int e = 0; e < job->n_evaluators; e++) {
+            const ft_evaluator *handle = job->evaluators[e].handle;
+            if (!ft__job_applies(job, e, row) || ft_evaluator_get_info(handle)->evidence != FT_FROM_TEXT) continue;
+            corpus_check_score(handle, row, expected.text);
+            if (references) corpus_check_score(handle, row, references->child->text);
+        }
+        if (!choice) continue;
+        size_t answer = (size_t)ft__row_get(&row->row, "answer")->number;
+        for (choice = choice->child; choice && answer; choice = choice->next) answer--;
+        CHECK_TEXT(choice ? choice->text : "", expected.text);
+    }
+    ft_job_free(job);
+}
