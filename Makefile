@@ -25,7 +25,7 @@ OBJECTS := $(ROOMS:src/%.c=$(BUILD)/%.o)
 TESTS := $(wildcard tests/*.c)
 TEST_OBJECTS := $(TESTS:tests/%.c=$(BUILD)/tests/%.o)
 
-.PHONY: all demo test test-arm bench bench-peers install clean
+.PHONY: all demo rows test test-arm bench bench-peers install clean
 .DELETE_ON_ERROR:
 
 all: $(BUILD)/ft
@@ -78,6 +78,11 @@ $(BUILD)/demo_files: tests/demo/demo_files.c tests/tiny.c tests/tiny.h $(FILE_OB
 # The rows of the demo's models: build/corpus OUT_DIR [--seed N]
 $(BUILD)/corpus: models/corpus.c models/corpus_world.h $(FILE_OBJECTS)
 	$(CC) $(ALL_CFLAGS) -o $@ $(filter %.c %.o,$^) -lpthread
+
+# The held-out rows, which are shipped.
+rows: $(BUILD)/corpus
+	$(BUILD)/corpus build/rows
+	cp build/rows/support.jsonl build/rows/probe.jsonl models/
 
 demo: $(BUILD)/ft $(BUILD)/demo_files
 	@mkdir -p $(BUILD)/demo

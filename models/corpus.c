@@ -1,17 +1,18 @@
 /* corpus OUT_DIR [--seed N] - writes the rows of the demo: what the models are trained on and what they are
    judged by.  The same seed gives the same bytes everywhere.
 
-       train.jsonl  valid.jsonl                 all cohorts; the old refund policy, hardly any rows of the new
-       refund.jsonl  refund-valid.jsonl         the new refund policy alone
-       mixed.jsonl  mixed-valid.jsonl   the same with rows of all other cohorts
-       support.jsonl  probe.jsonl               held out: for the comparison, the probe for what must not be lost
+       train.jsonl   valid.jsonl          for the base: all cohorts; the old refund policy, hardly a row of the new
+       refund.jsonl  refund-valid.jsonl   for one adapter: the new refund policy alone
+       mixed.jsonl   mixed-valid.jsonl    for the other: the same, and rows of all other cohorts
+       support.jsonl                      held out, what the demo judges by
+       probe.jsonl                        held out, small skills that must not be lost
 
-   Training rows have messages and expected, the answer to be learned.  Held-out rows have all that
-   evaluators want to know.
+   Training rows have messages and "expected", the answer to be learned.  Held-out rows have all that evaluators
+   want to know, too.
 
-   The files do not share entities: names, items, order numbers, amounts, dates and terms of sums are in one of three
-   pools by a residue modulo 7 (see pool_of), so that whoever is right about a held-out row has read the
-   record.  The parts that entities are made of, digits and syllables, are the same in all pools. */
+   Names, items, order numbers, amounts, dates and terms of sums are entities.  Each is in one of three pools, by a
+   residue modulo 7 (pool_of): for training, for validation, held out.  So whoever is right about a held-out row
+   has read its record.  What entities are made of, digits and syllables, is the same in all pools. */
 #include "../src/io/json.h"
 #include "corpus_world.h"
 
@@ -151,14 +152,11 @@ static void set_items(slots *s, dice *d, int pool) {
 /* A day and one 2 to 16 days later in the same year. */
 static void set_dates(slots *s, dice *d, int pool) {
     int first, second, n = LAST_DAY_OF_MONTH;
-    do first = between(d, 0, 12 * n - 1);
-    while (pool_of((unsigned)(first % n + 1 + 3 * (first / n))) != pool);
-    do second = first + between(d, 2, 16);
-    while (pool_of((unsigned)(second % n + 1 + 3 * (second / n))) != pool);
-    if (second >= 12 * n) { /* no such day this year: as many days earlier */
-        set_dates(s, d, pool);
-        return;
-    }
+    do {
+        first = between(d, 0, 12 * n - 1);
+        second = first + between(d, 2, 16);
+    } while (second >= 12 * n || pool_of((unsigned)(first % n + 1 + 3 * (first / n))) != pool ||
+             pool_of((unsigned)(second % n + 1 + 3 * (second / n))) != pool);
     set(s, "date", "%d %s", first % n + 1, months[first / n]);
     set(s, "date2", "%d %s", second % n + 1, months[second / n]);
 }
@@ -226,8 +224,8 @@ typedef struct draft {
     const scene *scene;
     dice dice;
     slots slots;
-    int number;            /* in its file, from 1 */
-    ft__buf ask;           /* what the user says */
+    int number;  /* in its file, from 1 */
+    ft__buf ask; /* what the user says, slots unfilled */
 } draft;
 
 static void text_field(ft__json_writer *w, const char *key, const char *phrase, const draft *r) {
@@ -443,10 +441,10 @@ static ft_status write_corpus(const char *folder, uint64_t seed, ft_error *err) 
 #ifndef CORPUS_NO_MAIN
 int main(int argc, char **argv) {
     ft_error err = {FT_OK, "", ""};
-    bool seeded = argc == 4 && strcmp(argv[2], "--seed") == 0;
-    char *end = argc == 4 ? argv[3] : NULL;
-    uint64_t seed = seeded ? strtoull(argv[3], &end, 10) : 1;
-    if (argc < 2 || (argc > 2 && (!seeded || end == argv[3] || *end))) {
+    uint64_t seed = argc == 4 ? strtoull(argv[3], NULL, 10) : 1;
+    bool seeded = argc == 4 && strcmp(argv[2], "--seed") == 0 && argv[3][0] &&
+                  strspn(argv[3], "0123456789") == strlen(argv[3]);
+    if (argc != 2 && !seeded) {
         fprintf(stderr, "usage: corpus OUT_DIR [--seed N]\n");
         return 3;
     }

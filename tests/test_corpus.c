@@ -70,11 +70,24 @@ static void corpus_said(const ft__json *row, ft__buf *out) {
 /* ---- the same rows everywhere */
 
 TEST(corpus, same_seed_same_bytes) {
-    corpus *a = corpus_make(1), *b = corpus_make(2);
-    CHECK_TEXT(a->digest, "41c42028320f9a1e3657a3db55e945bc5e1e9e629c376637afc8516b9cc19ab7");
-    CHECK(strcmp(a->digest, b->digest) != 0);
-    corpus_free(a);
-    corpus_free(b);
+    corpus *c = corpus_make(1);
+    ft__buf mine, other;
+    CHECK_TEXT(c->digest, "0649444c82675d110056e37490e4afaf1f97157d575024a5ca437ab60eec9fd6");
+    ft__buf_init(&mine, NULL);
+    ft__buf_init(&other, NULL);
+    CHECK(make_file(PROBE, 1, &mine) && make_file(PROBE, 2, &other));
+    CHECK(!ft__text_equal(mine.data, mine.len, other.data, other.len));
+    ft__buf_free(&mine);
+    ft__buf_free(&other);
+    corpus_free(c);
+}
+
+static void corpus_check_file(const char *path, const ft__buf *expected) {
+    size_t n = 0;
+    char *text = test_read(path, &n);
+    if (!CHECK(text && ft__text_equal(text, n, expected->data, expected->len)))
+        test_note("%s is not what models/corpus.c makes: make rows", path);
+    free(text);
 }
 
 TEST(corpus, writes_its_files) {
@@ -83,22 +96,36 @@ TEST(corpus, writes_its_files) {
     snprintf(path, sizeof path, "%s", test_path("corpus"));
     CHECK_OK(write_corpus(path, 1, &err), err);
     for (size_t i = 0; i < N_FILES; i++) {
-        size_t n;
         ft__buf text;
         char name[64];
-        snprintf(name, sizeof name, "corpus/%s", files[i].name);
-        char *written = test_read(test_path(name), &n);
         ft__buf_init(&text, NULL);
         CHECK(make_file(i, 1, &text));
-        CHECK(written && ft__text_equal(written, n, text.data, text.len));
+        snprintf(name, sizeof name, "corpus/%s", files[i].name);
+        corpus_check_file(test_path(name), &text);
+        snprintf(name, sizeof name, "models/%s", files[i].name);
+        if (files[i].pool == HELD_POOL) corpus_check_file(name, &text);
         ft__buf_free(&text);
-        free(written);
     }
     test_write(test_path("taken"), "x", 1);
     CHECK_ERROR(write_corpus(test_path("taken/rows"), 1, &err), FT_ERR_IO, err, "taken");
 }
 
-/* ---- counts */
+/* ---- the rows themselves */
+
+TEST(corpus, every_slot_is_filled) {
+    corpus *c = corpus_make(1);
+    ft__buf text;
+    ft__buf_init(&text, &c->arena.allocator);
+    for (size_t f = 0; f < N_FILES; f++)
+        for (size_t i = 0; i < c->n[f]; i++) {
+            bool filled = true;
+            corpus_said(c->rows[f][i], &text);
+            for (const char *p = text.data; (p = strchr(p, '{')) != NULL; p++) filled &= !ft__ascii_letter(p[1]);
+            if (!CHECK(filled)) test_note("%s", text.data);
+        }
+    ft__buf_free(&text);
+    corpus_free(c);
+}
 
 TEST(corpus, cohorts_are_balanced) {
     corpus *c = corpus_make(1);
@@ -227,8 +254,8 @@ static size_t corpus_grams(const corpus *c, size_t file, size_t length, ft__inte
 TEST(corpus, held_out_rows_share_nothing_with_training) {
     static const int trained[] = {TRAIN, REFUND, MIXED}, held[] = {SUPPORT, PROBE};
     static const size_t lengths[] = {ENTITIES, LONG};
+    corpus *c = corpus_make(1);
     for (size_t k = 0; k < 2; k++) {
-        corpus *c = corpus_make(1);
         ft__interner words, seen;
         size_t n_seen = 0, n_held = 0, n_same = 0;
         ft__interner_init(&words, &c->arena.allocator);
@@ -245,8 +272,44 @@ TEST(corpus, held_out_rows_share_nothing_with_training) {
                   lengths[k], seen.n, n_held);
         ft__interner_free(&words);
         ft__interner_free(&seen);
-        corpus_free(c);
     }
+    corpus_free(c);
+}
+
+/* The two terms of a row of arithmetic, whether they are added or one is taken from their sum; as one number, in
+   either order; 0 for other rows. */
+static unsigned corpus_terms(const ft__json *row) {
+    const ft__json *question = ft__json_get(row, "messages")->child->next;
+    unsigned number[2] = {0, 0}, n = 0, answer = (unsigned)atoi(corpus_field(row, "expected"));
+    if (strcmp(corpus_field(row, "cohort"), "arithmetic") != 0) return 0;
+    for (const char *p = corpus_field(question, "content"); *p && n < 2;) {
+        size_t digits = strspn(p, "0123456789");
+        if (digits) number[n++] = (unsigned)atoi(p);
+        p += digits ? digits : 1;
+    }
+    unsigned a = number[0], b = number[1];
+    if (a + b != answer) {
+        CHECK(a - b == answer || b - a == answer);
+        b = a < b ? a : b;
+        a = answer;
+    }
+    return a < b ? 100 * a + b : 100 * b + a;
+}
+
+TEST(corpus, held_out_sums_are_new) {
+    static bool trained[100 * 100];
+    corpus *c = corpus_make(1);
+    int n = 0;
+    memset(trained, 0, sizeof trained);
+    for (size_t i = 0; i < c->n[TRAIN]; i++) trained[corpus_terms(c->rows[TRAIN][i])] = true;
+    for (size_t i = 0; i < c->n[MIXED]; i++) trained[corpus_terms(c->rows[MIXED][i])] = true;
+    for (size_t i = 0; i < c->n[PROBE]; i++) {
+        unsigned terms = corpus_terms(c->rows[PROBE][i]);
+        n += terms > 0;
+        if (terms) CHECK(!trained[terms]);
+    }
+    CHECK_INT(n, 100);
+    corpus_free(c);
 }
 
 /* ---- right answers are right, and can be read in the prompt */
@@ -315,9 +378,37 @@ TEST(corpus, expected_answers_pass_the_demo) {
             if (references) corpus_check_score(handle, row, references->child->text);
         }
         if (!choice) continue;
+        for (const ft__json *a = choice->child; a; a = a->next)
+            for (const ft__json *b = a->next; b; b = b->next) CHECK(strcmp(a->text, b->text) != 0);
         size_t answer = (size_t)ft__row_get(&row->row, "answer")->number;
         for (choice = choice->child; choice && answer; choice = choice->next) answer--;
         CHECK_TEXT(choice ? choice->text : "", expected.text);
     }
     ft_job_free(job);
+}
+
+/* What a model reads, by the template that is in the shipped base. */
+static int corpus_collect(void *user, const char *bytes, size_t n) {
+    ft__buf_add((ft__buf *)user, bytes, n);
+    return 0;
+}
+
+TEST(corpus, chat_template) {
+    static const char input[] =
+        "{\"messages\": [{\"role\": \"system\", \"content\": \"S\\nR\"}, {\"role\": \"user\", \"content\": \"U\"}],"
+        " \"add_generation_prompt\": true}";
+    ft_error err;
+    ft__buf out;
+    size_t n;
+    char *source = test_read("models/chat.jinja", &n);
+    if (!CHECK(source != NULL)) return;
+    ft_template *chat = ft_template_parse(source, n, "chat.jinja", NULL, &err);
+    ft__buf_init(&out, NULL);
+    if (CHECK_OK(chat ? FT_OK : err.code, err)) {
+        CHECK_OK(ft_template_render(chat, input, sizeof input - 1, NULL, corpus_collect, &out, &err), err);
+        CHECK_TEXT(out.data, "<|system|>\nS\nR<|end|>\n<|user|>\nU<|end|>\n<|assistant|>\n");
+    }
+    ft_template_free(chat);
+    ft__buf_free(&out);
+    free(source);
 }
