@@ -102,7 +102,7 @@ static const char *get(const slots *s, const char *name, size_t n) {
     return NULL;
 }
 
-/* Appends the phrase with its slots filled; other braces stay. */
+/* Appends the phrase with its slots filled; other braces, as in JSON, stay. */
 static void fill(ft__buf *out, const char *phrase, const slots *s) {
     while (*phrase) {
         size_t n = strcspn(phrase + 1, "{}");
@@ -375,48 +375,57 @@ static size_t shuffle_scenes(const file_kind *f, uint64_t seed, uint64_t file, c
     return n;
 }
 
-/* No two held-out rows have the same question. */
-static bool is_repeated(const draft *r, char **seen, size_t n) {
-    ft__buf question;
+/* What has been asked in a held-out file. */
+typedef struct questions {
+    ft__arena arena;
+    char **texts;
+    size_t n;
+} questions;
+
+/* False: it has been asked before. */
+static bool is_new(questions *q, const draft *r) {
+    ft__buf text;
     bool found = false;
-    ft__buf_init(&question, NULL);
-    fill(&question, r->scene->record, &r->slots);
-    fill(&question, r->ask.data, &r->slots);
-    for (size_t i = 0; i < n && !found; i++) found = strcmp(seen[i], question.data) == 0;
-    seen[n] = question.data; /* kept by the caller even if it is found: the row is drawn again into its place */
-    return found;
+    ft__buf_init(&text, &q->arena.allocator);
+    fill(&text, r->scene->record, &r->slots);
+    fill(&text, r->ask.data, &r->slots);
+    q->arena.failed |= text.failed;
+    for (size_t i = 0; i < q->n && !found && !text.failed; i++) found = strcmp(q->texts[i], text.data) == 0;
+    if (!found && !text.failed) q->texts[q->n] = ft__arena_text(&q->arena, text.data, text.len);
+    q->n += !found && !q->arena.failed;
+    ft__buf_free(&text);
+    return !found;
 }
 
-/* Appends the file's lines. */
+/* Appends the file's lines; false: out of memory. */
 static bool make_file(size_t index, uint64_t seed, ft__buf *out) {
     const file_kind *f = &files[index];
     size_t n = shuffle_scenes(f, seed, index, NULL);
-    const scene **order = (const scene **)calloc(n + 1, sizeof *order);
-    char **seen = (char **)calloc(n + 1, sizeof *seen);
-    ft__json_writer w;
+    questions asked;
     draft r;
+    memset(&asked, 0, sizeof asked);
     memset(&r, 0, sizeof r);
-    r.file = f;
+    ft__arena_init(&asked.arena, NULL);
     ft__buf_init(&r.ask, NULL);
+    const scene **order = (const scene **)ft__arena_alloc(&asked.arena, n, sizeof *order);
+    asked.texts = (char **)ft__arena_alloc(&asked.arena, n, sizeof *asked.texts);
     if (order) shuffle_scenes(f, seed, index, order);
-    for (size_t i = 0; order && seen && i < n && !out->failed; i++) {
+    r.file = f;
+    for (size_t i = 0; i < n && !asked.arena.failed && !out->failed; i++) {
         dice d = {seed, i, index, 0};
+        ft__json_writer w;
         r.scene = order[i];
         r.number = (int)i + 1;
         r.dice = d;
-        draw_row(&r);
-        while (f->pool == HELD_POOL && is_repeated(&r, seen, i)) {
-            free(seen[i]);
-            draw_row(&r);
-        }
+        do draw_row(&r);
+        while (!r.ask.failed && f->pool == HELD_POOL && !is_new(&asked, &r));
+        if (r.ask.failed) break;
         ft__json_writer_init(&w, out, 0);
         write_row(&w, &r);
         ft__buf_byte(out, '\n');
     }
-    bool ok = order && seen && !out->failed && !r.ask.failed;
-    for (size_t i = 0; seen && i < n; i++) free(seen[i]);
-    free(seen);
-    free(order);
+    bool ok = !asked.arena.failed && !out->failed && !r.ask.failed;
+    ft__arena_free(&asked.arena);
     ft__buf_free(&r.ask);
     return ok;
 }

@@ -153,12 +153,27 @@ TEST(corpus, cohorts_are_balanced) {
 
 /* ---- the split by entity: what the texts hold, found without asking the generator */
 
+enum { KNOWN = 1, ENTITY = 2, NUMBER = 4, ADJECTIVE = 8, NOUN = 16, MONTH = 32 };
+enum { MAX_KINDS = 32768, MAX_WORDS = 200 };
+
+/* The different words of all texts, and what each is. */
 typedef struct corpus_words {
-    ft__interner *ids;
-    uint32_t list[400];
-    bool entity[400]; /* is it, or does it hold, an entity? */
-    size_t n;
+    ft__interner ids;
+    uint8_t kinds[MAX_KINDS];
 } corpus_words;
+
+/* A text as words. */
+typedef struct corpus_text {
+    uint32_t list[MAX_WORDS];
+    bool entity[MAX_WORDS]; /* is it one? */
+    size_t n;
+} corpus_text;
+
+static corpus_words *corpus_words_make(corpus *c) {
+    corpus_words *w = (corpus_words *)ft__arena_alloc(&c->arena, 1, sizeof *w);
+    ft__interner_init(&w->ids, &c->arena.allocator);
+    return w;
+}
 
 static bool corpus_is_one_of(ft__view v, const char *const *list, size_t n) {
     for (size_t i = 0; i < n; i++)
@@ -193,86 +208,96 @@ static bool corpus_is_big(ft__view v) {
            !ft__text_is(v, "2025");
 }
 
-/* The words of a text.  An item, a date and the two terms of a sum are one word each. */
-static void corpus_cut(corpus_words *w, ft__view text) {
-    ft__view words[400];
-    size_t n = 0, end;
-    w->n = 0;
-    for (size_t i = 0; i < text.n && n < FT__COUNT(words); i = end) {
-        for (end = i; end < text.n && ft__ascii_word(text.text[end]);) end++;
-        words[n].text = text.text + i;
-        words[n].n = end - i;
-        n += end > i;
-        end += end == i;
-    }
-    for (size_t i = 0; i < n; i++) {
-        ft__view v = words[i], next = {"", 0};
-        bool entity = corpus_is_big(v) || corpus_is_name(v);
-        if (i + 1 < n) next = words[i + 1];
-        bool item = corpus_is_one_of(v, adjectives, FT__COUNT(adjectives)) && corpus_is_one_of(next, nouns, FT__COUNT(nouns));
-        bool date = corpus_is_number(v) && corpus_is_one_of(next, months, FT__COUNT(months));
-        if (item || date) {
-            v.n = (size_t)(next.text + next.n - v.text);
-            entity = true;
-            i++;
+static unsigned corpus_kind(corpus_words *w, ft__view v) {
+    uint32_t id = ft__interner_id(&w->ids, v);
+    if (!CHECK(id < MAX_KINDS)) return 0;
+    if (w->kinds[id]) return w->kinds[id];
+    unsigned kind = KNOWN;
+    if (corpus_is_big(v) || corpus_is_name(v)) kind |= ENTITY;
+    if (corpus_is_number(v)) kind |= NUMBER;
+    if (corpus_is_one_of(v, adjectives, FT__COUNT(adjectives))) kind |= ADJECTIVE;
+    if (corpus_is_one_of(v, nouns, FT__COUNT(nouns))) kind |= NOUN;
+    if (corpus_is_one_of(v, months, FT__COUNT(months))) kind |= MONTH;
+    w->kinds[id] = (uint8_t)kind;
+    return kind;
+}
+
+/* Cuts a text, which has to stay, into words.  An item and a date are one word each. */
+static void corpus_cut(corpus_words *w, ft__view text, corpus_text *out) {
+    unsigned before = 0, kind;
+    const char *from = text.text, *stop = text.text + text.n;
+    out->n = 0;
+    for (const char *p = text.text, *end; p < stop; p = end, before = kind) {
+        while (p < stop && !ft__ascii_word(*p)) p++;
+        for (end = p; end < stop && ft__ascii_word(*end);) end++;
+        if (p == end || !CHECK(out->n < MAX_WORDS)) break;
+        ft__view v = {p, (size_t)(end - p)};
+        kind = corpus_kind(w, v);
+        bool pair = (before & ADJECTIVE && kind & NOUN) || (before & NUMBER && kind & MONTH);
+        if (pair) {
+            v.text = from;
+            v.n = (size_t)(end - from);
+            out->n--;
         }
-        w->list[w->n] = ft__interner_id(w->ids, v);
-        w->entity[w->n++] = entity;
+        from = p;
+        out->list[out->n] = ft__interner_id(&w->ids, v);
+        out->entity[out->n++] = pair || kind & ENTITY;
     }
 }
 
 /* Adds to `seen`, or counts those in it: every entity, or every 13 words with an entity among them. */
 enum { ENTITIES = 1, LONG = 13 };
-static size_t corpus_grams(const corpus *c, size_t file, size_t length, ft__interner *words, ft__interner *seen,
-                           bool add, size_t *total) {
+static size_t corpus_grams(corpus *c, size_t file, size_t length, corpus_words *words, ft__interner *seen, bool add,
+                           size_t *total) {
     size_t shared = 0;
     ft__buf text;
-    ft__arena *arena = (ft__arena *)&c->arena;
     ft__buf_init(&text, NULL);
     for (size_t r = 0; r < c->n[file]; r++) {
-        corpus_words w;
+        corpus_text t;
         corpus_said(c->rows[file][r], &text);
-        ft__view all = {ft__arena_text(arena, text.data, text.len), text.len};
-        w.ids = words;
-        corpus_cut(&w, all);
-        for (size_t i = 0; i + length <= w.n; i++) {
-            bool entity = false;
+        ft__view all = {ft__arena_text(&c->arena, text.data, text.len), text.len};
+        corpus_cut(words, all, &t);
+        for (size_t i = 0; i + length <= t.n; i++) {
             uint32_t id;
-            for (size_t k = 0; k < length; k++) entity |= w.entity[i + k];
-            if (!entity) continue;
-            const char *gram = ft__arena_text(arena, (const char *)&w.list[i], length * sizeof *w.list);
-            ft__view v = {gram, length * sizeof *w.list};
+            ft__view gram = {(const char *)&t.list[i], length * sizeof *t.list};
+            if (!memchr(&t.entity[i], true, length)) continue;
             ++*total;
-            if (add) ft__interner_id(seen, v);
-            else shared += ft__interner_find(seen, v, &id);
+            if (add) gram.text = ft__arena_text(&c->arena, gram.text, gram.n);
+            if (add) ft__interner_id(seen, gram);
+            else shared += ft__interner_find(seen, gram, &id);
         }
     }
     ft__buf_free(&text);
     return shared;
 }
 
-TEST(corpus, held_out_rows_share_nothing_with_training) {
-    static const int trained[] = {TRAIN, REFUND, MIXED}, held[] = {SUPPORT, PROBE};
-    static const size_t lengths[] = {ENTITIES, LONG};
-    corpus *c = corpus_make(1);
-    for (size_t k = 0; k < 2; k++) {
-        ft__interner words, seen;
-        size_t n_seen = 0, n_held = 0, n_same = 0;
-        ft__interner_init(&words, &c->arena.allocator);
-        ft__interner_init(&seen, &c->arena.allocator);
-        for (size_t i = 0; i < 3; i++) corpus_grams(c, trained[i], lengths[k], &words, &seen, true, &n_seen);
-        for (size_t i = 0; i < 2; i++)
-            CHECK_INT(corpus_grams(c, held[i], lengths[k], &words, &seen, false, &n_held), 0);
-        for (int v = VALID; v <= MIXED_VALID; v += 2)
-            CHECK_INT(corpus_grams(c, v, lengths[k], &words, &seen, false, &n_held), 0);
-        size_t found = corpus_grams(c, MIXED, lengths[k], &words, &seen, false, &n_same);
-        CHECK_INT(found, n_same); /* what is shared would be found */
-        CHECK(n_held > 10000 && n_same > 10000);
-        test_note("%zu windows of %zu words with an entity in training, %zu of them different; %zu held out", n_seen,
-                  lengths[k], seen.n, n_held);
-        ft__interner_free(&words);
-        ft__interner_free(&seen);
+/* No pool shares anything with those before it: training, validation, held out. */
+static void corpus_check_pool(corpus *c, corpus_words *words, int pool, size_t length) {
+    ft__interner seen;
+    size_t n_seen = 0, n_others = 0, n_again = 0, shared = 0, again = 0;
+    ft__interner_init(&seen, &c->arena.allocator);
+    for (size_t f = 0; f < N_FILES; f++)
+        if (files[f].pool == pool) corpus_grams(c, f, length, words, &seen, true, &n_seen);
+    for (size_t f = 0; f < N_FILES; f++) {
+        if (files[f].pool < pool) shared += corpus_grams(c, f, length, words, &seen, false, &n_others);
+        if (files[f].pool == pool) again += corpus_grams(c, f, length, words, &seen, false, &n_again);
     }
+    CHECK_INT(shared, 0);
+    CHECK_INT(again, n_seen); /* what is shared would be found */
+    CHECK(n_seen > 8000 && n_others > 300000);
+    test_note("%zu words with an entity: %zu in %s rows, %zu before, none shared", length, n_seen,
+              pool == HELD_POOL ? "held-out" : "validation", n_others);
+    ft__interner_free(&seen);
+}
+
+TEST(corpus, pools_share_nothing) {
+    corpus *c = corpus_make(1);
+    corpus_words *words = corpus_words_make(c);
+    for (int pool = VALID_POOL; pool <= HELD_POOL; pool++) {
+        corpus_check_pool(c, words, pool, ENTITIES);
+        corpus_check_pool(c, words, pool, LONG);
+    }
+    ft__interner_free(&words->ids);
     corpus_free(c);
 }
 
@@ -314,32 +339,28 @@ TEST(corpus, held_out_sums_are_new) {
 
 /* ---- right answers are right, and can be read in the prompt */
 
-/* Every number, name, item and date of the answer is in what the model reads; sums and words spelled apart. */
+/* Every number, name, item and date of the answer is in what the model reads. */
 TEST(corpus, answers_can_be_read_in_the_prompt) {
     corpus *c = corpus_make(1);
-    ft__interner words;
-    ft__interner_init(&words, &c->arena.allocator);
+    corpus_words *words = corpus_words_make(c);
+    ft__buf text;
+    ft__buf_init(&text, NULL);
     for (size_t i = 0; i < c->n[SUPPORT]; i++) {
-        ft__json *row = c->rows[SUPPORT][i];
-        corpus_words prompt, answer;
-        ft__buf text;
-        ft__buf_init(&text, NULL);
-        corpus_said(row, &text);
-        size_t expected = strlen(corpus_field(row, "expected")) + 1;
-        ft__view before = {ft__arena_text(&c->arena, text.data, text.len - expected), text.len - expected};
-        ft__view after = {corpus_field(row, "expected"), expected - 1};
-        prompt.ids = answer.ids = &words;
-        corpus_cut(&prompt, before);
-        corpus_cut(&answer, after);
-        CHECK(text.len < 600);
+        corpus_text prompt, answer;
+        corpus_said(c->rows[SUPPORT][i], &text);
+        CHECK(text.len < 450);
+        ft__view after = ft__json_view(ft__json_get(c->rows[SUPPORT][i], "expected"));
+        ft__view before = {ft__arena_text(&c->arena, text.data, text.len), text.len - after.n - 1};
+        corpus_cut(words, before, &prompt);
+        corpus_cut(words, after, &answer);
         for (size_t k = 0; k < answer.n; k++) {
             bool found = !answer.entity[k];
             for (size_t j = 0; j < prompt.n && !found; j++) found = prompt.list[j] == answer.list[k];
             if (!CHECK(found)) test_note("%s", text.data);
         }
-        ft__buf_free(&text);
     }
-    ft__interner_free(&words);
+    ft__buf_free(&text);
+    ft__interner_free(&words->ids);
     corpus_free(c);
 }
 
