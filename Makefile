@@ -25,7 +25,7 @@ OBJECTS := $(ROOMS:src/%.c=$(BUILD)/%.o)
 TESTS := $(wildcard tests/*.c)
 TEST_OBJECTS := $(TESTS:tests/%.c=$(BUILD)/tests/%.o)
 
-.PHONY: all demo test test-arm bench bench-peers install clean
+.PHONY: all demo rows test test-arm bench bench-peers install clean
 .DELETE_ON_ERROR:
 
 all: $(BUILD)/ft
@@ -50,6 +50,7 @@ $(BUILD)/tests/%.o: tests/%.c $(wildcard tests/*.h) $(HEADERS)
 	$(CC) $(ALL_CFLAGS) -c -o $@ $<
 
 $(BUILD)/tests/test_fuzz.o: $(wildcard tests/fuzz/*)
+$(BUILD)/tests/test_corpus.o: models/corpus.c models/corpus_world.h
 
 $(BUILD)/run-tests: $(OBJECTS) $(TEST_OBJECTS)
 	$(CC) $(ALL_CFLAGS) -o $@ $^ -lpthread
@@ -73,6 +74,15 @@ MODEL ?= $(abspath $(wildcard $(SHARED)/models/stories260K.gguf))
 FILE_OBJECTS := $(filter-out $(BUILD)/eval/% $(BUILD)/release/% $(BUILD)/run/%,$(OBJECTS))
 $(BUILD)/demo_files: tests/demo/demo_files.c tests/tiny.c tests/tiny.h $(FILE_OBJECTS)
 	$(CC) $(ALL_CFLAGS) -o $@ $(filter %.c %.o,$^) -lpthread
+
+# The rows of the demo's models: build/corpus OUT_DIR [--seed N]
+$(BUILD)/corpus: models/corpus.c models/corpus_world.h $(FILE_OBJECTS)
+	$(CC) $(ALL_CFLAGS) -o $@ $(filter %.c %.o,$^) -lpthread
+
+# The held-out rows, which are shipped.
+rows: $(BUILD)/corpus
+	$(BUILD)/corpus build/rows
+	cp build/rows/support.jsonl build/rows/probe.jsonl models/
 
 demo: $(BUILD)/ft $(BUILD)/demo_files
 	@mkdir -p $(BUILD)/demo
