@@ -1,0 +1,138 @@
+/* The trainer: a small llama-shaped language model from nothing, and low-rank adapters on it.  It stands on
+   the library's rooms and computes under the same contract: one order for every sum, so the files come out
+   the same for any number of threads and any instruction set.
+
+   kernels.c  inner loops, compiled once per instruction set      gemm.c  products of matrices
+   net.c      the network, forwards and backwards                 bpe.c   the vocabulary
+   data.c     rows to tokens, batches                             fit.c   AdamW, the loop, checkpoints
+   files.c    GGUF and PEFT files                                 svg.c   loss curves
+   train.c    the command                                                                               */
+#ifndef TRAIN_H
+#define TRAIN_H
+
+#include "../src/num/num.h"
+#include "../src/text/text.h"
+
+/* ---- kernels.c */
+
+enum { TRAIN_MAX_TILE = 12 * 32, TRAIN_BAND = 48 }; /* TRAIN_BAND: rows of a product that go together */
+
+typedef struct train_adamw {
+    float clip;         /* factor of the gradient */
+    float beta1, beta2;
+    float step, root;   /* learning rate over 1 - beta1^t; 1 over the root of 1 - beta2^t */
+    float eps, decay;   /* decay: learning rate times weight decay */
+} train_adamw;
+
+/* Lengths n are multiples of 16, but for adamw and where `width` is given: that is one, n is any up to it. */
+typedef struct train_kernels {
+    int tile_rows, tile_cols; /* of a product's tile; TRAIN_BAND is a multiple of tile_rows */
+    /* c (tile_rows, tile_cols) = or, if add, += a b, where a holds k times tile_rows, b k times tile_cols */
+    void (*tile)(int k, const float *a, const float *b, float *c, size_t ldc, bool add);
+    /* out = x * w / rms(x); returns 1 / rms */
+    float (*norm)(const float *x, const float *w, float eps, int n, float *out);
+    /* dx += the gradient of x, given that of the norm's output */
+    void (*norm_back)(const float *x, const float *w, float inverse, const float *dout, int n, float *dx);
+    /* dw += the gradient of w, tokens ascending; rows of x and dout are ld apart */
+    void (*norm_weight)(const float *x, const float *inverse, const float *dout, size_t ld, int n_tokens, int n,
+                        float *dw);
+    void (*silu_mul)(const float *gate, const float *up, int n, float *out);
+    void (*silu_mul_back)(float *gate, float *up, const float *dout, int n); /* their gradients take their place */
+    void (*turn)(float *x, const float *cs, int n); /* RoPE of a head; cs: cos and sin by turns */
+    void (*add)(float *x, const float *y, int n);
+    float (*dot)(const float *x, const float *y, int n);
+    /* s = softmax(scale * s) over the first n; then zeros */
+    void (*softmax)(float *s, float scale, int n, int width);
+    /* dp, the gradient of softmax's output p, becomes that of s */
+    void (*softmax_back)(const float *p, float *dp, float scale, int n, int width);
+    /* -log softmax(s)[target]; s becomes weight times the gradient of that */
+    double (*cross_entropy)(float *s, int n, int target, float weight);
+    void (*adamw)(float *x, float *m, float *v, const float *g, size_t n, const train_adamw *c);
+} train_kernels;
+void train_kernels_plain(train_kernels *k);
+void train_kernels_avx2(train_kernels *k);
+void train_kernels_avx512(train_kernels *k);
+/* The table for this machine, or the one that FT_ISA names. */
+ft_status train_kernels_choose(train_kernels *k, ft_error *err);
+
+/* ---- gemm.c */
+
+/* A matrix as a product sees it: element (r, c) is data[r * row + c * col]. */
+typedef struct train_matrix {
+    const float *data;
+    size_t row, col;
+} train_matrix;
+
+/* Which part of a product counts where one matrix is triangular (its other half holds zeros). */
+typedef enum train_part {
+    TRAIN_ALL,
+    TRAIN_LOWER,      /* c: elements right of the diagonal are not wanted */
+    TRAIN_UNTIL_ROW,  /* a is lower triangular */
+    TRAIN_FROM_ROW    /* a is upper triangular */
+} train_part;
+
+/* c (m, n) = or, if add, += a (m, k) b (k, n). */
+typedef struct train_product {
+    const train_kernels *kernels;
+    int m, n, k;
+    train_matrix a, b;
+    float *c;
+    size_t ldc;
+    bool add;
+    train_part part;
+    float *packed; /* train_packed_size(n, k) floats */
+} train_product;
+size_t train_packed_size(int n, int k);
+void train_multiply(const train_product *p);                     /* on the calling thread */
+void train_multiply_shared(ft__pool *pool, const train_product *p);
+
+/* ---- net.c */
+
+typedef struct train_shape {
+    int n_layers, n_embd, n_heads, n_kv_heads, head_dim, n_ff, n_ctx, n_vocab;
+    float rope_base, eps;
+} train_shape;
+
+/* A layer's tensors, by their names in GGUF files. */
+typedef enum train_tensor {
+    TRAIN_ATTN_NORM, TRAIN_Q, TRAIN_K, TRAIN_V, TRAIN_O, TRAIN_FFN_NORM, TRAIN_GATE, TRAIN_UP, TRAIN_DOWN,
+    TRAIN_TENSORS
+} train_tensor;
+const char *train_tensor_name(train_tensor t); /* "attn_q" */
+
+/* Where a tensor lies among the parameters: (n_rows, n_cols), one row each for norms. */
+typedef struct train_place {
+    size_t at;
+    int n_rows, n_cols;
+} train_place;
+
+/* All parameters in one array: embedding (also the head), layers, last norm. */
+typedef struct train_layout {
+    train_shape shape;
+    train_place embedding, output_norm;
+    train_place *layers; /* (n_layers, TRAIN_TENSORS) */
+    size_t n_params;
+} train_layout;
+bool train_layout_init(train_layout *l, const train_shape *shape, ft__arena *arena);
+const train_place *train_at(const train_layout *l, int layer, train_tensor t);
+
+/* Rows of tokens one after the other; each sees itself alone. */
+typedef struct train_batch {
+    int n_tokens, n_rows;
+    const int32_t *tokens;  /* (n_tokens) */
+    const int32_t *targets; /* (n_tokens) the token that follows; -1: none */
+    const float *weights;   /* (n_tokens) of the loss there */
+    const int *first;       /* (n_rows + 1) */
+} train_batch;
+
+typedef struct train_net train_net;
+/* For batches of up to max_tokens tokens. */
+train_net *train_net_create(const train_layout *l, int max_tokens, ft__pool *pool, const ft_allocator *a,
+                            ft_error *err);
+void train_net_free(train_net *net);
+/* The weighted sum of the losses; the gradient, if wanted, is added to `gradient` (n_params). */
+double train_net_run(train_net *net, const float *params, const train_batch *b, float *gradient);
+/* The logits after each token that has a target: (n, n_vocab), in order. */
+const float *train_net_logits(train_net *net, const float *params, const train_batch *b);
+
+#endif
