@@ -135,4 +135,143 @@ double train_net_run(train_net *net, const float *params, const train_batch *b, 
 /* The logits after each token that has a target: (n, n_vocab), in order. */
 const float *train_net_logits(train_net *net, const float *params, const train_batch *b);
 
+/* ---- bpe.c */
+
+/* A vocabulary of byte-level BPE, as GGUF files spell it. */
+typedef struct train_bpe {
+    int n_tokens, n_merges;
+    ft__gguf_str *tokens;  /* (n_tokens): specials, bytes, merged ones, then unused ones */
+    int32_t *types;        /* (n_tokens) ft__token_type */
+    const char **merges;   /* (n_merges) "left right" */
+    ft__tok_merge *parts;  /* the same in two */
+    int32_t end;           /* the first special, which ends an answer */
+} train_bpe;
+/* n_tokens tokens learned from texts (NUL after each); `specials` (n_specials) are not learned. */
+ft_status train_bpe_learn(train_bpe *bpe, const ft__gguf_str *texts, int n_texts, const char *const *specials,
+                          int n_specials, int n_tokens, ft__arena *arena, ft_error *err);
+/* The library's own tokenizer for it; to be freed with ft__vocab_free. */
+ft_status train_bpe_vocab(const train_bpe *bpe, const ft_allocator *a, ft__vocab **vocab, ft_error *err);
+
+/* ---- data.c */
+
+/* A row as the model reads it: the rendered prompt, and behind it the answer with its end token. */
+typedef struct train_text {
+    ft__gguf_str text;
+    size_t n_prompt; /* bytes of the prompt */
+    uint32_t line;
+    const char *file;
+} train_text;
+
+typedef struct train_rows {
+    int n_rows, n_tokens;
+    int32_t *tokens;   /* (n_tokens) of all rows, one after the other */
+    int *first;        /* (n_rows + 1) */
+    int *answer;       /* (n_rows) tokens of the row that are its prompt */
+} train_rows;
+
+/* The rows of a JSONL file through a chat template; of the cohorts (n_cohorts) alone, if any are named. */
+ft_status train_read_texts(const char *path, const char *const *cohorts, int n_cohorts, const ft_template *chat,
+                           const char *end, ft__arena *arena, train_text **texts, int *n, ft_error *err);
+ft_status train_tokenize(const train_text *texts, int n, const ft__vocab *vocab, int n_ctx, ft__arena *arena,
+                         train_rows *rows, ft_error *err);
+
+/* Batches in a random order that is another in each epoch.  Where it stands is (epoch, place). */
+typedef struct train_feed {
+    const train_rows *rows;
+    uint64_t seed;
+    float prompt_weight;       /* of a prompt's tokens in the loss; an answer's have 1 */
+    int max_tokens;
+    uint32_t epoch;
+    int place;                 /* rows of this epoch that were taken */
+    uint32_t ordered;          /* epoch + 1 that `order` is of */
+    int *order;                /* (n_rows) */
+    train_batch batch;
+    int32_t *tokens, *targets; /* (max_tokens) of the batch */
+    float *weights;
+    int *first;
+    double weight;             /* of all tokens of the batch, before they were made to sum to 1 */
+} train_feed;
+ft_status train_feed_init(train_feed *f, const train_rows *rows, uint64_t seed, float prompt_weight, int max_tokens,
+                          ft__arena *arena, ft_error *err);
+/* The next batch, weights summing to 1.  `once`: in the rows' own order; false behind the last. */
+bool train_feed_next(train_feed *f, bool once);
+
+/* ---- recipe.c.  A section of the recipe file: one model or adapter. */
+
+typedef struct train_recipe {
+    const char *section;
+    const char *file, *name;      /* to be made: in the folder of the models; what it calls itself */
+    const char *data, *valid;     /* in the folder of the rows */
+    const char *chat;             /* the template: beside the recipe; NULL: the base's */
+    const char *base;             /* in the folder of the models; NULL: a whole model is trained */
+    const char *peft;             /* folder for the adapter in PEFT's form, or NULL */
+    const char *type;             /* of the matrices in the file: "Q8_0" */
+    const char *const *specials, *const *cohorts, *const *modules;
+    int n_specials, n_cohorts, n_modules;
+    int vocab, layers, embd, heads, kv_heads, head_dim, ff, ctx;
+    int rank, steps, warmup, batch, valid_every, valid_rows, patience, seed;
+    double alpha, rope_base, eps, lr, lr_end, decay, beta1, beta2, clip, prompt_weight;
+} train_recipe;
+/* *digest: SHA-256 of the section's text. */
+ft_status train_recipe_read(const char *path, const char *section, ft__arena *arena, train_recipe *recipe,
+                            uint8_t digest[32], ft_error *err);
+
+/* ---- files.c */
+
+/* A model to train, or to train an adapter on. */
+typedef struct train_model {
+    train_layout layout;
+    float *params;         /* (layout.n_params) */
+    ft__vocab *vocab;
+    const char *end;       /* spelling of the token that ends an answer */
+    const char *chat;      /* the template's source */
+    size_t n_chat;
+    ft__gguf file;         /* of a model that was read */
+    bool is_open;
+} train_model;
+/* A model that train_model_write made. */
+ft_status train_model_read(train_model *m, const char *path, ft__arena *arena, ft_error *err);
+void train_model_close(train_model *m);
+ft_status train_model_write(const train_model *m, const float *params, const train_bpe *bpe,
+                            const train_recipe *recipe, const char *path, ft_error *err);
+
+/* Where an adapter's factors lie: a (rank, n_cols), then b (n_rows, rank); the weight gets alpha / rank b a. */
+typedef struct train_lora {
+    const train_layout *layout;
+    int rank;
+    float scale;           /* alpha / rank */
+    size_t *at;            /* (n_layers, TRAIN_TENSORS), SIZE_MAX: not adapted */
+    size_t n_params;
+} train_lora;
+ft_status train_lora_init(train_lora *l, const train_layout *layout, const train_recipe *recipe, ft__arena *arena,
+                          ft_error *err);
+ft_status train_adapter_write(const train_lora *l, const float *params, const train_recipe *recipe, const char *path,
+                              ft_error *err);
+ft_status train_peft_write(const train_lora *l, const float *params, const train_recipe *recipe, const char *folder,
+                           ft_error *err);
+
+/* ---- fit.c */
+
+typedef struct train_progress {
+    int step, steps;
+    double loss, valid;    /* of the last steps, and the last validation (0: none yet) */
+    double tokens_per_s, seconds_left;
+    bool last;
+} train_progress;
+
+typedef struct train_job {
+    const char *recipe, *section;    /* file, and which of its sections */
+    const char *data_dir, *out_dir;
+    int threads;
+    void *user;
+    int (*progress)(void *user, const train_progress *p); /* after each step; 0 to go on */
+    ft_allocator allocator;
+} train_job;
+/* Trains and writes; goes on from OUT/FILE.checkpoint if there is one.  OUT/FILE.log gets a line of JSON now
+   and then.  FT_ERR_CANCELLED if `progress` says so; FT_ERR_NUMERIC if the loss is not finite. */
+ft_status train_job_run(const train_job *job, ft_error *err);
+
+/* ---- svg.c.  Draws the losses of log files, one below the other. */
+ft_status train_svg_write(const char *const *logs, int n_logs, const char *path, ft_error *err);
+
 #endif
