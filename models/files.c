@@ -195,30 +195,6 @@ void train_model_close(train_model *m) {
 
 /* ---- adapters */
 
-ft_status train_lora_init(train_lora *l, const train_layout *layout, const train_recipe *r, ft__arena *arena,
-                          ft_error *err) {
-    const int n = layout->shape.n_layers * TRAIN_TENSORS;
-    int n_found = 0;
-    memset(l, 0, sizeof *l);
-    l->layout = layout;
-    l->rank = r->rank;
-    l->scale = (float)(r->alpha / r->rank);
-    l->at = (size_t *)ft__arena_alloc(arena, (size_t)n, sizeof *l->at);
-    if (!l->at) return ft__fail_memory(err);
-    for (int i = 0; i < n; i++) {
-        const train_place p = layout->layers[i];
-        bool wanted = r->n_modules == 0 && p.n_rows > 1;
-        for (int k = 0; k < r->n_modules; k++)
-            wanted |= p.n_rows > 1 && strcmp(r->modules[k], train_tensor_name((train_tensor)(i % TRAIN_TENSORS))) == 0;
-        l->at[i] = wanted ? l->n_params : SIZE_MAX;
-        n_found += wanted;
-        if (wanted) l->n_params += (size_t)l->rank * (size_t)(p.n_rows + p.n_cols);
-    }
-    if (n_found < r->n_modules * layout->shape.n_layers || !n_found)
-        return ft__fail(err, FT_ERR_DATA, "modules", "expected names like \"attn_q\" and \"ffn_down\"");
-    return FT_OK;
-}
-
 static void adapter_tensors(output *o, const train_lora *l, const float *params) {
     char name[64];
     for (int i = 0; i < l->layout->shape.n_layers * TRAIN_TENSORS; i++) {

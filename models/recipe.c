@@ -48,8 +48,8 @@ static const key keys[] = {
     {"lr", NUMBER, AT(lr), 0, 0, 1, -1},
     {"lr_end", NUMBER, AT(lr_end), 0, 0, 1, 0},
     {"decay", NUMBER, AT(decay), 0, 0, 1, 0},
-    {"beta1", NUMBER, AT(beta1), 0, 0, 0.9999, 0.9},
-    {"beta2", NUMBER, AT(beta2), 0, 0, 0.9999, 0.95},
+    {"beta1", NUMBER, AT(beta1), 0, 0.1, 0.9999, 0.9},
+    {"beta2", NUMBER, AT(beta2), 0, 0.1, 0.9999, 0.95},
     {"clip", NUMBER, AT(clip), 0, 0, 1e9, 1},
     {"prompt_weight", NUMBER, AT(prompt_weight), 0, 0, 1, 0},
 };
@@ -127,7 +127,7 @@ static ft_status read_keys(const ft__json *section, const char *path, ft__arena 
 static ft_status check(const train_recipe *r, const char *path, ft_error *err) {
     const char *wrong = NULL;
     if (!r->file || !r->data || !r->valid || !r->type) wrong = "\"file\", \"data\", \"valid\" and \"type\" must be given";
-    else if (r->base && (!r->rank || !r->alpha)) wrong = "an adapter needs \"rank\" and \"alpha\"";
+    else if (r->base && (!r->rank || !(r->alpha > 0))) wrong = "an adapter needs \"rank\" and \"alpha\"";
     else if (!r->base && (!r->chat || !r->n_specials)) wrong = "a model needs \"chat\" and \"specials\"";
     else if (!r->base && (!r->layers || !r->heads || !r->kv_heads || !r->ff || !r->ctx))
         wrong = "a model needs \"layers\", \"heads\", \"kv_heads\", \"ff\" and \"ctx\"";
@@ -163,8 +163,10 @@ ft_status train_recipe_read(const char *path, const char *section, ft__arena *ar
     recipe->section = section;
     ft_status status = ft__read_file(path, &arena->allocator, &text, &n, err);
     if (status) return status;
-    status = ft__json_parse(text, n, path, 1, arena, &all, err);
+    const char *kept = ft__arena_text(arena, text, n); /* numbers point into it */
     ft__free(&arena->allocator, text);
+    if (!kept) return ft__fail_memory(err);
+    status = ft__json_parse(kept, n, path, 1, arena, &all, err);
     if (status) return status;
     const ft__json *found = ft__json_get(all, section);
     if (!found || found->type != FT__JSON_OBJECT)

@@ -4,7 +4,8 @@
 
    kernels.c  inner loops, compiled once per instruction set      gemm.c  products of matrices
    net.c      the network, forwards and backwards                 bpe.c   the vocabulary
-   data.c     rows to tokens, batches                             fit.c   AdamW, the loop, checkpoints
+   data.c     rows to tokens, batches                             lora.c  adapters
+   fit.c      AdamW, the loop, checkpoints                        recipe.c  the recipe file
    files.c    GGUF and PEFT files                                 svg.c   loss curves
    train.c    the command                                                                               */
 #ifndef TRAIN_H
@@ -216,6 +217,26 @@ typedef struct train_recipe {
 ft_status train_recipe_read(const char *path, const char *section, ft__arena *arena, train_recipe *recipe,
                             uint8_t digest[32], ft_error *err);
 
+/* ---- lora.c */
+
+/* Where an adapter's factors lie: a (rank, n_cols), then b (n_rows, rank); the weight gets alpha / rank b a. */
+typedef struct train_lora {
+    const train_layout *layout;
+    ft__pool *pool;
+    train_kernels kernels;
+    int rank;
+    float scale;             /* alpha / rank */
+    size_t *at;              /* (n_layers, TRAIN_TENSORS), SIZE_MAX: not adapted */
+    size_t n_params;
+    float *scaled, *packed;  /* scratch: a factor; the right matrix of a product */
+} train_lora;
+ft_status train_lora_init(train_lora *l, const train_layout *layout, const train_recipe *recipe, ft__pool *pool,
+                          ft__arena *arena, ft_error *err);
+/* The base's parameters with the adapter on them; both (layout.n_params). */
+void train_lora_merge(const train_lora *l, const float *base, const float *factors, float *merged);
+/* The gradient of the factors (n_params) from that of the merged parameters. */
+void train_lora_gradient(const train_lora *l, const float *factors, const float *weights, float *gradient);
+
 /* ---- files.c */
 
 /* A model to train, or to train an adapter on. */
@@ -235,16 +256,6 @@ void train_model_close(train_model *m);
 ft_status train_model_write(const train_model *m, const float *params, const train_bpe *bpe,
                             const train_recipe *recipe, const char *path, ft_error *err);
 
-/* Where an adapter's factors lie: a (rank, n_cols), then b (n_rows, rank); the weight gets alpha / rank b a. */
-typedef struct train_lora {
-    const train_layout *layout;
-    int rank;
-    float scale;           /* alpha / rank */
-    size_t *at;            /* (n_layers, TRAIN_TENSORS), SIZE_MAX: not adapted */
-    size_t n_params;
-} train_lora;
-ft_status train_lora_init(train_lora *l, const train_layout *layout, const train_recipe *recipe, ft__arena *arena,
-                          ft_error *err);
 ft_status train_adapter_write(const train_lora *l, const float *params, const train_recipe *recipe, const char *path,
                               ft_error *err);
 ft_status train_peft_write(const train_lora *l, const float *params, const train_recipe *recipe, const char *folder,
