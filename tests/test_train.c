@@ -177,7 +177,7 @@ static void small_open(small *s, int threads) {
     s->pool = ft__pool_create(threads, &s->a, &err);
     s->net = train_net_create(&s->layout, TOKENS, s->pool, &s->a, &err);
     CHECK(s->net != NULL);
-    s->params = floats(s->layout.n_params, 11, 0.3);
+    s->params = floats(s->layout.n_params, 11, 0.6);
     s->gradient = floats(s->layout.n_params, 0, 0);
     for (int i = 0; i < TOKENS; i++) {
         s->tokens[i] = (int32_t)(ft__random_unit(12, 0, 0, (uint32_t)i) * 64);
@@ -210,13 +210,13 @@ static double moved(double (*loss)(void *user), void *user, float *x, const doub
 
 /* The slope along a way of length 1 by five points, against the gradient g: once along the gradient itself, where
    the slope is its length, and along random ways.  The loss is a sum of float computations, good to some 1e-7:
-   at h = 0.02 that leaves about 1e-5 of slope, and lengths here are 1e-2 and up. */
+   at h = 0.01 that leaves about 1e-5 of slope, and lengths here are 5e-3 and up. */
 static void check_slopes(const char *name, double (*loss)(void *user), void *user, float *x, const float *g, size_t n) {
     double *way = (double *)malloc(n * sizeof *way), length = 0;
     const double h = 0.01;
     for (size_t i = 0; i < n; i++) length += (double)g[i] * g[i];
     length = ft__sqrt(length);
-    CHECK(length > 1e-3);
+    if (!CHECK(length > 5e-3)) test_note("%s: %.3g", name, length);
     for (int k = 0; k < 4; k++) {
         double norm = 0, expected = 0;
         for (size_t i = 0; i < n; i++) {
@@ -392,8 +392,6 @@ static const char recipe[] =
     "\"float\": {\"file\": \"float.gguf\", \"type\": \"F32\", " BASE_KEYS "\"steps\": 30, \"valid_every\": 10},\n"
     "\"patient\": {\"file\": \"patient.gguf\", \"type\": \"F32\", " BASE_KEYS "\"steps\": 400, \"valid_every\": 1, "
     "\"patience\": 1, \"valid_rows\": 1},\n"
-    "\"wild\": {\"file\": \"wild.gguf\", \"type\": \"F32\", " BASE_KEYS "\"steps\": 50, \"valid_every\": 60, \"lr\": 1, "
-    "\"rope_base\": 1e8, \"clip\": 1e9},\n"
     "\"tune\": {\"file\": \"tune.gguf\", \"type\": \"F16\", \"base\": \"base.gguf\", \"peft\": \"tune-peft\",\n"
     "\"data\": \"rows.jsonl\", \"valid\": \"valid.jsonl\", \"rank\": 8, \"alpha\": 16, \"steps\": 6, \"batch\": 256,\n"
     "\"lr\": 0.01, \"valid_every\": 3},\n"
@@ -601,7 +599,7 @@ TEST(train, wrong_recipes_and_rows_are_named) {
     world_open(&w, "train_wrong");
     for (size_t i = 0; i < FT__COUNT(cases); i++)
         CHECK_ERROR(run(&w, cases[i].section, &err), cases[i].status, err, cases[i].needle);
-    test_write(w.recipe, "{\"x\": {\"steps\": 1, \"batch\": 64, \"lr\": 1, \"valid_every\": 1, \"rnak\": 8}}", 67);
+    test_write(w.recipe, "{\"x\": {\"steps\": 1, \"batch\": 64, \"lr\": 1, \"valid_every\": 1, \"rnak\": 8}}", 70);
     CHECK_ERROR(run(&w, "x", &err), FT_ERR_DATA, err, "\"rank\"");
     test_write(w.recipe, recipe, sizeof recipe - 1);
     test_write(in_world(&w, "rows.jsonl"), "{\"messages\": []}\n", 17);
@@ -766,6 +764,6 @@ TEST(train, loss_curves_are_drawn) {
     free(svg);
     test_write(wrong, "{\"valid\": 3}\n", 13);
     CHECK_ERROR(train_svg_write(&wrong, 1, out, &err), FT_ERR_DATA, err, "wrong.log:1");
-    test_write(wrong, log, 34);
+    test_write(wrong, log, (size_t)(strchr(log, '\n') - log));
     CHECK_ERROR(train_svg_write(&wrong, 1, out, &err), FT_ERR_DATA, err, "no steps yet");
 }
