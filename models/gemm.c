@@ -1,5 +1,5 @@
-/* Products of matrices.  The right matrix is laid out in panels as wide as the kernel's tile, the left one,
-   a band of rows at a time, in panels as high; then tile after tile.  The inner dimension goes in blocks
+/* Products of matrices.  The right matrix is laid out in panels as wide as the kernel's tile; then a band of
+   rows of the left one at a time goes along them, tile after tile.  The inner dimension goes in blocks
    that fit the first cache; a tile's sums go on where the last block left them, so that neither blocks nor
    threads show in the bits. */
 #include "train.h"
@@ -28,57 +28,64 @@ static void pack_b(const train_product *p, int j) {
     }
 }
 
-/* Rows m0.. of a, columns k0..k1: panels of (k1 - k0, tile_rows). */
-static void pack_a(const train_product *p, int m0, int n_rows, int k0, int k1, float *out) {
+/* What tiles read of the left matrix: as it lies where its rows run on, else copied. */
+typedef struct left {
+    const float *data;
+    size_t row, col;
+} left;
+
+/* `rows` rows of a from m0 on, columns k0..k1. */
+static left left_of(const train_product *p, int m0, int rows, int k0, int k1, float *copy) {
     const int high = p->kernels->tile_rows, n = k1 - k0;
-    for (int i = 0; i < n_rows; i += high, out += n * high) {
-        const int rows = n_rows - i < high ? n_rows - i : high;
-        const float *in = p->a.data + (size_t)(m0 + i) * p->a.row + (size_t)k0 * p->a.col;
-        if (p->a.row == 1 && rows == high)
-            for (int c = 0; c < n; c++)
-                memcpy(out + c * high, in + (size_t)c * p->a.col, (size_t)high * sizeof *out);
-        else
+    const float *in = p->a.data + (size_t)m0 * p->a.row + (size_t)k0 * p->a.col;
+    left l = {in, p->a.row, p->a.col};
+    if (rows == high && p->a.col == 1) return l;
+    if (rows == high && p->a.row == 1) p->kernels->pack(in, p->a.col, n, copy);
+    else
+        for (int c = 0; c < n; c++)
             for (int r = 0; r < high; r++)
-                for (int c = 0; c < n; c++)
-                    out[c * high + r] = r < rows ? in[(size_t)r * p->a.row + (size_t)c * p->a.col] : 0;
-    }
+                copy[c * high + r] = r < rows ? in[(size_t)r * p->a.row + (size_t)c * p->a.col] : 0;
+    l.data = copy, l.row = 1, l.col = (size_t)high;
+    return l;
 }
 
 /* A tile at the edge goes through a buffer. */
-static void edge_tile(const train_product *p, int k, const float *a, const float *b, float *c, int rows, int cols,
-                      bool add) {
+static void edge_tile(const train_product *p, int k, left a, const float *b, float *c, int rows, int cols, bool add) {
     float whole[TRAIN_MAX_TILE];
     const int width = p->kernels->tile_cols;
     memset(whole, 0, sizeof whole);
     for (int i = 0; i < rows && add; i++)
         memcpy(whole + i * width, c + (size_t)i * p->ldc, (size_t)cols * sizeof *c);
-    p->kernels->tile(k, a, b, whole, (size_t)width, add);
+    p->kernels->tile(k, a.data, a.row, a.col, b, whole, (size_t)width, add);
     for (int i = 0; i < rows; i++)
         memcpy(c + (size_t)i * p->ldc, whole + i * width, (size_t)cols * sizeof *c);
 }
 
 /* One band of rows. */
 static void multiply_band(const train_product *p, int band) {
-    float a[TRAIN_BAND * BLOCK];
+    float copies[TRAIN_BAND * BLOCK];
+    left a[TRAIN_BAND];
     const int high = p->kernels->tile_rows, width = p->kernels->tile_cols;
     const int m0 = band * TRAIN_BAND, n_rows = p->m - m0 < TRAIN_BAND ? p->m - m0 : TRAIN_BAND;
     const int from = p->part == TRAIN_FROM_ROW ? m0 / BLOCK * BLOCK : 0;
     const int to = p->part == TRAIN_UNTIL_ROW && m0 + n_rows < p->k ? m0 + n_rows : p->k;
     for (int k0 = from; k0 < to; k0 += BLOCK) {
         const int k1 = k0 + BLOCK < to ? k0 + BLOCK : to;
-        pack_a(p, m0, n_rows, k0, k1, a);
+        const bool add = p->add || k0 > from;
+        for (int i = 0; i < n_rows; i += high)
+            a[i / high] = left_of(p, m0 + i, n_rows - i < high ? n_rows - i : high, k0, k1, copies + i * BLOCK);
         for (int n0 = 0; n0 < p->n; n0 += width) {
             const float *b = p->packed + (size_t)n0 * (size_t)p->k + (size_t)k0 * (size_t)width;
             const int cols = p->n - n0 < width ? p->n - n0 : width;
             if (p->part == TRAIN_LOWER && n0 >= m0 + n_rows) break;
             for (int i = 0; i < n_rows; i += high) {
+                const left *l = &a[i / high];
                 const int rows = n_rows - i < high ? n_rows - i : high;
-                const bool add = p->add || k0 > from;
                 float *c = p->c + (size_t)(m0 + i) * p->ldc + n0;
                 if (rows == high && cols == width)
-                    p->kernels->tile(k1 - k0, a + i * (k1 - k0), b, c, p->ldc, add);
+                    p->kernels->tile(k1 - k0, l->data, l->row, l->col, b, c, p->ldc, add);
                 else
-                    edge_tile(p, k1 - k0, a + i * (k1 - k0), b, c, rows, cols, add);
+                    edge_tile(p, k1 - k0, *l, b, c, rows, cols, add);
             }
         }
     }

@@ -10,35 +10,45 @@
 #endif
 
 /* The tile of outputs that stays in registers. */
-enum { MR = LANES == 16 ? 12 : LANES == 8 ? 6 : 4, NV = 2, NR = NV * LANES };
+enum { MR = LANES == 16 ? 12 : 6, NV = 2, NR = NV * LANES };
 
 typedef float vec __attribute__((vector_size(4 * LANES)));
 typedef float vec_loose __attribute__((vector_size(4 * LANES), aligned(4), may_alias));
 #define LOAD(p) ((vec)(*(const vec_loose *)(p)))
 #define STORE(p, v) (*(vec_loose *)(p) = (v))
 
-static void tile(int k, const float *a, const float *b, float *c, size_t ldc, bool add) {
+/* Three rows of the left matrix share a pointer: [p], [p + row], [p + 2 row] are addresses that cost nothing. */
+static void tile(int k, const float *a, size_t row, size_t col, const float *b, float *c, size_t ldc, bool add) {
     const vec zero = {0};
+    const float *left[MR / 3];
     vec sum[MR][NV];
+#pragma GCC unroll 4
+    for (int i = 0; i < MR / 3; i++) left[i] = a + (size_t)(3 * i) * row;
 #pragma GCC unroll 16
     for (int i = 0; i < MR; i++)
 #pragma GCC unroll 2
         for (int j = 0; j < NV; j++) sum[i][j] = add ? LOAD(c + (size_t)i * ldc + j * LANES) : zero;
-    for (int p = 0; p < k; p++, a += MR, b += NR) {
+    for (int p = 0; p < k; p++, b += NR) {
         vec right[NV];
 #pragma GCC unroll 2
         for (int j = 0; j < NV; j++) right[j] = LOAD(b + j * LANES);
 #pragma GCC unroll 16
         for (int i = 0; i < MR; i++) {
-            const vec left = a[i] - zero;
+            const vec x = left[i / 3][(size_t)(i % 3) * row] - zero;
 #pragma GCC unroll 2
-            for (int j = 0; j < NV; j++) sum[i][j] = sum[i][j] + left * right[j];
+            for (int j = 0; j < NV; j++) sum[i][j] = sum[i][j] + x * right[j];
         }
+#pragma GCC unroll 4
+        for (int i = 0; i < MR / 3; i++) left[i] += col;
     }
 #pragma GCC unroll 16
     for (int i = 0; i < MR; i++)
 #pragma GCC unroll 2
         for (int j = 0; j < NV; j++) STORE(c + (size_t)i * ldc + j * LANES, sum[i][j]);
+}
+
+static void pack(const float *in, size_t ld, int k, float *out) {
+    for (int p = 0; p < k; p++, in += ld, out += MR) memcpy(out, in, MR * sizeof *out);
 }
 
 /* ---- rows */
@@ -191,7 +201,7 @@ static void adamw(float *x, float *m, float *v, const float *g, size_t n, const 
 }
 
 void NAME(train_kernels *k) {
-    const train_kernels all = {MR, NR, tile, norm, norm_back, norm_weight, silu_mul, silu_mul_back, turn, add, dot,
+    const train_kernels all = {MR, NR, tile, pack, norm, norm_back, norm_weight, silu_mul, silu_mul_back, turn, add, dot,
                                softmax, softmax_back, cross_entropy, adamw};
     *k = all;
 }

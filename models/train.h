@@ -28,8 +28,10 @@ typedef struct train_adamw {
 /* Lengths n are multiples of 16, but for adamw and where `width` is given: that is one, n is any up to it. */
 typedef struct train_kernels {
     int tile_rows, tile_cols; /* of a product's tile; TRAIN_BAND is a multiple of tile_rows */
-    /* c (tile_rows, tile_cols) = or, if add, += a b, where a holds k times tile_rows, b k times tile_cols */
-    void (*tile)(int k, const float *a, const float *b, float *c, size_t ldc, bool add);
+    /* c (tile_rows, tile_cols) = or, if add, += a b; element (r, p) of a is a[r * row + p * col], b is (k, tile_cols) */
+    void (*tile)(int k, const float *a, size_t row, size_t col, const float *b, float *c, size_t ldc, bool add);
+    /* out (k, tile_rows) = the beginnings of k rows, ld apart */
+    void (*pack)(const float *in, size_t ld, int k, float *out);
     /* out = x * w / rms(x); returns 1 / rms */
     float (*norm)(const float *x, const float *w, float eps, int n, float *out);
     /* dx += the gradient of x, given that of the norm's output */
