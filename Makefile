@@ -1,4 +1,4 @@
-# make · make demo · make test · make test-arm · make bench · make bench-peers · make install · make ft.h
+# make · make demo · make test · make test-arm · make bench · make bench-peers · make install · make ft.h · make models
 # SAN=1 builds with address and undefined-behaviour sanitizers, SAN=thread with ThreadSanitizer.
 
 # As many compilers at a time as there are processors.
@@ -25,7 +25,14 @@ OBJECTS := $(ROOMS:src/%.c=$(BUILD)/%.o)
 TESTS := $(wildcard tests/*.c)
 TEST_OBJECTS := $(TESTS:tests/%.c=$(BUILD)/tests/%.o)
 
-.PHONY: all demo rows test test-arm bench bench-peers install clean
+# The trainer (models/README.md): its inner loops once per instruction set, under the contract of the library.
+TRAINER := bpe data files fit gemm lora net recipe svg kernels
+ifneq ($(findstring x86_64,$(shell $(CC) -dumpmachine)),)
+TRAINER += kernels_avx2 kernels_avx512
+endif
+TRAINER_OBJECTS := $(TRAINER:%=$(BUILD)/models/%.o)
+
+.PHONY: all demo rows models test test-arm bench bench-peers install clean
 .DELETE_ON_ERROR:
 
 all: $(BUILD)/ft
@@ -49,10 +56,24 @@ $(BUILD)/tests/%.o: tests/%.c $(wildcard tests/*.h) $(HEADERS)
 	@mkdir -p $(@D)
 	$(CC) $(ALL_CFLAGS) -c -o $@ $<
 
+$(BUILD)/models/%.o: models/%.c models/train.h $(HEADERS)
+	@mkdir -p $(@D)
+	$(CC) $(ALL_CFLAGS) $(MODEL_CFLAGS) -c -o $@ $<
+
+MODEL_CFLAGS = -O3 -ffp-contract=off -fno-math-errno
+$(BUILD)/models/kernels_avx2.o: MODEL_CFLAGS += -mavx2 -DLANES=8 -DNAME=train_kernels_avx2
+$(BUILD)/models/kernels_avx512.o: MODEL_CFLAGS += -mavx512f -mavx512dq -mprefer-vector-width=512 -DLANES=16 \
+    -DNAME=train_kernels_avx512
+$(BUILD)/models/kernels_%.o: models/kernels.c models/train.h $(HEADERS)
+	@mkdir -p $(@D)
+	$(CC) $(ALL_CFLAGS) $(MODEL_CFLAGS) -c -o $@ $<
+
+$(BUILD)/tests/test_train.o: models/train.h
+
 $(BUILD)/tests/test_fuzz.o: $(wildcard tests/fuzz/*)
 $(BUILD)/tests/test_corpus.o: models/corpus.c models/corpus_world.h
 
-$(BUILD)/run-tests: $(OBJECTS) $(TEST_OBJECTS)
+$(BUILD)/run-tests: $(OBJECTS) $(TEST_OBJECTS) $(TRAINER_OBJECTS)
 	$(CC) $(ALL_CFLAGS) -o $@ $^ -lpthread
 
 test: $(BUILD)/ft $(BUILD)/demo_files $(BUILD)/run-tests
@@ -88,6 +109,24 @@ demo: $(BUILD)/ft $(BUILD)/demo_files
 	@mkdir -p $(BUILD)/demo
 	$(BUILD)/demo_files $(BUILD)/demo $(MODEL)
 	$(BUILD)/ft compare $(BUILD)/demo/job.json || [ $$? -le 2 ]
+
+$(BUILD)/train: $(BUILD)/models/train.o $(TRAINER_OBJECTS) $(FILE_OBJECTS)
+	$(CC) $(ALL_CFLAGS) -o $@ $^ -lpthread
+
+# The shipped models again, from nothing (about half an hour), and whether their bytes are the same.  What was
+# begun goes on from its last checkpoint.
+TRAINED = base.gguf refund.gguf refund-mixed.gguf refund-peft/adapter_model.safetensors \
+    refund-peft/adapter_config.json
+models: build/models/stamp
+build/models/stamp: models/recipe.json models/chat.jinja models/SHA256SUMS build/corpus build/train
+	@mkdir -p build/models models/refund-peft
+	build/corpus build/models/rows
+	for section in base refund refund-mixed; do \
+	    build/train models/recipe.json $$section --data build/models/rows --out build/models || exit; done
+	build/train svg $(patsubst %,build/models/%.gguf.log,base refund refund-mixed) -o models/loss.svg
+	for file in $(TRAINED); do cp build/models/$$file models/$$file || exit; done
+	cd models && sha256sum $(TRAINED) && sha256sum -c SHA256SUMS
+	touch $@
 
 # Speed, on random weights in the shape of TinyLlama-1.1B; a format that this version lacks (exit code 3) is
 # named and left out.  make bench THREADS=8 BENCH=Q8_0
