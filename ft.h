@@ -166,6 +166,10 @@ typedef struct ft_model_desc {
     bool vocab_only; /* read metadata and tokenizer alone; the file may hold no tensors */
     bool no_pack;    /* use weights where the file has them: no copy in memory, slower, the same bits */
     int threads;     /* that pack; 0 = as many as processors */
+    const ft_model *share_with; /* weights that this model has, too (same name, shape and bytes), are used where
+                                   it has them: it must outlive the new one.  NULL: none */
+    const char *quantize; /* a type of ft_quantize, into which weights are brought in memory: the model is then the
+                             one that its file would be; NULL = as they are stored */
 } ft_model_desc;
 
 /* Loads a GGUF file (of a split model the first) or a Hugging Face folder.  Files are mapped, not copied
@@ -198,18 +202,66 @@ ft_status ft_model_digest(const char *path, const ft_allocator *allocator, char 
    architecture, tokenizer and size of the vocabulary.  What a file does not say, nobody can tell. */
 bool ft_model_same_family(const ft_model *a, const ft_model *b);
 
-/* Loads a LoRA adapter (GGUF) for `model`: each of its tensors must find its weight there with the
-   right shape, else FT_ERR_MISMATCH.  Factors are kept as F32. */
+/* Loads an adapter for `model`, a GGUF file or the folder of a PEFT adapter: LoRA or DoRA of any linear map,
+   experts and embeddings included, and other tensors in the place of the model's.  Each of its tensors must
+   find its weight there with the right shape, else FT_ERR_MISMATCH.  Factors are kept as F32; other tensors
+   are computed with as floats. */
 ft_adapter *ft_adapter_load(const ft_model *model, const char *path, ft_error *err);
 void ft_adapter_free(ft_adapter *adapter);
 
-/* What a file is, as text or (json) as one JSON object: models (files and folders), vocabularies and GGUF
-   adapters. */
+/* One adapter at a strength: `scale` multiplies all that it changes. */
+typedef struct ft_adapter_use {
+    const ft_adapter *adapter;
+    float scale;
+} ft_adapter_use;
+
+/* A model of its own: the base with these adapters (of the base, in order) merged into its weights, in memory, in
+   the types that they have (or desc->quantize).  What does not change is shared: the base must outlive it. */
+ft_model *ft_model_merge(const ft_model *base, const ft_adapter_use *uses, int n_uses, const ft_model_desc *desc,
+                         ft_error *err);
+
+/* What a file is and what ft does with it, as a page or (json) as one JSON object: models (files and folders),
+   also those that do not run, vocabularies, and adapters (GGUF files and PEFT folders). */
 ft_status ft_info(const char *path, bool json, ft_write_fn write, void *user, ft_error *err);
+
+/* The same of an adapter beside the model that it is for: does it fit, and how large are its changes in
+   proportion to the weights? */
+ft_status ft_info_adapter(const char *model_path, const char *adapter_path, bool json, ft_write_fn write,
+                          void *user, ft_error *err);
 
 /* One tensor of a model or adapter, by its name in GGUF, decoded to little-endian float32, row-major. */
 ft_status ft_info_tensor(const char *path, const char *tensor, ft_write_fn write, void *user,
                          ft_error *err);
+
+/* ---------------------------------------------------------------------------------- writing models */
+
+/* Defaults ({0}): malloc, as many threads as processors, the report as text. */
+typedef struct ft_convert_desc {
+    ft_allocator allocator;
+    int threads; /* never show in the result */
+    bool json;
+    void *user;
+    int (*progress)(void *user, uint64_t done, uint64_t total); /* bytes of the input; 0 to go on */
+} ft_convert_desc;
+
+/* Writes a model (as ft_model_load reads it) as one GGUF file with the weights in another type: F32 F16 BF16 Q8_0
+   Q6_K Q5_0 Q5_1 Q5_K_S Q5_K_M Q4_0 Q4_1 Q4_K_S Q4_K_M IQ4_NL IQ4_XS Q3_K_S Q3_K_M Q3_K_L Q2_K, or MXFP4 (of
+   experts; all else Q8_0).  The types of single tensors are those of llama.cpp's files of these names; all keys are
+   carried over.  Takes the memory of about one tensor, and the same bytes come out for any number of threads.
+   `write` (or NULL) receives a report: bytes and relative error by type, or of every tensor as JSON.
+   The file appears under its name only when it is whole; it may not be an input (FT_ERR_ARGUMENT). */
+ft_status ft_quantize(const char *model, const char *out, const char *type, const ft_convert_desc *desc,
+                      ft_write_fn write, void *user, ft_error *err);
+
+const char *ft_quantize_type_at(int index); /* the names of these types; NULL after the last */
+
+/* Writes a model with adapters merged into its weights; each of `adapters` (n_adapters, applied in order) is "FILE"
+   or "FILE:SCALE".  Tensors keep their types (type NULL), or get those of ft_quantize.  The report tells for each
+   changed tensor how large the change is beside the weights, how large the error of encoding is, and what share of
+   the change is stored: where the error is as large as the change, the file is not the model that was judged.
+   Memory, threads and the output are as in ft_quantize. */
+ft_status ft_merge(const char *model, const char *const *adapters, int n_adapters, const char *out, const char *type,
+                   const ft_convert_desc *desc, ft_write_fn write, void *user, ft_error *err);
 
 /* ----------------------------------------------------------------------------------------- tokens */
 
@@ -293,14 +345,10 @@ void ft_session_free(ft_session *session);
 /* The same with a model of its own, loaded from a file and freed with the session. */
 ft_session *ft_session_load(const char *path, const ft_session_desc *desc, ft_error *err);
 
-/* One adapter at a strength; the effective factor is scale * alpha / rank. */
-typedef struct ft_adapter_use {
-    const ft_adapter *adapter;
-    float scale;
-} ft_adapter_use;
-
 /* Adds a variant: the base with these adapters on it, applied in order.  Variant 0 is the base alone.
-   A scale of 0 is the base bit for bit. */
+   A scale of 0 is the base bit for bit.  May come at any time, whatever is open.  An adapter that has other
+   tensors in the place of the model's takes no scale but 0 and 1, and of several only one may have the same
+   (FT_ERR_UNSUPPORTED, FT_ERR_MISMATCH). */
 ft_status ft_session_add_variant(ft_session *session, const ft_adapter_use *uses, int n_uses,
                                  int *variant, ft_error *err);
 
@@ -308,6 +356,10 @@ ft_status ft_session_add_variant(ft_session *session, const ft_adapter_use *uses
    colon).  The session owns these adapters. */
 ft_status ft_session_load_variant(ft_session *session, const char *const *specs, int n_specs,
                                   int *variant, ft_error *err);
+
+/* Removes a variant of which no sequence is open; others may be, and notice nothing.  Its number will be given
+   again, its adapters may be freed (those that the session owns are). */
+ft_status ft_session_remove_variant(ft_session *session, int variant, ft_error *err);
 
 /* Opens an empty sequence; ids of closed ones are used again. */
 ft_status ft_session_open(ft_session *session, int variant, int *sequence, ft_error *err);
@@ -404,6 +456,10 @@ ft_status ft_session_generate(ft_session *session, const ft_request *requests, i
                               ft_completion *out, const ft_generate_hooks *hooks, ft_error *err);
 void ft_completions_free(ft_session *session, ft_completion *completions, int n);
 
+/* Runs one request and writes its text as it is made, in whole characters, and a line end. */
+ft_status ft_session_write_text(ft_session *session, const ft_request *request, ft_write_fn write, void *user,
+                                ft_error *err);
+
 /* Tokens whose log-probs are wanted, and where they go (the caller's buffers).  A log-prob is natural,
    logit - largest - log(sum of exp) in double from the float logits, ids ascending. */
 typedef struct ft_score_request {
@@ -455,6 +511,61 @@ ft_status ft_session_score_long(ft_session *session, int variant, const char *te
                                 ft_likelihood *out, ft_error *err);
 ft_status ft_write_score(ft_session *session, int variant, const char *path, ft_write_fn write, void *user,
                          ft_error *err);
+
+/* Do both models read and write the same tokens, each under the same id? */
+bool ft_model_same_vocabulary(const ft_model *a, const ft_model *b);
+
+/* One who reads: a variant of a session. */
+typedef struct ft_reader {
+    ft_session *session;
+    int variant;
+} ft_reader;
+
+/* A prompt, and what is compared after it: a text that both read, the reference, and what each wrote.  The
+   reference is given as ids, or as a text after its own prompt (`text`, whose variant does not count); without
+   either it is base_output. */
+typedef struct ft_diverge_request {
+    const int32_t *prompt;      /* (n_prompt), at least one */
+    int n_prompt;
+    const int32_t *reference;   /* (n_reference), or NULL */
+    int n_reference;
+    const ft_text_request *text; /* or NULL */
+    const int32_t *base_output; /* (n_base_output) greedy tokens after the prompt, without the end token, ... */
+    int n_base_output;
+    const int32_t *output;      /* (n_output) ... and the candidate's; if either is NULL they are not compared */
+    int n_output;
+} ft_diverge_request;
+
+typedef struct ft_alternative {
+    int32_t token;
+    float logprob;
+} ft_alternative;
+
+enum { FT_ALTERNATIVES = 5 };
+
+/* Sums are in double, in the order of the places.  Log-probs are as in ft_score_request. */
+typedef struct ft_divergence {
+    int n_tokens;          /* of the reference: its places, as far as both contexts hold them */
+    int n_agree;           /* where both find the same token likeliest (top-1 agreement is n_agree / n_tokens) */
+    int n_changed;         /* where any bit of any logit differs */
+    double kl_sum, kl_max; /* KL(base || candidate) of the next token in nats: sum p_i (log p_i - log q_i) over the
+                              vocabulary, p the base's and q the candidate's probabilities at temperature 1 */
+    double base_logprob, logprob; /* of the reference under each */
+    bool compared;            /* the request has both outputs */
+    int n_output, n_accepted; /* the candidate's tokens, and those that the base, having read the ones before,
+                                 finds likeliest: what a draft by the base would have got right */
+    int n_drafts, n_draft_accepted; /* the same in drafts of 4, each up to its first wrong token, after which the
+                                       candidate writes one itself; not drafts that the output's end cuts short */
+    int first_difference;  /* the first place where the outputs differ, or one ends, from 0; -1: none */
+    int n_top;             /* of the alternatives there, best first; 0 without a difference */
+    ft_alternative base_top[FT_ALTERNATIVES], top[FT_ALTERNATIVES];
+} ft_divergence;
+
+/* Compares a candidate with its base token by token; fills out[n_requests].  The sessions may be one, or of two
+   models with the same vocabulary (else FT_ERR_MISMATCH).  Memory: logits of some places at a time, 32 MB or one
+   place's; keys and values as in ft_session_score.  On failure `out` has undefined content. */
+ft_status ft_diverge(ft_reader base, ft_reader candidate, const ft_diverge_request *requests, int n_requests,
+                     ft_divergence *out, ft_error *err);
 
 /* Since the session was made. */
 typedef struct ft_session_stats {
@@ -871,6 +982,7 @@ FT__PRIV ft_status ft__remove_file(const char *path, ft_error *err); /* absent i
 FT__PRIV char *ft__path_beside(ft__arena *arena, const char *from, const char *path);
 FT__PRIV char *ft__path_join(ft__arena *arena, const char *folder, const char *name);
 FT__PRIV bool ft__is_folder(const char *path);
+FT__PRIV bool ft__same_file(const char *a, const char *b); /* both are there; a may be NULL */
 FT__PRIV double ft__seconds(void); /* monotonic */
 
 /* ---- thread: base/thread.c */
@@ -1726,10 +1838,13 @@ FT__PRIV ft_status ft__read_file(const char *path, const ft_allocator *a, char *
 FT__PRIV ft_status ft__writer_open(ft__writer *w, const char *path, const ft_allocator *a,
                                    ft_error *err) {
     static const char suffix[] = ".partial";
+    struct stat st;
     size_t n = strlen(path);
     memset(w, 0, sizeof *w);
     w->allocator = ft__allocator(a);
     w->fd = -1;
+    if (stat(path, &st) == 0 && !S_ISREG(st.st_mode) && !S_ISDIR(st.st_mode)) /* the rename would remove it */
+        return ft__fail(err, FT_ERR_IO, path, "cannot create: a device or pipe is in the place");
     w->path = (char *)ft__alloc(&w->allocator, n + 1);
     w->temporary = (char *)ft__alloc(&w->allocator, n + sizeof suffix);
     if (!w->path || !w->temporary) {
@@ -1868,6 +1983,12 @@ FT__PRIV char *ft__path_beside(ft__arena *arena, const char *from, const char *p
 FT__PRIV bool ft__is_folder(const char *path) {
     struct stat st;
     return stat(path, &st) == 0 && S_ISDIR(st.st_mode);
+}
+
+FT__PRIV bool ft__same_file(const char *a, const char *b) {
+    struct stat sa, sb;
+    return a && stat(a, &sa) == 0 && stat(b, &sb) == 0 && sa.st_dev == sb.st_dev &&
+           sa.st_ino == sb.st_ino;
 }
 
 FT__PRIV double ft__seconds(void) {
@@ -2111,7 +2232,8 @@ FT__PRIV ft_status ft__check_float_mode(ft_error *err) {
    which gives the shortest text, and of those the nearest.  It is laid out as Python's repr does
    it, save that whole numbers have no ".0". */
 /* ---- begin src/io/json.h */
-/* Floor 1, first half: text formats.  JSON values, numbers exact both ways, JSONL, Unicode tables. */
+/* Floor 1, first half: text formats.  JSON values, numbers exact both ways, JSONL, Unicode tables,
+   regular expressions. */
 #ifndef FT__IO_JSON_H
 #define FT__IO_JSON_H
 
@@ -2252,6 +2374,41 @@ FT__PRIV void ft__nfc(const ft__normal *t, const char *text, size_t n, ft__buf *
 /* The full canonical decomposition of one character; returns the number of characters. */
 FT__PRIV int ft__decompose(const ft__normal *t, uint32_t c, uint32_t out[4]);
 FT__PRIV bool ft__is_nonspacing(uint32_t c); /* marks without a width of their own: Mn and Me */
+
+/* Bytes of a text. */
+typedef struct ft__view {
+    const char *text; /* never NULL */
+    size_t n;
+} ft__view;
+
+/* ---- regex: io/regex.c.  Linear in the text; a compiled pattern never changes, any thread may
+   use it. */
+enum {
+    FT__REGEX_IGNORE_CASE = 1,
+    FT__REGEX_DOT_ALL = 2,   /* . is any character */
+    FT__REGEX_MULTILINE = 4, /* ^ and $ at every line */
+    FT__REGEX_WHOLE = 8,     /* the match must be the whole text */
+    FT__REGEX_ECMA = 16      /* the dialect of JSON Schema: \d and \w are ASCII, $ only at the end */
+};
+typedef struct ft__regex ft__regex;
+FT__PRIV ft__regex *ft__regex_compile(const char *pattern, size_t n, unsigned flags,
+                                      const ft_allocator *a, ft_error *err);
+FT__PRIV void ft__regex_free(ft__regex *regex);
+/* Takes scratch memory from the pattern's allocator; fails only without it. */
+FT__PRIV ft_status ft__regex_search(const ft__regex *regex, const char *text, size_t n, bool *found,
+                                    ft_error *err);
+/* The leftmost match that begins at `from` or later, the one that Python's re.search finds.  Fills
+   groups[0] with all of it and the others with what its groups captured (numbered, named ones too),
+   FT__NO_SPAN twice where a group took no part.  *found false: no match.  To walk all matches go on
+   from groups[0].end, or behind an empty match from one character further.  At most 100 groups of
+   the pattern may be asked for. */
+typedef struct ft__regex_span {
+    size_t begin, end;
+} ft__regex_span;
+#define FT__NO_SPAN SIZE_MAX
+FT__PRIV ft_status ft__regex_find(const ft__regex *regex, const char *text, size_t n, size_t from,
+                                  ft__regex_span *groups, size_t n_groups, bool *found,
+                                  ft_error *err);
 
 #endif /* FT__IO_JSON_H */
 /* ---- end src/io/json.h */
@@ -3991,6 +4148,1873 @@ FT__PRIV void ft__nfc(const ft__normal *t, const char *text, size_t n, ft__buf *
 #undef FT__UNICODE_HALF
 #undef FT__UNICODE_ALTERNATING
 /* ---- end src/io/unicode.c */
+/* ---- begin src/io/regex.c */
+/* Regular expressions that take time linear in the text, whatever the pattern.  That excludes
+   back-references, look-around, possessive repeats and atomic groups, and says so.
+
+   The syntax and its meaning are Python's: characters are code points, \d \w \s and \b know
+   Unicode, . is anything but a line feed, $ stands at the end or before a last line feed, \Z at the
+   end, { that begins no repeat is itself.  Ignoring case compares letters as Python does: by their
+   simple lower case and what shares its capital with it (the Kelvin sign is a k, the final sigma a
+   sigma).  Of PCRE there is what is common and takes nothing away from Python: \p{..}, \h \N \R (\R
+   may take the first half of CR LF if that helps), \x{..} \cX \e, \Q..\E, classes like [[:alpha:]]
+   (of Unicode), flags anywhere: (?i) to the end of the group, (?i-s:...).  With FT__REGEX_ECMA it
+   is the ECMA-262 of JSON Schema, with its flag u: what that refuses is refused.
+
+   An invalid byte is one character that only . and negated classes match.
+
+   A pattern becomes a tree, the tree a program (regex.h); counted repeats become copies.
+   regex_match.c runs it. */
+/* ---- begin src/io/regex.h */
+/* What the two rooms of regular expressions share: regex.c makes a program of a pattern,
+   regex_match.c runs it. */
+#ifndef FT__REGEX_H
+#define FT__REGEX_H
+
+
+enum {
+    FT__REGEX_MAX_CODE = 20000, /* instructions: at most so many steps for a character */
+    FT__REGEX_MAX_GROUPS = 100  /* whose places may be asked for, the whole match included */
+};
+#define FT__REGEX_NO_CHAR 0x7FFFFFFFu /* before the first and after the last character */
+
+typedef enum ft__regex_op { /* the first five eat a character and go on at y */
+    FT__REGEX_CHAR,         /* x: the character */
+    FT__REGEX_FOLDED,       /* x: the character in any case, as ft__regex_fold gives it */
+    FT__REGEX_ANY,          /* anything */
+    FT__REGEX_LINE,         /* anything but a line feed */
+    FT__REGEX_CLASS,        /* x: index of the class */
+    FT__REGEX_ASSERT,       /* x: ft__regex_place; all from here on go on at the next */
+    FT__REGEX_SAVE,         /* x: 2 * group for where it begins, 2 * group + 1 for its end */
+    FT__REGEX_SPLIT,        /* x, y: go on at x, and if that leads to no match, at y */
+    FT__REGEX_JUMP,         /* x */
+    FT__REGEX_MATCH
+} ft__regex_op;
+
+typedef enum ft__regex_place {
+    FT__REGEX_BEGIN_TEXT, FT__REGEX_END_TEXT, FT__REGEX_BEGIN_LINE, FT__REGEX_END_LINE,
+    FT__REGEX_LAST_LINE_END, FT__REGEX_WORD_EDGE, FT__REGEX_NO_WORD_EDGE,
+    FT__REGEX_ASCII_EDGE, FT__REGEX_NO_ASCII_EDGE
+} ft__regex_place;
+
+/* All that such places want to know of the character before. */
+typedef enum ft__regex_kind {
+    FT__REGEX_IS_NONE, FT__REGEX_IS_LINE_FEED, FT__REGEX_IS_ASCII_WORD, FT__REGEX_IS_WORD,
+    FT__REGEX_IS_OTHER, FT__REGEX_N_KINDS
+} ft__regex_kind;
+enum { /* what of it this program wants to know */
+    FT__REGEX_LOOKS_BEGIN = 1, FT__REGEX_LOOKS_LINE = 2, FT__REGEX_LOOKS_WORD = 4,
+    FT__REGEX_LOOKS_ASCII = 8, FT__REGEX_LOOKS_LAST = 16 /* if a line feed is the last character */
+};
+
+typedef struct ft__regex_code {
+    ft__regex_op op;
+    uint32_t x, y;
+} ft__regex_code;
+
+/* Characters that have a name: those of `set`, without `less`, and `more`.  These are ranges, in
+   order, and end with FT__BAD_UTF8; NULL: none. */
+typedef struct ft__regex_property {
+    const char *names; /* for \p: "Nd Decimal_Number" */
+    const char *posix; /* for [:digit:] */
+    uint32_t set;      /* FT__CLASS_BITs */
+    const uint32_t *more, *less;
+} ft__regex_property;
+
+typedef struct ft__regex_item { /* part of a class: a range, or what has a property */
+    uint32_t low, high;
+    const ft__regex_property *property;
+    bool negated; /* what has it not */
+} ft__regex_item;
+
+typedef struct ft__regex_class {
+    size_t first, count; /* items */
+    bool negated, any_case;
+    uint32_t ascii[4];   /* the answers for U+0000..007F, a bit each */
+} ft__regex_class;
+
+/* Characters that no part of the program tells apart share a column of the automaton's table.
+   Those of ASCII are known beforehand. */
+enum { FT__REGEX_AT_END, FT__REGEX_LAST_LINE_FEED, FT__REGEX_FIRST_COLUMN };
+
+struct ft__regex { /* never changes once compiled */
+    ft_allocator allocator;
+    ft__regex_code *code, *tests; /* tests: one of each that eats something */
+    ft__regex_class *classes;
+    ft__regex_item *items;
+    size_t n_code, n_tests, n_classes, n_items, cap_code, cap_classes, cap_items;
+    size_t n_groups;           /* the whole match included */
+    unsigned looks;            /* FT__REGEX_LOOKS_... */
+    bool anchored;             /* matches only at the beginning of the text */
+    char prefix[16];           /* bytes that every match begins with */
+    size_t n_prefix;
+    bool skips[128];           /* characters that no match begins with, not even an empty one */
+    uint8_t columns[128];      /* of a character */
+    uint32_t column_char[130]; /* a character of the column */
+    size_t n_columns;
+};
+
+FT__PRIV uint32_t ft__regex_fold(uint32_t c);
+FT__PRIV bool ft__regex_class_find(const ft__regex *r, const ft__regex_class *k, uint32_t c);
+
+static inline bool ft__regex_eats(const ft__regex *r, const ft__regex_code *code, uint32_t c) {
+    switch (code->op) {
+    case FT__REGEX_CHAR: return c == code->x;
+    case FT__REGEX_FOLDED: return ft__regex_fold(c) == code->x;
+    case FT__REGEX_ANY: return true;
+    case FT__REGEX_LINE: return c != '\n';
+    case FT__REGEX_CLASS: {
+        const ft__regex_class *k = &r->classes[code->x];
+        if (c < 0x80) return (k->ascii[c / 32] >> c % 32 & 1) != 0;
+        return ft__regex_class_find(r, k, c);
+    }
+    default: return false;
+    }
+}
+
+static inline bool ft__regex_is_ascii_word(uint32_t c) {
+    return (c | 32) - 'a' < 26u || c - '0' < 10u || c == '_';
+}
+
+static inline ft__regex_kind ft__regex_kind_of(const ft__regex *r, uint32_t c) {
+    unsigned looks = r->looks;
+    if (c == FT__REGEX_NO_CHAR)
+        return looks & FT__REGEX_LOOKS_BEGIN ? FT__REGEX_IS_NONE : FT__REGEX_IS_OTHER;
+    if (c == '\n')
+        return looks & FT__REGEX_LOOKS_LINE ? FT__REGEX_IS_LINE_FEED : FT__REGEX_IS_OTHER;
+    if (!(looks & (FT__REGEX_LOOKS_WORD | FT__REGEX_LOOKS_ASCII))) return FT__REGEX_IS_OTHER;
+    if (c < 0x80) return ft__regex_is_ascii_word(c) ? FT__REGEX_IS_ASCII_WORD : FT__REGEX_IS_OTHER;
+    return looks & FT__REGEX_LOOKS_WORD && ft__is_word(c) ? FT__REGEX_IS_WORD : FT__REGEX_IS_OTHER;
+}
+
+#endif /* FT__REGEX_H */
+/* ---- end src/io/regex.h */
+/* ---- begin src/io/regex_tables.h */
+/* Names and ranges of Unicode 15.0 for regex.c: the general categories and scripts that are short
+   or often asked for.  Not here: Mn Mc Ps Pe Po Sm Sk So Cn, other scripts. */
+
+/* ---- ranges: first, last */
+
+static const uint32_t ft__regex_pc[] = {
+    0x5F,0x5F, 0x203F,0x2040, 0x2054,0x2054, 0xFE33,0xFE34, 0xFE4D,0xFE4F, 0xFF3F,0xFF3F,
+    FT__BAD_UTF8};
+static const uint32_t ft__regex_pd[] = {
+    0x2D,0x2D, 0x58A,0x58A, 0x5BE,0x5BE, 0x1400,0x1400, 0x1806,0x1806, 0x2010,0x2015,
+    0x2E17,0x2E17, 0x2E1A,0x2E1A, 0x2E3A,0x2E3B, 0x2E40,0x2E40, 0x2E5D,0x2E5D, 0x301C,0x301C,
+    0x3030,0x3030, 0x30A0,0x30A0, 0xFE31,0xFE32, 0xFE58,0xFE58, 0xFE63,0xFE63, 0xFF0D,0xFF0D,
+    0x10EAD,0x10EAD, FT__BAD_UTF8};
+static const uint32_t ft__regex_pi[] = {
+    0xAB,0xAB, 0x2018,0x2018, 0x201B,0x201C, 0x201F,0x201F, 0x2039,0x2039, 0x2E02,0x2E02,
+    0x2E04,0x2E04, 0x2E09,0x2E09, 0x2E0C,0x2E0C, 0x2E1C,0x2E1C, 0x2E20,0x2E20, FT__BAD_UTF8};
+static const uint32_t ft__regex_pf[] = {
+    0xBB,0xBB, 0x2019,0x2019, 0x201D,0x201D, 0x203A,0x203A, 0x2E03,0x2E03, 0x2E05,0x2E05,
+    0x2E0A,0x2E0A, 0x2E0D,0x2E0D, 0x2E1D,0x2E1D, 0x2E21,0x2E21, FT__BAD_UTF8};
+static const uint32_t ft__regex_sc[] = {
+    0x24,0x24, 0xA2,0xA5, 0x58F,0x58F, 0x60B,0x60B, 0x7FE,0x7FF, 0x9F2,0x9F3, 0x9FB,0x9FB,
+    0xAF1,0xAF1, 0xBF9,0xBF9, 0xE3F,0xE3F, 0x17DB,0x17DB, 0x20A0,0x20C0, 0xA838,0xA838,
+    0xFDFC,0xFDFC, 0xFE69,0xFE69, 0xFF04,0xFF04, 0xFFE0,0xFFE1, 0xFFE5,0xFFE6, 0x11FDD,0x11FE0,
+    0x1E2FF,0x1E2FF, 0x1ECB0,0x1ECB0, FT__BAD_UTF8};
+static const uint32_t ft__regex_nl[] = {
+    0x16EE,0x16F0, 0x2160,0x2182, 0x2185,0x2188, 0x3007,0x3007, 0x3021,0x3029, 0x3038,0x303A,
+    0xA6E6,0xA6EF, 0x10140,0x10174, 0x10341,0x10341, 0x1034A,0x1034A, 0x103D1,0x103D5,
+    0x12400,0x1246E, FT__BAD_UTF8};
+static const uint32_t ft__regex_me[] = {
+    0x488,0x489, 0x1ABE,0x1ABE, 0x20DD,0x20E0, 0x20E2,0x20E4, 0xA670,0xA672, FT__BAD_UTF8};
+static const uint32_t ft__regex_cf[] = {
+    0xAD,0xAD, 0x600,0x605, 0x61C,0x61C, 0x6DD,0x6DD, 0x70F,0x70F, 0x890,0x891, 0x8E2,0x8E2,
+    0x180E,0x180E, 0x200B,0x200F, 0x202A,0x202E, 0x2060,0x2064, 0x2066,0x206F, 0xFEFF,0xFEFF,
+    0xFFF9,0xFFFB, 0x110BD,0x110BD, 0x110CD,0x110CD, 0x13430,0x1343F, 0x1BCA0,0x1BCA3,
+    0x1D173,0x1D17A, 0xE0001,0xE0001, 0xE0020,0xE007F, FT__BAD_UTF8};
+static const uint32_t ft__regex_latin[] = {
+    0x41,0x5A, 0x61,0x7A, 0xAA,0xAA, 0xBA,0xBA, 0xC0,0xD6, 0xD8,0xF6, 0xF8,0x2B8, 0x2E0,0x2E4,
+    0x1D00,0x1D25, 0x1D2C,0x1D5C, 0x1D62,0x1D65, 0x1D6B,0x1D77, 0x1D79,0x1DBE, 0x1E00,0x1EFF,
+    0x2071,0x2071, 0x207F,0x207F, 0x2090,0x209C, 0x212A,0x212B, 0x2132,0x2132, 0x214E,0x214E,
+    0x2160,0x2188, 0x2C60,0x2C7F, 0xA722,0xA787, 0xA78B,0xA7CA, 0xA7D0,0xA7D1, 0xA7D3,0xA7D3,
+    0xA7D5,0xA7D9, 0xA7F2,0xA7FF, 0xAB30,0xAB5A, 0xAB5C,0xAB64, 0xAB66,0xAB69, 0xFB00,0xFB06,
+    0xFF21,0xFF3A, 0xFF41,0xFF5A, 0x10780,0x10785, 0x10787,0x107B0, 0x107B2,0x107BA,
+    0x1DF00,0x1DF1E, 0x1DF25,0x1DF2A, FT__BAD_UTF8};
+static const uint32_t ft__regex_greek[] = {
+    0x370,0x373, 0x375,0x377, 0x37A,0x37D, 0x37F,0x37F, 0x384,0x384, 0x386,0x386, 0x388,0x38A,
+    0x38C,0x38C, 0x38E,0x3A1, 0x3A3,0x3E1, 0x3F0,0x3FF, 0x1D26,0x1D2A, 0x1D5D,0x1D61,
+    0x1D66,0x1D6A, 0x1DBF,0x1DBF, 0x1F00,0x1F15, 0x1F18,0x1F1D, 0x1F20,0x1F45, 0x1F48,0x1F4D,
+    0x1F50,0x1F57, 0x1F59,0x1F59, 0x1F5B,0x1F5B, 0x1F5D,0x1F5D, 0x1F5F,0x1F7D, 0x1F80,0x1FB4,
+    0x1FB6,0x1FC4, 0x1FC6,0x1FD3, 0x1FD6,0x1FDB, 0x1FDD,0x1FEF, 0x1FF2,0x1FF4, 0x1FF6,0x1FFE,
+    0x2126,0x2126, 0xAB65,0xAB65, 0x10140,0x1018E, 0x101A0,0x101A0, 0x1D200,0x1D245, FT__BAD_UTF8};
+static const uint32_t ft__regex_cyrillic[] = {
+    0x400,0x484, 0x487,0x52F, 0x1C80,0x1C88, 0x1D2B,0x1D2B, 0x1D78,0x1D78, 0x2DE0,0x2DFF,
+    0xA640,0xA69F, 0xFE2E,0xFE2F, 0x1E030,0x1E06D, 0x1E08F,0x1E08F, FT__BAD_UTF8};
+static const uint32_t ft__regex_hebrew[] = {
+    0x591,0x5C7, 0x5D0,0x5EA, 0x5EF,0x5F4, 0xFB1D,0xFB36, 0xFB38,0xFB3C, 0xFB3E,0xFB3E,
+    0xFB40,0xFB41, 0xFB43,0xFB44, 0xFB46,0xFB4F, FT__BAD_UTF8};
+static const uint32_t ft__regex_arabic[] = {
+    0x600,0x604, 0x606,0x60B, 0x60D,0x61A, 0x61C,0x61E, 0x620,0x63F, 0x641,0x64A, 0x656,0x66F,
+    0x671,0x6DC, 0x6DE,0x6FF, 0x750,0x77F, 0x870,0x88E, 0x890,0x891, 0x898,0x8E1, 0x8E3,0x8FF,
+    0xFB50,0xFBC2, 0xFBD3,0xFD3D, 0xFD40,0xFD8F, 0xFD92,0xFDC7, 0xFDCF,0xFDCF, 0xFDF0,0xFDFF,
+    0xFE70,0xFE74, 0xFE76,0xFEFC, 0x10E60,0x10E7E, 0x10EFD,0x10EFF, 0x1EE00,0x1EE03,
+    0x1EE05,0x1EE1F, 0x1EE21,0x1EE22, 0x1EE24,0x1EE24, 0x1EE27,0x1EE27, 0x1EE29,0x1EE32,
+    0x1EE34,0x1EE37, 0x1EE39,0x1EE39, 0x1EE3B,0x1EE3B, 0x1EE42,0x1EE42, 0x1EE47,0x1EE47,
+    0x1EE49,0x1EE49, 0x1EE4B,0x1EE4B, 0x1EE4D,0x1EE4F, 0x1EE51,0x1EE52, 0x1EE54,0x1EE54,
+    0x1EE57,0x1EE57, 0x1EE59,0x1EE59, 0x1EE5B,0x1EE5B, 0x1EE5D,0x1EE5D, 0x1EE5F,0x1EE5F,
+    0x1EE61,0x1EE62, 0x1EE64,0x1EE64, 0x1EE67,0x1EE6A, 0x1EE6C,0x1EE72, 0x1EE74,0x1EE77,
+    0x1EE79,0x1EE7C, 0x1EE7E,0x1EE7E, 0x1EE80,0x1EE89, 0x1EE8B,0x1EE9B, 0x1EEA1,0x1EEA3,
+    0x1EEA5,0x1EEA9, 0x1EEAB,0x1EEBB, 0x1EEF0,0x1EEF1, FT__BAD_UTF8};
+static const uint32_t ft__regex_devanagari[] = {
+    0x900,0x950, 0x955,0x963, 0x966,0x97F, 0xA8E0,0xA8FF, 0x11B00,0x11B09, FT__BAD_UTF8};
+static const uint32_t ft__regex_thai[] = {
+    0xE01,0xE3A, 0xE40,0xE5B, FT__BAD_UTF8};
+static const uint32_t ft__regex_hangul[] = {
+    0x1100,0x11FF, 0x302E,0x302F, 0x3131,0x318E, 0x3200,0x321E, 0x3260,0x327E, 0xA960,0xA97C,
+    0xAC00,0xD7A3, 0xD7B0,0xD7C6, 0xD7CB,0xD7FB, 0xFFA0,0xFFBE, 0xFFC2,0xFFC7, 0xFFCA,0xFFCF,
+    0xFFD2,0xFFD7, 0xFFDA,0xFFDC, FT__BAD_UTF8};
+static const uint32_t ft__regex_hiragana[] = {
+    0x3041,0x3096, 0x309D,0x309F, 0x1B001,0x1B11F, 0x1B132,0x1B132, 0x1B150,0x1B152,
+    0x1F200,0x1F200, FT__BAD_UTF8};
+static const uint32_t ft__regex_katakana[] = {
+    0x30A1,0x30FA, 0x30FD,0x30FF, 0x31F0,0x31FF, 0x32D0,0x32FE, 0x3300,0x3357, 0xFF66,0xFF6F,
+    0xFF71,0xFF9D, 0x1AFF0,0x1AFF3, 0x1AFF5,0x1AFFB, 0x1AFFD,0x1AFFE, 0x1B000,0x1B000,
+    0x1B120,0x1B122, 0x1B155,0x1B155, 0x1B164,0x1B167, FT__BAD_UTF8};
+static const uint32_t ft__regex_han[] = {
+    0x2E80,0x2E99, 0x2E9B,0x2EF3, 0x2F00,0x2FD5, 0x3005,0x3005, 0x3007,0x3007, 0x3021,0x3029,
+    0x3038,0x303B, 0x3400,0x4DBF, 0x4E00,0x9FFF, 0xF900,0xFA6D, 0xFA70,0xFAD9, 0x16FE2,0x16FE3,
+    0x16FF0,0x16FF1, 0x20000,0x2A6DF, 0x2A700,0x2B739, 0x2B740,0x2B81D, 0x2B820,0x2CEA1,
+    0x2CEB0,0x2EBE0, 0x2F800,0x2FA1D, 0x30000,0x3134A, 0x31350,0x323AF, FT__BAD_UTF8};
+
+/* ---- names */
+
+static const uint32_t ft__regex_ascii_digit[] = {'0','9', FT__BAD_UTF8};
+static const uint32_t ft__regex_ascii_word[] = {'0','9', 'A','Z', '_','_', 'a','z', FT__BAD_UTF8};
+static const uint32_t ft__regex_hex_digit[] = {'0','9', 'A','F', 'a','f', FT__BAD_UTF8};
+static const uint32_t ft__regex_ascii_space[] = {9,13, ' ',' ', FT__BAD_UTF8};
+static const uint32_t ft__regex_ecma_space[] = {9,13, 0xFEFF,0xFEFF, FT__BAD_UTF8};
+static const uint32_t ft__regex_underscore[] = {'_','_', FT__BAD_UTF8};
+static const uint32_t ft__regex_separators[] = {0x1C,0x1F, FT__BAD_UTF8}; /* spaces for Python */
+static const uint32_t ft__regex_tab[] = {9,9, FT__BAD_UTF8};
+static const uint32_t ft__regex_line_ends[] = {10,13, 0x85,0x85, 0x2028,0x2029, FT__BAD_UTF8};
+static const uint32_t ft__regex_symbols[] = { /* punctuation to ASCII, symbols to Unicode */
+    '$','$', '+','+', '<','>', '^','^', '`','`', '|','|', '~','~', FT__BAD_UTF8};
+static const uint32_t ft__regex_ascii[] = {0,0x7F, FT__BAD_UTF8};
+static const uint32_t ft__regex_any[] = {0,0x10FFFF, FT__BAD_UTF8};
+static const uint32_t ft__regex_cc[] = {0,0x1F, 0x7F,0x9F, FT__BAD_UTF8};
+static const uint32_t ft__regex_co[] = {0xE000,0xF8FF, 0xF0000,0xFFFFD, 0x100000,0x10FFFD,
+                                        FT__BAD_UTF8};
+static const uint32_t ft__regex_zl[] = {0x2028,0x2028, FT__BAD_UTF8};
+static const uint32_t ft__regex_zp[] = {0x2029,0x2029, FT__BAD_UTF8};
+static const uint32_t ft__regex_zl_zp[] = {0x2028,0x2029, FT__BAD_UTF8};
+
+
+#define FT__REGEX_BIT(name) FT__CLASS_BIT(FT__UNICODE_##name)
+/* The first are those that the syntax has letters for. */
+enum {
+    FT__REGEX_ASCII_DIGIT, FT__REGEX_ASCII_WORD, FT__REGEX_ASCII_SPACE, FT__REGEX_ECMA_SPACE,
+    FT__REGEX_WORD, FT__REGEX_SPACE, FT__REGEX_BLANK, FT__REGEX_LINE_END, FT__REGEX_DIGIT
+};
+static const ft__regex_property ft__regex_properties[] = {
+    {"", "", 0, ft__regex_ascii_digit, NULL},
+    {"", "", 0, ft__regex_ascii_word, NULL},
+    {"", "", 0, ft__regex_ascii_space, NULL},
+    {"", "", FT__REGEX_BIT(Z), ft__regex_ecma_space, NULL},
+    {"", "word", FT__CLASS_L | FT__CLASS_N, ft__regex_underscore, NULL},
+    {"", "space", FT__CLASS_SPACE, ft__regex_separators, NULL},
+    {"", "blank", FT__REGEX_BIT(Z), ft__regex_tab, ft__regex_zl_zp},
+    {"", "", 0, ft__regex_line_ends, NULL},
+    {"Nd Decimal_Number digit", "digit", FT__REGEX_BIT(ND), NULL, NULL},
+    {"", "alnum", FT__CLASS_L | FT__CLASS_N, NULL, NULL},
+    {"", "punct", FT__REGEX_BIT(P), ft__regex_symbols, NULL},
+    {"", "graph", FT__CLASS_L | FT__CLASS_N | FT__REGEX_BIT(M) | FT__REGEX_BIT(P) |
+     FT__REGEX_BIT(S), NULL, NULL},
+    {"", "print", FT__CLASS_L | FT__CLASS_N | FT__REGEX_BIT(M) | FT__REGEX_BIT(P) |
+     FT__REGEX_BIT(S) | FT__REGEX_BIT(Z), NULL, ft__regex_zl_zp},
+    {"L Letter", "alpha", FT__CLASS_L, NULL, NULL},
+    {"N Number", "", FT__CLASS_N, NULL, NULL},
+    {"Lu Uppercase_Letter", "upper", FT__REGEX_BIT(LU), NULL, NULL},
+    {"Ll Lowercase_Letter", "lower", FT__REGEX_BIT(LL), NULL, NULL},
+    {"Lt Titlecase_Letter", "", FT__REGEX_BIT(LT), NULL, NULL},
+    {"LC L& Cased_Letter", "", FT__REGEX_BIT(LU) | FT__REGEX_BIT(LL) | FT__REGEX_BIT(LT), NULL,
+     NULL},
+    {"Lm Modifier_Letter", "", FT__REGEX_BIT(LM), NULL, NULL},
+    {"Lo Other_Letter", "", FT__REGEX_BIT(LO), NULL, NULL},
+    {"M Mark Combining_Mark", "", FT__REGEX_BIT(M), NULL, NULL},
+    {"Me Enclosing_Mark", "", 0, ft__regex_me, NULL},
+    {"Nl Letter_Number", "", 0, ft__regex_nl, NULL},
+    {"No Other_Number", "", FT__REGEX_BIT(NO), NULL, ft__regex_nl},
+    {"P Punctuation punct", "", FT__REGEX_BIT(P), NULL, NULL},
+    {"Pc Connector_Punctuation", "", 0, ft__regex_pc, NULL},
+    {"Pd Dash_Punctuation", "", 0, ft__regex_pd, NULL},
+    {"Pi Initial_Punctuation", "", 0, ft__regex_pi, NULL},
+    {"Pf Final_Punctuation", "", 0, ft__regex_pf, NULL},
+    {"S Symbol", "", FT__REGEX_BIT(S), NULL, NULL},
+    {"Sc Currency_Symbol", "", 0, ft__regex_sc, NULL},
+    {"Z Separator", "", FT__REGEX_BIT(Z), NULL, NULL},
+    {"Zs Space_Separator", "", FT__REGEX_BIT(Z), NULL, ft__regex_zl_zp},
+    {"Zl Line_Separator", "", 0, ft__regex_zl, NULL},
+    {"Zp Paragraph_Separator", "", 0, ft__regex_zp, NULL},
+    {"C Other", "", FT__REGEX_BIT(C) | FT__REGEX_BIT(CONTROL_SPACE), NULL, NULL},
+    {"Cc Control cntrl", "cntrl", 0, ft__regex_cc, NULL},
+    {"Cf Format", "", 0, ft__regex_cf, NULL},
+    {"Co Private_Use", "", 0, ft__regex_co, NULL},
+    {"Cs Surrogate", "", 0, NULL, NULL}, /* UTF-8 has none */
+    {"ASCII", "ascii", 0, ft__regex_ascii, NULL},
+    {"Any", "", 0, ft__regex_any, NULL},
+    {"White_Space space", "", FT__CLASS_SPACE, NULL, NULL},
+    {"ASCII_Hex_Digit AHex", "xdigit", 0, ft__regex_hex_digit, NULL},
+};
+static const ft__regex_property ft__regex_scripts[] = {
+    {"Latin Latn", "", 0, ft__regex_latin, NULL},
+    {"Greek Grek", "", 0, ft__regex_greek, NULL},
+    {"Cyrillic Cyrl", "", 0, ft__regex_cyrillic, NULL},
+    {"Hebrew Hebr", "", 0, ft__regex_hebrew, NULL},
+    {"Arabic Arab", "", 0, ft__regex_arabic, NULL},
+    {"Devanagari Deva", "", 0, ft__regex_devanagari, NULL},
+    {"Thai", "", 0, ft__regex_thai, NULL},
+    {"Hangul Hang", "", 0, ft__regex_hangul, NULL},
+    {"Hiragana Hira", "", 0, ft__regex_hiragana, NULL},
+    {"Katakana Kana", "", 0, ft__regex_katakana, NULL},
+    {"Han Hani", "", 0, ft__regex_han, NULL},
+};
+#undef FT__REGEX_BIT
+/* ---- end src/io/regex_tables.h */
+
+enum {
+    FT__REGEX_MAX_DEPTH = 200,     /* nested groups */
+    FT__REGEX_NO_MAX = 0x7FFFFFFF, /* a repeat without upper end */
+    FT__REGEX_VERBOSE = 0x100,     /* a flag only of patterns: blanks and #... mean nothing */
+    FT__REGEX_ASCII = 0x200        /* the same: \d \w \s \b know only ASCII */
+};
+
+/* ---- characters */
+
+/* A letter and what it is compared as, where that is not all that lower case has to say: other
+   forms of small letters, and letters that share their small letter with a more usual capital.  In
+   order. */
+static const uint16_t ft__regex_alike[][2] = {
+    {0xB5, 0x3BC},    {0x130, 0x69},    {0x131, 0x69},   {0x17F, 0x73},   {0x1C5, 0x1C6},
+    {0x1C8, 0x1C9},   {0x1CB, 0x1CC},   {0x1F2, 0x1F3},  {0x345, 0x3B9},  {0x3C2, 0x3C3},
+    {0x3D0, 0x3B2},   {0x3D1, 0x3B8},   {0x3D5, 0x3C6},  {0x3D6, 0x3C0},  {0x3F0, 0x3BA},
+    {0x3F1, 0x3C1},   {0x3F4, 0x3B8},   {0x3F5, 0x3B5},  {0x1C80, 0x432}, {0x1C81, 0x434},
+    {0x1C82, 0x43E},  {0x1C83, 0x441},  {0x1C84, 0x442}, {0x1C85, 0x442}, {0x1C86, 0x44A},
+    {0x1C87, 0x463},  {0x1C88, 0xA64B}, {0x1E9B, 0x1E61}, {0x1E9E, 0xDF}, {0x1FBE, 0x3B9},
+    {0x1FD3, 0x390},  {0x1FE3, 0x3B0},  {0x2126, 0x3C9}, {0x212A, 0x6B},  {0x212B, 0xE5},
+    {0xFB05, 0xFB06},
+};
+
+/* Letters that differ only in case give the same. */
+FT__PRIV uint32_t ft__regex_fold(uint32_t c) {
+    if (c < 0x80) return c - 'A' < 26u ? c + 32 : c;
+    if (c > 0x10FFFF) return c; /* an invalid byte */
+    for (size_t i = 0; i < FT__COUNT(ft__regex_alike) && ft__regex_alike[i][0] <= c; i++)
+        if (ft__regex_alike[i][0] == c) return ft__regex_alike[i][1];
+    return ft__lower_char(c);
+}
+
+static bool ft__regex_in_ranges(const uint32_t *ranges, uint32_t c) {
+    for (; ranges && ranges[0] <= c; ranges += 2)
+        if (c <= ranges[1]) return true;
+    return false;
+}
+
+static bool ft__regex_has(const ft__regex_property *property, uint32_t c) {
+    if (c > 0x10FFFF) return false; /* an invalid byte, no character */
+    if (ft__regex_in_ranges(property->more, c)) return true;
+    return property->set && (FT__CLASS_BIT(ft__char_class_of(c)) & property->set) != 0 &&
+           !ft__regex_in_ranges(property->less, c);
+}
+
+static bool ft__regex_class_has(const ft__regex *r, const ft__regex_class *k, uint32_t c) {
+    for (size_t i = k->first; i < k->first + k->count; i++) {
+        const ft__regex_item *item = &r->items[i];
+        if (item->property ? ft__regex_has(item->property, c) != item->negated
+                           : item->low <= c && c <= item->high)
+            return true;
+    }
+    return false;
+}
+
+/* Ignoring case, a class has a letter if it has any of those that are compared as the same. */
+FT__PRIV bool ft__regex_class_find(const ft__regex *r, const ft__regex_class *k, uint32_t c) {
+    bool has = ft__regex_class_has(r, k, c);
+    if (!k->any_case || has || c > 0x10FFFF) return has != k->negated;
+    uint32_t lower = ft__regex_fold(c), upper = ft__upper_char(lower);
+    has = ft__regex_class_has(r, k, lower) || ft__regex_class_has(r, k, upper);
+    for (size_t i = 0; i < FT__COUNT(ft__regex_alike) && !has; i++)
+        if (ft__regex_alike[i][1] == lower) {
+            uint32_t other = ft__regex_alike[i][0];
+            has = ft__regex_class_has(r, k, other) ||
+                  ft__regex_class_has(r, k, ft__upper_char(other));
+        }
+    return has != k->negated;
+}
+
+/* Is there another character that differs only in case? */
+static bool ft__regex_has_cases(uint32_t c) {
+    if (ft__regex_fold(c) != c || ft__upper_char(c) != c) return true;
+    for (size_t i = 0; i < FT__COUNT(ft__regex_alike); i++)
+        if (ft__regex_alike[i][1] == c) return true;
+    return false;
+}
+
+/* ---- pattern to tree */
+
+typedef enum ft__regex_type {
+    FT__REGEX_EMPTY, FT__REGEX_ONE, FT__REGEX_GROUP, FT__REGEX_SEQUENCE, FT__REGEX_CHOICE,
+    FT__REGEX_REPEAT
+} ft__regex_type;
+
+typedef struct ft__regex_node ft__regex_node;
+struct ft__regex_node {
+    ft__regex_type type;
+    ft__regex_op op;       /* ONE */
+    uint32_t x;            /* ONE; GROUP: its number */
+    uint32_t min, max;     /* REPEAT */
+    bool lazy;             /* REPEAT: rather less than more */
+    bool nullable;         /* may match an empty text */
+    bool idle;             /* matches nothing else, anywhere */
+    ft__regex_node *child; /* the parts, or what repeats; no part of a sequence is EMPTY */
+    ft__regex_node *next;
+};
+
+typedef struct ft__regex_parser {
+    const char *start, *p, *end;
+    unsigned flags;
+    bool ecma, quoted; /* quoted: between \Q and \E */
+    int depth;
+    ft__regex *regex;
+    ft__arena arena; /* nodes */
+    ft_error *err;
+} ft__regex_parser;
+
+static ft__regex_node *ft__regex_choice(ft__regex_parser *s);
+
+/* All errors say where: the character of the pattern at `at`, counted from 1.  Returns NULL. */
+static ft__regex_node *ft__regex_bad(ft__regex_parser *s, ft_status code, const char *at,
+                                     const char *what) {
+    size_t position = 1;
+    for (const char *p = s->start; p < at; position++) ft__utf8_next(&p, s->end);
+    ft__fail(s->err, code, "", "pattern, character %zu: %s", position, what);
+    return NULL;
+}
+
+static ft__regex_node *ft__regex_wrong(ft__regex_parser *s, const char *at, const char *what) {
+    return ft__regex_bad(s, FT_ERR_ARGUMENT, at, what);
+}
+
+static ft__regex_node *ft__regex_unsupported(ft__regex_parser *s, const char *at,
+                                             const char *what) {
+    return ft__regex_bad(s, FT_ERR_UNSUPPORTED, at, what);
+}
+
+static ft__regex_node *ft__regex_no_references(ft__regex_parser *s, const char *at) {
+    return ft__regex_unsupported(s, at, "back-references are not supported: would not be linear");
+}
+
+static bool ft__regex_at(const ft__regex_parser *s, const char *text) {
+    size_t n = strlen(text);
+    return (size_t)(s->end - s->p) >= n && memcmp(s->p, text, n) == 0;
+}
+
+static bool ft__regex_skip(ft__regex_parser *s, const char *text) {
+    if (!ft__regex_at(s, text)) return false;
+    s->p += strlen(text);
+    return true;
+}
+
+static ft__regex_node *ft__regex_node_new(ft__regex_parser *s, ft__regex_type type) {
+    ft__regex_node *node = (ft__regex_node *)ft__arena_alloc(&s->arena, 1, sizeof *node);
+    if (!node) {
+        ft__fail_memory(s->err);
+        return NULL;
+    }
+    node->type = type;
+    node->nullable = node->idle = type == FT__REGEX_EMPTY || type == FT__REGEX_SEQUENCE;
+    return node;
+}
+
+static ft__regex_node *ft__regex_one(ft__regex_parser *s, ft__regex_op op, uint32_t x) {
+    ft__regex_node *node = ft__regex_node_new(s, FT__REGEX_ONE);
+    if (!node) return NULL;
+    node->op = op;
+    node->x = x;
+    node->nullable = op == FT__REGEX_ASSERT;
+    return node;
+}
+
+static ft__regex_node *ft__regex_character(ft__regex_parser *s, uint32_t c) {
+    if ((s->flags & FT__REGEX_IGNORE_CASE) && ft__regex_has_cases(c))
+        return ft__regex_one(s, FT__REGEX_FOLDED, ft__regex_fold(c));
+    return ft__regex_one(s, FT__REGEX_CHAR, c);
+}
+
+static bool ft__regex_add_item(ft__regex_parser *s, ft__regex_item item) {
+    ft__regex *r = s->regex;
+    if (!ft__grow(&r->allocator, (void **)&r->items, &r->cap_items, r->n_items + 1, sizeof item)) {
+        ft__fail_memory(s->err);
+        return false;
+    }
+    r->items[r->n_items++] = item;
+    return true;
+}
+
+/* A class of the items from `first` on. */
+static ft__regex_node *ft__regex_add_class(ft__regex_parser *s, size_t first, bool negated) {
+    ft__regex *r = s->regex;
+    if (!ft__grow(&r->allocator, (void **)&r->classes, &r->cap_classes, r->n_classes + 1,
+                  sizeof *r->classes)) {
+        ft__fail_memory(s->err);
+        return NULL;
+    }
+    ft__regex_class *k = &r->classes[r->n_classes];
+    memset(k, 0, sizeof *k);
+    k->first = first;
+    k->count = r->n_items - first;
+    k->negated = negated;
+    k->any_case = (s->flags & FT__REGEX_IGNORE_CASE) != 0;
+    for (uint32_t c = 0; c < 0x80; c++)
+        if (ft__regex_class_find(r, k, c)) k->ascii[c / 32] |= 1u << c % 32;
+    return ft__regex_one(s, FT__REGEX_CLASS, (uint32_t)r->n_classes++);
+}
+
+static ft__regex_node *ft__regex_property_node(ft__regex_parser *s, int property) {
+    ft__regex_item item;
+    size_t first = s->regex->n_items;
+    memset(&item, 0, sizeof item);
+    item.property = &ft__regex_properties[property];
+    return ft__regex_add_item(s, item) ? ft__regex_add_class(s, first, false) : NULL;
+}
+
+/* ---- escapes */
+
+/* Between `least` and `most` digits of the base. */
+static bool ft__regex_digits(ft__regex_parser *s, uint32_t base, int least, int most,
+                             uint32_t *value) {
+    int n = 0;
+    for (*value = 0; n < most && s->p < s->end; n++, s->p++) {
+        uint32_t c = (unsigned char)*s->p, letter = (c | 32) - 'a';
+        uint32_t digit = c - '0' < 10u ? c - '0' : letter < 6u ? letter + 10 : base;
+        if (digit >= base) break;
+        *value = *value * base + digit;
+    }
+    return n >= least;
+}
+
+/* \xHH \x{H...} \uHHHH \u{H...} \UHHHHHHHH: s->p stands behind the letter.  For ECMA-262 two halves
+   \uD83D\uDE00 are one character. */
+static bool ft__regex_code_point(ft__regex_parser *s, char letter, uint32_t *value) {
+    const char *at = s->p - 2;
+    int digits = letter == 'x' ? 2 : letter == 'u' ? 4 : 8;
+    uint32_t low;
+    bool ok, braces = !(s->ecma && letter == 'x') && ft__regex_skip(s, "{");
+    if (braces) ok = ft__regex_digits(s, 16, 1, 6, value) && ft__regex_skip(s, "}");
+    else ok = ft__regex_digits(s, 16, digits, digits, value);
+    const char *behind = s->p;
+    if (ok && s->ecma && !braces && *value >= 0xD800 && *value <= 0xDBFF &&
+        ft__regex_skip(s, "\\u") && ft__regex_digits(s, 16, 4, 4, &low) && low >= 0xDC00 &&
+        low <= 0xDFFF)
+        *value = 0x10000 + ((*value - 0xD800) << 10) + (low - 0xDC00);
+    else s->p = behind;
+    if (!ok)
+        ft__regex_wrong(s, at, "expected \\xHH, \\x{H...} or \\uHHHH with hexadecimal digits");
+    else if (*value > 0x10FFFF || (*value >= 0xD800 && *value <= 0xDFFF)) {
+        ft__regex_wrong(s, at,
+                        "no character has this number; write those beyond \\uFFFF as \\u{...}");
+        ok = false;
+    }
+    return ok;
+}
+
+/* Is the word among those of the list, which have single blanks between them? */
+static bool ft__regex_is_named(const char *list, const char *word, size_t n) {
+    for (const char *p = list; *p; p += strcspn(p, " "), p += *p == ' ')
+        if (ft__text_equal(p, strcspn(p, " "), word, n)) return true;
+    return false;
+}
+
+static const ft__regex_property *ft__regex_find_name(const char *name, size_t n) {
+    const char *equals = (const char *)memchr(name, '=', n);
+    size_t n_key = equals ? (size_t)(equals - name) : 0, skip = equals ? n_key + 1 : 0;
+    if (!equals || ft__regex_is_named("gc General_Category", name, n_key))
+        for (size_t i = 0; i < FT__COUNT(ft__regex_properties); i++)
+            if (ft__regex_is_named(ft__regex_properties[i].names, name + skip, n - skip))
+                return &ft__regex_properties[i];
+    if (!equals || ft__regex_is_named("sc Script", name, n_key))
+        for (size_t i = 0; i < FT__COUNT(ft__regex_scripts); i++)
+            if (ft__regex_is_named(ft__regex_scripts[i].names, name + skip, n - skip))
+                return &ft__regex_scripts[i];
+    return NULL;
+}
+
+/* \pL \p{Lu} \p{^Lu} \P{Script=Greek}: s->p stands behind the letter. */
+static bool ft__regex_read_property(ft__regex_parser *s, ft__regex_item *item) {
+    const char *at = s->p - 2, *name = s->p;
+    item->negated = s->p[-1] == 'P';
+    if (ft__regex_skip(s, "{")) {
+        if (!s->ecma && ft__regex_skip(s, "^")) item->negated = !item->negated;
+        for (name = s->p; s->p < s->end && *s->p != '}';) s->p++;
+        if (s->p < s->end) item->property = ft__regex_find_name(name, (size_t)(s->p++ - name));
+    } else if (s->p < s->end && !s->ecma) {
+        s->p++;
+        item->property = ft__regex_find_name(name, 1);
+    }
+    if (item->property) return true;
+    if (s->ecma && (s->p[-1] != '}' || name[0] == '^'))
+        ft__regex_wrong(s, at, "expected \\p{Name}");
+    else
+        ft__regex_unsupported(s, at,
+                              "known classes are \\p{L} Lu Ll Lt Lm Lo M Me N Nd Nl No P Pc Pd Pi "
+                              "Pf S Sc Z Zs C Cc Cf Co and large scripts like \\p{Han}");
+    return false;
+}
+
+/* What \d \w \s and (not of ECMA-262) \h stand for; -1: another letter. */
+static int ft__regex_shorthand(const ft__regex_parser *s, uint32_t letter) {
+    bool ascii = (s->flags & FT__REGEX_ASCII) != 0;
+    switch (letter) {
+    case 'd': return ascii ? FT__REGEX_ASCII_DIGIT : FT__REGEX_DIGIT;
+    case 'w': return ascii ? FT__REGEX_ASCII_WORD : FT__REGEX_WORD;
+    case 's':
+        return s->ecma ? FT__REGEX_ECMA_SPACE : ascii ? FT__REGEX_ASCII_SPACE : FT__REGEX_SPACE;
+    case 'h': return s->ecma ? -1 : FT__REGEX_BLANK;
+    default: return -1;
+    }
+}
+
+/* Escapes that are one character; `c` stands behind the backslash and s->p behind that. */
+static bool ft__regex_escaped_char(ft__regex_parser *s, uint32_t c, const char *at,
+                                   uint32_t *value) {
+    static const char letters[] = "ntrfvae", values[] = "\n\t\r\f\v\a\x1B";
+    const char *letter = c < 0x80 && c ? strchr(letters, (int)c) : NULL;
+    uint32_t next = s->p < s->end ? (unsigned char)*s->p : 0;
+    *value = c;
+    if (letter && !(s->ecma && (c == 'a' || c == 'e'))) {
+        *value = (uint32_t)values[letter - letters];
+        return true;
+    }
+    if (c == 'x' || c == 'u' || (c == 'U' && !s->ecma))
+        return ft__regex_code_point(s, (char)c, value);
+    if (c == 'c' && (next | 32) - 'a' < 26u) { /* \cA to \cZ */
+        *value = (unsigned char)*s->p++ % 32;
+        return true;
+    }
+    if (c == '0' && !(s->ecma && next - '0' < 10u))
+        return ft__regex_digits(s, 8, 0, s->ecma ? 0 : 2, value);
+    if (c == 'k' || (c == 'g' && !s->ecma) || c - '0' < 10u)
+        return ft__regex_no_references(s, at) != NULL;
+    if (c < 0x80 && strchr("GKNRXC", (int)c) && c && !s->ecma)
+        return ft__regex_unsupported(s, at,
+                                     "\\G \\K \\X \\C and \\N{..} are not supported, nor are "
+                                     "\\N and \\R in brackets") != NULL;
+    bool known = c < 0x80 ? (c | 32) - 'a' >= 26u : c <= 0x10FFFF && c != FT__REGEX_NO_CHAR;
+    if (s->ecma) known = c < 0x80 && c && strchr("^$\\.*+?()[]{}|/-", (int)c);
+    if (!known) ft__regex_wrong(s, at, "unknown escape");
+    return known;
+}
+
+/* An escape that means the same inside and outside of brackets; s->p is behind its backslash. */
+static bool ft__regex_escape(ft__regex_parser *s, ft__regex_item *item) {
+    const char *at = s->p - 1;
+    uint32_t c = s->p < s->end ? ft__utf8_next(&s->p, s->end) : FT__REGEX_NO_CHAR;
+    int shorthand = c < 0x80 ? ft__regex_shorthand(s, c | 32) : -1;
+    memset(item, 0, sizeof *item);
+    if (c == 'p' || c == 'P') return ft__regex_read_property(s, item);
+    if (shorthand >= 0 && (c | 32) - 'a' < 26u) {
+        item->property = &ft__regex_properties[shorthand];
+        item->negated = c < 'a'; /* \D \W \S \H */
+        return true;
+    }
+    if (!ft__regex_escaped_char(s, c, at, &item->low)) return false;
+    item->high = item->low;
+    return true;
+}
+
+/* ---- brackets */
+
+/* [:alpha:] or [:^alpha:], if such a thing stands here.  False: an error was given. */
+static bool ft__regex_posix(ft__regex_parser *s, ft__regex_item *item) {
+    const char *at = s->p, *name = s->p + 2;
+    if (s->ecma || !ft__regex_at(s, "[:")) return true;
+    bool negated = name < s->end && *name == '^';
+    const char *end = name += negated;
+    while (end < s->end && (uint32_t)(*end - 'a') < 26u) end++;
+    if (s->end - end < 2 || memcmp(end, ":]", 2) != 0) return true;
+    for (size_t i = 0; i < FT__COUNT(ft__regex_properties) && end > name; i++)
+        if (ft__regex_is_named(ft__regex_properties[i].posix, name, (size_t)(end - name)))
+            item->property = &ft__regex_properties[i];
+    item->negated = negated;
+    s->p = end + 2;
+    if (!item->property)
+        ft__regex_wrong(s, at,
+                        "known are [:alpha:] alnum ascii blank cntrl digit graph lower print "
+                        "punct space upper word xdigit");
+    return item->property != NULL;
+}
+
+/* One character, escape or class inside of brackets. */
+static bool ft__regex_class_atom(ft__regex_parser *s, ft__regex_item *item) {
+    const char *at = s->p;
+    memset(item, 0, sizeof *item);
+    if (ft__regex_skip(s, "\\b")) {
+        item->low = item->high = 8;
+        return true;
+    }
+    if (ft__regex_skip(s, "\\")) return ft__regex_escape(s, item);
+    if (!ft__regex_posix(s, item) || item->property) return item->property != NULL;
+    item->low = item->high = ft__utf8_next(&s->p, s->end);
+    if (item->low == FT__BAD_UTF8) ft__regex_wrong(s, at, "invalid UTF-8");
+    return item->low != FT__BAD_UTF8;
+}
+
+/* []] holds a ], but for ECMA-262 [] holds nothing. */
+static ft__regex_node *ft__regex_brackets(ft__regex_parser *s) {
+    const char *open = s->p++;
+    bool negated = ft__regex_skip(s, "^");
+    size_t first = s->regex->n_items;
+    for (const char *begin = s->p; (s->p == begin && !s->ecma) || !ft__regex_at(s, "]");) {
+        const char *at = s->p;
+        ft__regex_item item, last;
+        if (s->p == s->end) return ft__regex_wrong(s, open, "this [ has no ]");
+        if (!ft__regex_class_atom(s, &item)) return NULL;
+        if (ft__regex_at(s, "-") && !ft__regex_at(s, "-]") && s->end - s->p > 1) {
+            s->p++;
+            if (!ft__regex_class_atom(s, &last)) return NULL;
+            if (item.property || last.property)
+                return ft__regex_wrong(s, at, "a class cannot end a range");
+            if (last.high < item.low)
+                return ft__regex_wrong(s, at, "the range is the wrong way round");
+            item.high = last.high;
+        }
+        if (!ft__regex_add_item(s, item)) return NULL;
+    }
+    s->p++;
+    return ft__regex_add_class(s, first, negated);
+}
+
+/* ---- groups */
+
+/* The flags of (?i) or (?i-s:...), s->p behind the question mark.  Moves s->p past them, or not at
+   all: then these are no flags. */
+static unsigned ft__regex_flags(ft__regex_parser *s) {
+    static const char letters[] = "ismxau";
+    static const unsigned flags[] = {FT__REGEX_IGNORE_CASE, FT__REGEX_DOT_ALL, FT__REGEX_MULTILINE,
+                                     FT__REGEX_VERBOSE, FT__REGEX_ASCII, FT__REGEX_ASCII};
+    unsigned result = s->flags;
+    bool off = false;
+    const char *p = s->p, *letter;
+    for (; p < s->end && *p && *p != ')' && *p != ':'; p++) {
+        if (*p == '-' && !off) off = true;
+        else if ((letter = strchr(letters, *p)) == NULL) return result;
+        else if (off || *letter == 'u') result &= ~flags[letter - letters];
+        else result |= flags[letter - letters];
+    }
+    if (p < s->end && *p && p > s->p) s->p = p;
+    return result;
+}
+
+/* The name behind (?P< or (?<.  Nothing here asks for it, but it has to be one. */
+static bool ft__regex_group_name(ft__regex_parser *s, const char *at) {
+    const char *name = s->p;
+    bool good = true;
+    while (s->p < s->end && *s->p != '>') {
+        bool first = s->p == name;
+        uint32_t c = ft__utf8_next(&s->p, s->end);
+        good = good && (ft__is_word(c) || (s->ecma && c == '$')) && !(first && c - '0' < 10u);
+    }
+    if (s->p == s->end) ft__regex_wrong(s, at, "the group's name has no end");
+    else if (s->p == name || !good) ft__regex_wrong(s, at, "this is no name for a group");
+    else return ft__regex_skip(s, ">");
+    return false;
+}
+
+typedef enum ft__regex_open { /* what a parenthesis opens */
+    FT__REGEX_OPEN_BAD, FT__REGEX_OPEN_GROUP, FT__REGEX_OPEN_PLAIN, FT__REGEX_OPEN_FLAGS
+} ft__regex_open;
+
+/* What stands behind "(": s->p is moved past its opening. */
+static ft__regex_open ft__regex_group_head(ft__regex_parser *s) {
+    const char *at = s->p - 1;
+    if (!ft__regex_skip(s, "?")) return FT__REGEX_OPEN_GROUP;
+    if (ft__regex_skip(s, ":")) return FT__REGEX_OPEN_PLAIN;
+    const char *begin = s->p;
+    unsigned flags = s->ecma ? 0 : ft__regex_flags(s);
+    if (s->p > begin) {
+        s->flags = flags;
+        return *s->p++ == ':' ? FT__REGEX_OPEN_PLAIN : FT__REGEX_OPEN_FLAGS;
+    }
+    if (ft__regex_at(s, "=") || ft__regex_at(s, "!") || ft__regex_at(s, "<=") ||
+        ft__regex_at(s, "<!"))
+        ft__regex_unsupported(s, at, "look-around is not supported: would not be linear");
+    else if (s->ecma && !ft__regex_at(s, "<"))
+        ft__regex_wrong(s, at, "after (? may only stand : = ! <= <! and <name>");
+    else if (ft__regex_at(s, ">"))
+        ft__regex_unsupported(s, at, "atomic groups are not supported: would not be linear");
+    else if (ft__regex_at(s, "P="))
+        ft__regex_no_references(s, at);
+    else if (ft__regex_at(s, "#"))
+        ft__regex_wrong(s, at, "this comment has no )");
+    else if (ft__regex_skip(s, "<") || ft__regex_skip(s, "P<"))
+        return ft__regex_group_name(s, at) ? FT__REGEX_OPEN_GROUP : FT__REGEX_OPEN_BAD;
+    else
+        ft__regex_unsupported(s, at, "after (? only :, <name>, P<name>, #comment) and the flags "
+                                     "i s m x a u are supported");
+    return FT__REGEX_OPEN_BAD;
+}
+
+/* Flags hold to the end of the group that they stand in. */
+static ft__regex_node *ft__regex_group(ft__regex_parser *s) {
+    const char *open = s->p++;
+    unsigned flags = s->flags;
+    ft__regex_open head = ft__regex_group_head(s);
+    ft__regex_node *group = NULL;
+    if (head == FT__REGEX_OPEN_BAD) return NULL;
+    if (head == FT__REGEX_OPEN_FLAGS) return ft__regex_node_new(s, FT__REGEX_EMPTY);
+    if (head == FT__REGEX_OPEN_GROUP) {
+        group = ft__regex_node_new(s, FT__REGEX_GROUP);
+        if (!group) return NULL;
+        group->x = (uint32_t)s->regex->n_groups++;
+    }
+    if (++s->depth > FT__REGEX_MAX_DEPTH)
+        return ft__regex_bad(s, FT_ERR_LIMIT, open, "groups are nested deeper than 200");
+    ft__regex_node *node = ft__regex_choice(s);
+    s->depth--;
+    s->flags = flags;
+    if (node && !ft__regex_skip(s, ")")) return ft__regex_wrong(s, open, "this ( has no )");
+    if (!node || !group) return node;
+    group->child = node;
+    group->nullable = node->nullable;
+    group->idle = node->idle;
+    return group;
+}
+
+/* ---- characters, repeats */
+
+/* Moves past what means nothing: \Q and \E, (?#comments), in verbose patterns blanks and #... */
+static void ft__regex_skip_idle(ft__regex_parser *s) {
+    while (s->p < s->end && !s->ecma) {
+        const char *end;
+        size_t left = (size_t)(s->end - s->p);
+        if (s->quoted) {
+            if (!ft__regex_skip(s, "\\E")) return;
+            s->quoted = false;
+        } else if (ft__regex_skip(s, "\\Q")) {
+            s->quoted = true;
+        } else if (ft__regex_at(s, "(?#")) {
+            if ((end = (const char *)memchr(s->p, ')', left)) == NULL) return;
+            s->p = end + 1;
+        } else if ((s->flags & FT__REGEX_VERBOSE) && *s->p == '#') {
+            end = (const char *)memchr(s->p, '\n', left);
+            s->p = end ? end : s->end;
+        } else if ((s->flags & FT__REGEX_VERBOSE) && *s->p && strchr(" \t\n\r\f\v", *s->p)) {
+            s->p++;
+        } else {
+            return;
+        }
+    }
+}
+
+/* \R: CR LF or any other end of a line. */
+static ft__regex_node *ft__regex_line_end(ft__regex_parser *s) {
+    ft__regex_node *choice = ft__regex_node_new(s, FT__REGEX_CHOICE);
+    ft__regex_node *both = ft__regex_node_new(s, FT__REGEX_SEQUENCE);
+    ft__regex_node *cr = ft__regex_one(s, FT__REGEX_CHAR, '\r');
+    ft__regex_node *lf = ft__regex_one(s, FT__REGEX_CHAR, '\n');
+    ft__regex_node *any = ft__regex_property_node(s, FT__REGEX_LINE_END);
+    if (!choice || !both || !cr || !lf || !any) return NULL;
+    choice->child = both;
+    both->child = cr;
+    both->nullable = both->idle = false;
+    cr->next = lf;
+    both->next = any;
+    return choice;
+}
+
+static ft__regex_node *ft__regex_dot(ft__regex_parser *s) {
+    ft__regex_item item;
+    size_t first = s->regex->n_items;
+    if (s->flags & FT__REGEX_DOT_ALL) return ft__regex_one(s, FT__REGEX_ANY, 0);
+    if (!s->ecma) return ft__regex_one(s, FT__REGEX_LINE, 0);
+    memset(&item, 0, sizeof item);
+    item.low = item.high = '\n';
+    if (!ft__regex_add_item(s, item)) return NULL;
+    item.low = item.high = '\r';
+    if (!ft__regex_add_item(s, item)) return NULL;
+    item.low = 0x2028;
+    item.high = 0x2029;
+    if (!ft__regex_add_item(s, item)) return NULL;
+    return ft__regex_add_class(s, first, true);
+}
+
+/* The place that stands here, s->p is moved past it; -1: none. */
+static int ft__regex_read_place(ft__regex_parser *s) {
+    bool lines = (s->flags & FT__REGEX_MULTILINE) != 0, ascii = (s->flags & FT__REGEX_ASCII) != 0;
+    if (ft__regex_skip(s, "^")) return lines ? FT__REGEX_BEGIN_LINE : FT__REGEX_BEGIN_TEXT;
+    if (ft__regex_skip(s, "$"))
+        return lines ? FT__REGEX_END_LINE : s->ecma ? FT__REGEX_END_TEXT : FT__REGEX_LAST_LINE_END;
+    if (ft__regex_skip(s, "\\b")) return ascii ? FT__REGEX_ASCII_EDGE : FT__REGEX_WORD_EDGE;
+    if (ft__regex_skip(s, "\\B")) return ascii ? FT__REGEX_NO_ASCII_EDGE : FT__REGEX_NO_WORD_EDGE;
+    if (s->ecma) return -1;
+    if (ft__regex_skip(s, "\\A")) return FT__REGEX_BEGIN_TEXT;
+    return ft__regex_skip(s, "\\z") || ft__regex_skip(s, "\\Z") ? FT__REGEX_END_TEXT : -1;
+}
+
+static ft__regex_node *ft__regex_atom(ft__regex_parser *s) {
+    const char *at = s->p;
+    ft__regex_item item;
+    int place = s->quoted ? -1 : ft__regex_read_place(s);
+    if (place >= 0) return ft__regex_one(s, FT__REGEX_ASSERT, (uint32_t)place);
+    if (!s->quoted) {
+        if (*s->p == '(') return ft__regex_group(s);
+        if (*s->p == '[') return ft__regex_brackets(s);
+        if (ft__regex_skip(s, ".")) return ft__regex_dot(s);
+        if (s->ecma && (*s->p == '{' || *s->p == '}' || *s->p == ']'))
+            return ft__regex_wrong(s, at, "{ } and ] need a backslash in ECMA-262");
+        if (s->ecma && ft__regex_at(s, "\\-")) return ft__regex_wrong(s, at, "unknown escape");
+        if (!s->ecma && ft__regex_skip(s, "\\R")) return ft__regex_line_end(s);
+        if (!s->ecma && !ft__regex_at(s, "\\N{") && ft__regex_skip(s, "\\N"))
+            return ft__regex_one(s, FT__REGEX_LINE, 0);
+    }
+    if (!s->quoted && ft__regex_skip(s, "\\")) {
+        size_t first = s->regex->n_items;
+        if (!ft__regex_escape(s, &item)) return NULL;
+        if (!item.property) return ft__regex_character(s, item.low);
+        return ft__regex_add_item(s, item) ? ft__regex_add_class(s, first, false) : NULL;
+    }
+    uint32_t c = ft__utf8_next(&s->p, s->end);
+    return c == FT__BAD_UTF8 ? ft__regex_wrong(s, at, "invalid UTF-8") : ft__regex_character(s, c);
+}
+
+/* Digits, capped far above every limit; false if there are none. */
+static bool ft__regex_number(ft__regex_parser *s, uint32_t *value) {
+    const char *begin = s->p;
+    for (*value = 0; s->p < s->end && *s->p >= '0' && *s->p <= '9'; s->p++)
+        if (*value <= FT__REGEX_MAX_CODE) *value = *value * 10 + (uint32_t)(*s->p - '0');
+    return s->p > begin;
+}
+
+/* Reads * + ? {m} {m,} {,n} {m,n} if one is there. */
+static bool ft__regex_quantifier(ft__regex_parser *s, uint32_t *min, uint32_t *max) {
+    const char *begin = s->p;
+    *min = ft__regex_at(s, "+");
+    *max = ft__regex_at(s, "?") ? 1 : FT__REGEX_NO_MAX;
+    if (s->quoted) return false;
+    if (ft__regex_skip(s, "*") || ft__regex_skip(s, "+") || ft__regex_skip(s, "?")) return true;
+    if (!ft__regex_at(s, "{") || ft__regex_at(s, "{}")) return false;
+    s->p++;
+    bool has_min = ft__regex_number(s, min), good = has_min || !s->ecma;
+    if (!ft__regex_skip(s, ",")) *max = *min;
+    else if (!ft__regex_number(s, max)) *max = FT__REGEX_NO_MAX;
+    else has_min = true;
+    if (good && ft__regex_skip(s, "}") && (has_min || s->p[-2] == ',')) return true;
+    s->p = begin;
+    return false;
+}
+
+/* `node` repeated.  What is idle is matched once or not at all: empty groups repeat at no cost. */
+static ft__regex_node *ft__regex_repeat(ft__regex_parser *s, ft__regex_node *node, uint32_t min,
+                                        uint32_t max, bool lazy) {
+    if (max == 0 || (node->idle && min == 0 && lazy))
+        return ft__regex_node_new(s, FT__REGEX_EMPTY);
+    if (node->idle) return node;
+    ft__regex_node *repeat = ft__regex_node_new(s, FT__REGEX_REPEAT);
+    if (!repeat) return NULL;
+    repeat->min = min;
+    repeat->max = max;
+    repeat->lazy = lazy;
+    repeat->nullable = min == 0 || node->nullable;
+    repeat->child = node;
+    return repeat;
+}
+
+/* An atom with the quantifier that may follow it. */
+static ft__regex_node *ft__regex_part(ft__regex_parser *s) {
+    uint32_t min, max;
+    const char *at = s->p;
+    if (ft__regex_quantifier(s, &min, &max)) return ft__regex_wrong(s, at, "nothing to repeat");
+    ft__regex_node *node = ft__regex_atom(s);
+    if (!node) return NULL;
+    ft__regex_skip_idle(s);
+    at = s->p;
+    if (!ft__regex_quantifier(s, &min, &max)) return node;
+    if (ft__regex_at(s, "+") && !s->ecma)
+        return ft__regex_unsupported(s, at, "possessive repeats are not supported");
+    bool lazy = ft__regex_skip(s, "?");
+    if (max < min) return ft__regex_wrong(s, at, "the repeat's maximum is below its minimum");
+    if (min > FT__REGEX_MAX_CODE || (max > FT__REGEX_MAX_CODE && max != FT__REGEX_NO_MAX))
+        return ft__regex_bad(s, FT_ERR_LIMIT, at, "the repeat's count is above 20000");
+    return ft__regex_repeat(s, node, min, max, lazy);
+}
+
+static ft__regex_node *ft__regex_sequence(ft__regex_parser *s) {
+    ft__regex_node *sequence = ft__regex_node_new(s, FT__REGEX_SEQUENCE), **last;
+    if (!sequence) return NULL;
+    last = &sequence->child;
+    for (;;) {
+        ft__regex_skip_idle(s);
+        if (s->p == s->end || (!s->quoted && (*s->p == '|' || *s->p == ')'))) break;
+        ft__regex_node *part = ft__regex_part(s);
+        if (!part) return NULL;
+        if (part->type == FT__REGEX_EMPTY) continue;
+        sequence->nullable = sequence->nullable && part->nullable;
+        sequence->idle = sequence->idle && part->idle;
+        *last = part;
+        last = &part->next;
+    }
+    if (!sequence->child) sequence->type = FT__REGEX_EMPTY;
+    return sequence;
+}
+
+static ft__regex_node *ft__regex_choice(ft__regex_parser *s) {
+    ft__regex_node *first = ft__regex_sequence(s), *last = first;
+    if (!first || !ft__regex_at(s, "|")) return first;
+    ft__regex_node *choice = ft__regex_node_new(s, FT__REGEX_CHOICE);
+    if (!choice) return NULL;
+    choice->child = first;
+    choice->nullable = first->nullable;
+    while (ft__regex_skip(s, "|")) {
+        last->next = ft__regex_sequence(s);
+        last = last->next;
+        if (!last) return NULL;
+        choice->nullable = choice->nullable || last->nullable;
+    }
+    return choice;
+}
+
+/* ---- tree to program */
+
+static bool ft__regex_emit(ft__regex_parser *s, ft__regex_op op, uint32_t x) {
+    ft__regex *r = s->regex;
+    if (r->n_code == FT__REGEX_MAX_CODE) {
+        ft__fail(s->err, FT_ERR_LIMIT, "",
+                 "pattern: too large (more than %d steps with its repeats written out)",
+                 FT__REGEX_MAX_CODE);
+        return false;
+    }
+    if (!ft__grow(&r->allocator, (void **)&r->code, &r->cap_code, r->n_code + 1, sizeof *r->code)) {
+        ft__fail_memory(s->err);
+        return false;
+    }
+    ft__regex_code *code = &r->code[r->n_code++];
+    code->op = op;
+    code->x = x;
+    code->y = (uint32_t)r->n_code;
+    return true;
+}
+
+static bool ft__regex_write(ft__regex_parser *s, const ft__regex_node *node);
+
+/* a|b|c: split to a or on; a; jump to the end; split to b or on ... */
+static bool ft__regex_write_choice(ft__regex_parser *s, const ft__regex_node *node) {
+    ft__regex *r = s->regex;
+    uint32_t open_jump = 0; /* the last jump to the end; its x is the one before it, plus 1 */
+    for (const ft__regex_node *part = node->child; part; part = part->next) {
+        uint32_t here = (uint32_t)r->n_code;
+        if (!part->next) {
+            if (!ft__regex_write(s, part)) return false;
+            break;
+        }
+        if (!ft__regex_emit(s, FT__REGEX_SPLIT, here + 1) || !ft__regex_write(s, part) ||
+            !ft__regex_emit(s, FT__REGEX_JUMP, open_jump))
+            return false;
+        open_jump = (uint32_t)r->n_code;
+        r->code[here].y = open_jump;
+    }
+    while (open_jump) {
+        ft__regex_code *jump = &r->code[open_jump - 1];
+        open_jump = jump->x;
+        jump->x = (uint32_t)r->n_code;
+    }
+    return true;
+}
+
+/* A split to what repeats and to what follows it, in the order that the repeat wants. */
+static void ft__regex_aim(ft__regex_code *split, bool lazy, size_t body, size_t behind) {
+    split->x = (uint32_t)(lazy ? behind : body);
+    split->y = (uint32_t)(lazy ? body : behind);
+}
+
+/* One round of a repeat that may have more.  Where x may be empty, Python lets one empty round
+   happen, which groups may see, and then goes on behind the repeat.  So x is written twice, first
+   for as long as the round is empty: x; jump behind (at *jump, to be aimed); x again.  All that
+   eats in the first goes on in the second. */
+static bool ft__regex_write_round(ft__regex_parser *s, const ft__regex_node *x, size_t *jump) {
+    ft__regex *r = s->regex;
+    size_t begin = r->n_code, end;
+    if (!ft__regex_write(s, x)) return false;
+    *jump = end = r->n_code;
+    if (!x->nullable) return true;
+    if (!ft__regex_emit(s, FT__REGEX_JUMP, 0)) return false;
+    for (size_t pc = begin; pc < end; pc++)
+        if (r->code[pc].op <= FT__REGEX_CLASS) r->code[pc].y += (uint32_t)(end + 1 - begin);
+    return ft__regex_write(s, x);
+}
+
+/* x+: x; split back or on. */
+static bool ft__regex_write_loop(ft__regex_parser *s, const ft__regex_node *node) {
+    ft__regex *r = s->regex;
+    size_t begin = r->n_code, jump;
+    if (!ft__regex_write_round(s, node->child, &jump) || !ft__regex_emit(s, FT__REGEX_SPLIT, 0))
+        return false;
+    ft__regex_aim(&r->code[r->n_code - 1], node->lazy, begin, r->n_code);
+    if (node->child->nullable) r->code[jump].x = (uint32_t)r->n_code;
+    return true;
+}
+
+/* x{m,n}: m copies, then n - m times "split to x or the end; x".
+   x{m,}:  m - 1 copies and x+.   x*: split to x+ or the end; x+.   Where x may be empty: m copies
+   and x*, as the rounds that have to be may all be empty. */
+static bool ft__regex_write_repeat(ft__regex_parser *s, const ft__regex_node *node) {
+    ft__regex *r = s->regex;
+    bool loop = node->max == FT__REGEX_NO_MAX;
+    bool plus = loop && node->min && !node->child->nullable;
+    for (uint32_t i = 0; i + plus < node->min; i++)
+        if (!ft__regex_write(s, node->child)) return false;
+    if (plus) return ft__regex_write_loop(s, node);
+    size_t first = r->n_code, stride = 0, jump = 0;
+    uint32_t copies = loop ? 1 : node->max - node->min;
+    for (uint32_t i = 0; i < copies; i++) {
+        size_t here = r->n_code;
+        if (!ft__regex_emit(s, FT__REGEX_SPLIT, 0) ||
+            !(loop ? ft__regex_write_loop(s, node) : ft__regex_write_round(s, node->child, &jump)))
+            return false;
+        stride = r->n_code - here;
+        jump -= here;
+    }
+    for (uint32_t i = 0; i < copies; i++) {
+        size_t here = first + i * stride;
+        ft__regex_aim(&r->code[here], node->lazy, here + 1, r->n_code);
+        if (!loop && node->child->nullable) r->code[here + jump].x = (uint32_t)r->n_code;
+    }
+    return true;
+}
+
+/* Recursion is as deep as the groups are nested, times a few.  Every node but EMPTY writes
+   something, so that this ends no later than the program is full. */
+static bool ft__regex_write(ft__regex_parser *s, const ft__regex_node *node) {
+    switch (node->type) {
+    case FT__REGEX_EMPTY: break;
+    case FT__REGEX_ONE: return ft__regex_emit(s, node->op, node->x);
+    case FT__REGEX_CHOICE: return ft__regex_write_choice(s, node);
+    case FT__REGEX_REPEAT: return ft__regex_write_repeat(s, node);
+    case FT__REGEX_GROUP:
+        return ft__regex_emit(s, FT__REGEX_SAVE, 2 * node->x) && ft__regex_write(s, node->child) &&
+               ft__regex_emit(s, FT__REGEX_SAVE, 2 * node->x + 1);
+    case FT__REGEX_SEQUENCE:
+        for (const ft__regex_node *part = node->child; part; part = part->next)
+            if (!ft__regex_write(s, part)) return false;
+        break;
+    }
+    return true;
+}
+
+/* ---- what is known of the program beforehand */
+
+/* What a place asks of the characters around it. */
+static unsigned ft__regex_looks(ft__regex_place place) {
+    switch (place) {
+    case FT__REGEX_BEGIN_TEXT: return FT__REGEX_LOOKS_BEGIN;
+    case FT__REGEX_BEGIN_LINE: return FT__REGEX_LOOKS_BEGIN | FT__REGEX_LOOKS_LINE;
+    case FT__REGEX_LAST_LINE_END: return FT__REGEX_LOOKS_LAST;
+    case FT__REGEX_WORD_EDGE:
+    case FT__REGEX_NO_WORD_EDGE: return FT__REGEX_LOOKS_WORD;
+    case FT__REGEX_ASCII_EDGE:
+    case FT__REGEX_NO_ASCII_EDGE: return FT__REGEX_LOOKS_ASCII;
+    default: return 0;
+    }
+}
+
+/* Follows everything that needs no character from the beginning on, as if all places held; the
+   beginning of the text only if told so.  Is there anything that eats or matches?  What it cannot
+   eat is left in r->skips. */
+static bool ft__regex_walk(ft__regex *r, bool begins, uint32_t *stack, uint8_t *seen) {
+    bool any = false;
+    size_t n = 0;
+    memset(r->skips, true, sizeof r->skips);
+    memset(seen, 0, r->n_code);
+    stack[n++] = 0;
+    while (n) {
+        uint32_t pc = stack[--n];
+        const ft__regex_code *code = &r->code[pc];
+        if (seen[pc]) continue;
+        seen[pc] = 1;
+        switch (code->op) {
+        case FT__REGEX_ASSERT:
+            if (begins || code->x != FT__REGEX_BEGIN_TEXT) stack[n++] = pc + 1;
+            break;
+        case FT__REGEX_SAVE: stack[n++] = pc + 1; break;
+        case FT__REGEX_SPLIT: stack[n++] = code->x; stack[n++] = code->y; break;
+        case FT__REGEX_JUMP: stack[n++] = code->x; break;
+        default:
+            any = true;
+            for (uint32_t c = 0; c < 128; c++)
+                if (code->op == FT__REGEX_MATCH || ft__regex_eats(r, code, c)) r->skips[c] = false;
+        }
+    }
+    return any;
+}
+
+static void ft__regex_find_prefix(ft__regex *r) {
+    for (uint32_t pc = 0; r->n_prefix + 4 <= sizeof r->prefix;) {
+        const ft__regex_code *code = &r->code[pc];
+        if (code->op == FT__REGEX_JUMP) pc = code->x;
+        else if (code->op == FT__REGEX_SAVE || code->op == FT__REGEX_ASSERT) pc++;
+        else if (code->op != FT__REGEX_CHAR) return;
+        else {
+            r->n_prefix += (size_t)ft__utf8_encode(code->x, r->prefix + r->n_prefix);
+            pc = code->y;
+        }
+    }
+}
+
+static int ft__regex_code_order(const void *a, const void *b) {
+    const ft__regex_code *x = (const ft__regex_code *)a, *y = (const ft__regex_code *)b;
+    if (x->op != y->op) return x->op < y->op ? -1 : 1;
+    return x->x < y->x ? -1 : x->x > y->x;
+}
+
+/* One of each instruction that eats something, into r->tests. */
+static bool ft__regex_find_tests(ft__regex *r) {
+    size_t n = 0;
+    r->tests = (ft__regex_code *)ft__alloc_zero(&r->allocator, r->n_code, sizeof *r->tests);
+    if (!r->tests) return false;
+    for (size_t i = 0; i < r->n_code; i++)
+        if (r->code[i].op <= FT__REGEX_CLASS) r->tests[n++] = r->code[i];
+    qsort(r->tests, n, sizeof *r->tests, ft__regex_code_order);
+    for (size_t i = 0; i < n; i++)
+        if (i == 0 || ft__regex_code_order(&r->tests[i], &r->tests[i - 1]) != 0)
+            r->tests[r->n_tests++] = r->tests[i];
+    return true;
+}
+
+/* Splits the columns: characters with another answer part. */
+static void ft__regex_split_columns(ft__regex *r, const uint8_t answers[128]) {
+    uint8_t renamed[256] = {0}; /* of old column * 2 + answer; 0: not yet met */
+    size_t n = FT__REGEX_FIRST_COLUMN;
+    for (uint32_t c = 0; c < 128; c++) {
+        uint8_t *name = &renamed[(r->columns[c] - FT__REGEX_FIRST_COLUMN) * 2 + answers[c]];
+        if (!*name) {
+            r->column_char[n] = c;
+            *name = (uint8_t)n++;
+        }
+        r->columns[c] = *name;
+    }
+    r->n_columns = n;
+}
+
+static void ft__regex_find_columns(ft__regex *r) {
+    uint8_t answers[128];
+    r->column_char[FT__REGEX_AT_END] = FT__REGEX_NO_CHAR;
+    r->column_char[FT__REGEX_LAST_LINE_FEED] = '\n';
+    memset(r->columns, FT__REGEX_FIRST_COLUMN, sizeof r->columns);
+    for (uint32_t c = 0; c < 128; c++) answers[c] = c == '\n';
+    ft__regex_split_columns(r, answers);
+    for (uint32_t c = 0; c < 128; c++)
+        answers[c] = ft__regex_kind_of(r, c) == FT__REGEX_IS_ASCII_WORD;
+    ft__regex_split_columns(r, answers);
+    for (size_t i = 0; i < r->n_tests; i++) {
+        for (uint32_t c = 0; c < 128; c++) answers[c] = ft__regex_eats(r, &r->tests[i], c);
+        ft__regex_split_columns(r, answers);
+    }
+}
+
+static bool ft__regex_study(ft__regex_parser *s) {
+    ft__regex *r = s->regex;
+    uint32_t *stack = (uint32_t *)ft__arena_alloc(&s->arena, 2 * r->n_code, sizeof *stack);
+    uint8_t *seen = (uint8_t *)ft__arena_alloc(&s->arena, r->n_code, sizeof *seen);
+    if (!stack || !seen || !ft__regex_find_tests(r)) {
+        ft__fail_memory(s->err);
+        return false;
+    }
+    for (size_t i = 0; i < r->n_code; i++)
+        if (r->code[i].op == FT__REGEX_ASSERT)
+            r->looks |= ft__regex_looks((ft__regex_place)r->code[i].x);
+    r->anchored = !ft__regex_walk(r, false, stack, seen);
+    ft__regex_walk(r, true, stack, seen);
+    ft__regex_find_prefix(r);
+    ft__regex_find_columns(r);
+    return true;
+}
+
+/* ---- all together */
+
+static bool ft__regex_build(ft__regex_parser *s) {
+    ft__regex_node *root = ft__regex_choice(s);
+    bool whole = (s->flags & FT__REGEX_WHOLE) != 0;
+    if (!root) return false;
+    if (s->p < s->end) {
+        ft__regex_wrong(s, s->p, "this ) has no (");
+        return false;
+    }
+    return (!whole || ft__regex_emit(s, FT__REGEX_ASSERT, FT__REGEX_BEGIN_TEXT)) &&
+           ft__regex_write(s, root) &&
+           (!whole || ft__regex_emit(s, FT__REGEX_ASSERT, FT__REGEX_END_TEXT)) &&
+           ft__regex_emit(s, FT__REGEX_MATCH, 0) && ft__regex_study(s);
+}
+
+FT__PRIV ft__regex *ft__regex_compile(const char *pattern, size_t n, unsigned flags,
+                                      const ft_allocator *a, ft_error *err) {
+    ft_allocator allocator = ft__allocator(a);
+    ft__regex *regex = (ft__regex *)ft__alloc_zero(&allocator, 1, sizeof *regex);
+    ft__regex_parser parser;
+    if (!regex) {
+        ft__fail_memory(err);
+        return NULL;
+    }
+    regex->allocator = allocator;
+    regex->n_groups = 1;
+    memset(&parser, 0, sizeof parser);
+    parser.start = parser.p = pattern;
+    parser.end = pattern + n;
+    parser.ecma = (flags & FT__REGEX_ECMA) != 0;
+    parser.flags = flags | (parser.ecma ? FT__REGEX_ASCII : 0);
+    parser.regex = regex;
+    parser.err = err;
+    ft__arena_init(&parser.arena, &allocator);
+    bool ok = ft__regex_build(&parser);
+    ft__arena_free(&parser.arena);
+    if (ok) return regex;
+    ft__regex_free(regex);
+    return NULL;
+}
+
+FT__PRIV void ft__regex_free(ft__regex *regex) {
+    if (!regex) return;
+    ft_allocator allocator = regex->allocator;
+    ft__free(&allocator, regex->code);
+    ft__free(&allocator, regex->tests);
+    ft__free(&allocator, regex->classes);
+    ft__free(&allocator, regex->items);
+    ft__free(&allocator, regex);
+}
+/* ---- end src/io/regex.c */
+/* ---- begin src/io/regex_match.c */
+/* Regular expressions at work: searching and finding, in time linear in the text.
+
+   Two machines run the program of regex.c.  The threads follow all states at once, in the order in
+   which a backtracking matcher would try them, each with the places that its groups saved (R.
+   Pike's way; R. Cox, "Regular Expression Matching: the Virtual Machine Approach", 2009): they know
+   which match is the one that Python finds.  The automaton forgets order and groups, so that its
+   states are sets, and keeps in a table where each set leads (K. Thompson, "Regular expression
+   search algorithm", 1968, with the table made on the way): it knows fast whether there is a match,
+   and a place before which none begins.  So a search is the automaton's, and finding asks it first.
+
+   The table belongs to one call.  When it is full it is thrown away; where that happens too often
+   to be of use, the threads go on alone.  Short texts are theirs anyway. */
+
+enum {
+    FT__REGEX_SHORT = 128,         /* bytes: below that threads are faster */
+    FT__REGEX_MAX_TABLE = 1 << 18, /* entries of the table: 1 MB */
+    FT__REGEX_MAX_SETS = 1 << 21   /* members of all sets: 4 MB */
+};
+
+typedef enum ft__regex_result {
+    FT__REGEX_NO, FT__REGEX_YES, FT__REGEX_UNDECIDED, FT__REGEX_NO_MEMORY
+} ft__regex_result;
+
+/* ---- the text */
+
+/* The character before `at`. */
+static uint32_t ft__regex_before(ft__view t, size_t at) {
+    const char *end = t.text + at, *p;
+    if (at == 0) return FT__REGEX_NO_CHAR;
+    if (!(end[-1] & 0x80)) return (unsigned char)end[-1];
+    for (size_t back = 2; back <= 4 && back <= at; back++) {
+        p = end - back;
+        uint32_t c = ft__utf8_next(&p, end);
+        if (p == end) return c;
+    }
+    return FT__BAD_UTF8;
+}
+
+static uint32_t ft__regex_next_char(const char **p, const char *end) {
+    if (!(**p & 0x80)) return (unsigned char)*(*p)++;
+    return ft__utf8_next(p, end);
+}
+
+/* Where a match may begin, at `p` or later; NULL: nowhere. */
+static const char *ft__regex_skip_text(const ft__regex *r, const char *p, const char *end) {
+    if (r->anchored) return p;
+    if (!r->n_prefix) {
+        while (p < end && !(*p & 0x80) && r->skips[(unsigned char)*p]) p++;
+        return p;
+    }
+    while ((size_t)(end - p) >= r->n_prefix) {
+        p = (const char *)memchr(p, r->prefix[0], (size_t)(end - p) - r->n_prefix + 1);
+        if (!p || memcmp(p, r->prefix, r->n_prefix) == 0) return p;
+        p++;
+    }
+    return NULL;
+}
+
+static bool ft__regex_holds(uint32_t place, uint32_t before, uint32_t after, bool last) {
+    const uint32_t none = FT__REGEX_NO_CHAR;
+    switch ((ft__regex_place)place) {
+    case FT__REGEX_BEGIN_TEXT: return before == none;
+    case FT__REGEX_END_TEXT: return after == none;
+    case FT__REGEX_BEGIN_LINE: return before == none || before == '\n';
+    case FT__REGEX_END_LINE: return after == none || after == '\n';
+    case FT__REGEX_LAST_LINE_END: return after == none || (after == '\n' && last);
+    case FT__REGEX_WORD_EDGE: return ft__is_word(before) != ft__is_word(after);
+    case FT__REGEX_NO_WORD_EDGE: return ft__is_word(before) == ft__is_word(after);
+    case FT__REGEX_ASCII_EDGE:
+        return ft__regex_is_ascii_word(before) != ft__regex_is_ascii_word(after);
+    case FT__REGEX_NO_ASCII_EDGE:
+        return ft__regex_is_ascii_word(before) == ft__regex_is_ascii_word(after);
+    }
+    return false;
+}
+
+/* ---- threads */
+
+typedef struct ft__regex_list { /* threads, those first that a backtracking matcher tries first */
+    uint32_t *pcs;
+    size_t *places; /* (n, n_places) */
+    size_t n;
+} ft__regex_list;
+
+typedef struct ft__regex_todo { /* an instruction to follow, or a place to be put back */
+    uint32_t pc, place;
+    size_t old;
+} ft__regex_todo;
+#define FT__REGEX_NO_PLACE 0xFFFFFFFFu
+
+typedef struct ft__regex_threads {
+    const ft__regex *r;
+    size_t n_places;              /* 2 for each group that is asked for; 0: only whether */
+    ft__regex_list from, waiting; /* those to be followed; those that wait for a character */
+    size_t *places, *best;        /* (n_places): of the thread that is followed; of the match */
+    uint32_t *seen, turn;         /* (n_code): the turn in which an instruction was last reached */
+    ft__regex_todo *todo;
+    char *memory;
+} ft__regex_threads;
+
+static bool ft__regex_threads_init(ft__regex_threads *t, const ft__regex *r, size_t n_groups) {
+    size_t n = r->n_code + 1, n_places = 2 * n_groups; /* at most 20001 and 200 */
+    size_t row = n_places * sizeof(size_t);
+    size_t total = n * (sizeof *t->todo + 2 * row + 3 * sizeof(uint32_t)) + 2 * row;
+    memset(t, 0, sizeof *t);
+    t->memory = (char *)ft__alloc(&r->allocator, total);
+    if (!t->memory) return false;
+    t->r = r;
+    t->n_places = n_places;
+    t->todo = (ft__regex_todo *)t->memory;
+    t->from.places = (size_t *)(t->todo + n);
+    t->waiting.places = t->from.places + n * n_places;
+    t->places = t->waiting.places + n * n_places;
+    t->best = t->places + n_places;
+    t->from.pcs = (uint32_t *)(t->best + n_places);
+    t->waiting.pcs = t->from.pcs + n;
+    t->seen = t->waiting.pcs + n;
+    memset(t->seen, 0, n * sizeof *t->seen);
+    return true;
+}
+
+static void ft__regex_threads_free(ft__regex_threads *t) {
+    if (t->memory) ft__free(&t->r->allocator, t->memory);
+}
+
+/* Begins a turn: the threads that go on from here. */
+static void ft__regex_begin_turn(ft__regex_threads *t) {
+    t->waiting.n = 0;
+    if (++t->turn == 0) { /* after 4 G characters */
+        memset(t->seen, 0, t->r->n_code * sizeof *t->seen);
+        t->turn = 1;
+    }
+}
+
+static void ft__regex_push(ft__regex_threads *t, size_t *n, uint32_t pc, uint32_t place) {
+    ft__regex_todo *todo = &t->todo[(*n)++];
+    todo->pc = pc;
+    todo->place = place;
+    todo->old = place == FT__REGEX_NO_PLACE ? 0 : t->places[place];
+}
+
+/* Follows all that needs no character from `pc` on; each instruction is passed once a turn, by the
+   first that reaches it.  True: it leads to a match. */
+static bool ft__regex_follow(ft__regex_threads *t, uint32_t pc, size_t at, uint32_t before,
+                             uint32_t after, bool last) {
+    const ft__regex_code *program = t->r->code;
+    size_t n = 0;
+    for (;;) {
+        const ft__regex_code *code = &program[pc];
+        bool on = t->seen[pc] != t->turn;
+        t->seen[pc] = t->turn;
+        if (on) switch (code->op) {
+            case FT__REGEX_MATCH: return true;
+            case FT__REGEX_JUMP: pc = code->x; continue;
+            case FT__REGEX_SPLIT:
+                ft__regex_push(t, &n, code->y, FT__REGEX_NO_PLACE);
+                pc = code->x;
+                continue;
+            case FT__REGEX_SAVE:
+                if (code->x < t->n_places) {
+                    ft__regex_push(t, &n, 0, code->x);
+                    t->places[code->x] = at;
+                }
+                pc++;
+                continue;
+            case FT__REGEX_ASSERT:
+                if (!ft__regex_holds(code->x, before, after, last)) break;
+                pc++;
+                continue;
+            default:
+                for (size_t i = 0; i < t->n_places; i++)
+                    t->waiting.places[t->waiting.n * t->n_places + i] = t->places[i];
+                t->waiting.pcs[t->waiting.n++] = pc;
+        }
+        for (;;) { /* what was left for later */
+            if (n == 0) return false;
+            const ft__regex_todo *todo = &t->todo[--n];
+            pc = todo->pc;
+            if (todo->place == FT__REGEX_NO_PLACE) break;
+            t->places[todo->place] = todo->old;
+        }
+    }
+}
+
+/* Those that were waiting and can eat `c` become those to be followed. */
+static void ft__regex_eat(ft__regex_threads *t, uint32_t c) {
+    ft__regex_list *list = &t->waiting, old = t->from;
+    size_t n = 0;
+    for (size_t i = 0; i < list->n; i++) {
+        const ft__regex_code *code = &t->r->code[list->pcs[i]];
+        if (!ft__regex_eats(t->r, code, c)) continue;
+        for (size_t k = 0; k < t->n_places && n < i; k++)
+            list->places[n * t->n_places + k] = list->places[i * t->n_places + k];
+        list->pcs[n++] = code->y;
+    }
+    list->n = n;
+    t->from = *list;
+    t->waiting = old;
+}
+
+/* Looks for a match that begins at *at or later; its places then are in t->best.  Without places
+   any match will do.  UNDECIDED: none was found before `until`; none begins before *at, then. */
+static ft__regex_result ft__regex_run(ft__regex_threads *t, ft__view text, size_t *at,
+                                      size_t until) {
+    const ft__regex *r = t->r;
+    const char *p = text.text + *at, *end = text.text + text.n;
+    size_t row = t->n_places * sizeof *t->places;
+    uint32_t before = ft__regex_before(text, *at), after;
+    bool found = false;
+    t->from.n = 0;
+    for (;; before = after) {
+        bool hit = false;
+        if (!found && t->from.n == 0) {
+            const char *next = ft__regex_skip_text(r, p, end);
+            if (!next) return FT__REGEX_NO;
+            if (next > p) before = ft__regex_before(text, (size_t)(next - text.text));
+            p = next;
+        }
+        size_t here = (size_t)(p - text.text);
+        if (here >= until && !found) {
+            *at = t->from.n ? t->from.places[0] : here;
+            return FT__REGEX_UNDECIDED;
+        }
+        bool at_end = p == end;
+        after = at_end ? FT__REGEX_NO_CHAR : ft__regex_next_char(&p, end);
+        ft__regex_begin_turn(t);
+        for (size_t i = 0; i < t->from.n && !hit; i++) {
+            if (row) memcpy(t->places, t->from.places + i * t->n_places, row);
+            hit = ft__regex_follow(t, t->from.pcs[i], here, before, after, p == end);
+        }
+        if (!hit && !found) { /* one may begin here, too */
+            for (size_t i = 0; i < t->n_places; i++) t->places[i] = i ? FT__NO_SPAN : here;
+            hit = ft__regex_follow(t, 0, here, before, after, p == end);
+        }
+        if (hit) {
+            found = true;
+            if (!row) return FT__REGEX_YES;
+            memcpy(t->best, t->places, row);
+            t->best[1] = here;
+        }
+        if (at_end || (t->waiting.n == 0 && (found || r->anchored)))
+            return found ? FT__REGEX_YES : FT__REGEX_NO;
+        ft__regex_eat(t, after);
+    }
+}
+
+/* ---- the automaton */
+
+/* A state is the set of instructions to go on at, and what the character before was; it is named by
+   where its row of the table begins.  The first rows belong to no set or to the empty one. */
+enum {
+    FT__REGEX_UNKNOWN, FT__REGEX_MATCHED, FT__REGEX_DEAD, FT__REGEX_FRESH, /* + kind */
+    FT__REGEX_FIRST_STATE = FT__REGEX_FRESH + FT__REGEX_N_KINDS
+};
+
+typedef struct ft__regex_state {
+    size_t first, n; /* members */
+    ft__regex_kind kind;
+    uint32_t next;   /* state with the same hash, or 0 */
+} ft__regex_state;
+
+typedef struct ft__regex_dfa {
+    ft__regex_threads *t; /* makes the steps */
+    uint32_t *table;      /* (states, columns) */
+    ft__regex_state *states;
+    uint16_t *members;
+    size_t n_states, n_members, cap_table, cap_states, cap_members;
+    size_t columns;           /* there is room for so many */
+    size_t made_at, n_tables; /* where in the text the table was begun; how many there have been */
+    uint32_t buckets[512];   /* of the hash */
+    uint32_t column_char[256];
+    size_t n_columns;
+    uint64_t *answers; /* (columns beyond ASCII, words): of all tests for the characters there */
+    struct {
+        uint32_t c, column;
+    } known[256]; /* some characters beyond ASCII, whose columns are known; column 0: none */
+    bool gave_up, failed;
+} ft__regex_dfa;
+
+static void ft__regex_dfa_free(ft__regex_dfa *d) {
+    const ft_allocator *a = &d->t->r->allocator;
+    ft__free(a, d->table);
+    ft__free(a, d->states);
+    ft__free(a, d->members);
+    ft__free(a, d->answers);
+}
+
+/* A state's empty row. */
+static bool ft__regex_add_row(ft__regex_dfa *d) {
+    const ft_allocator *a = &d->t->r->allocator;
+    size_t n = d->n_states;
+    d->failed =
+        !ft__grow(a, (void **)&d->table, &d->cap_table, (n + 1) * d->columns, sizeof *d->table) ||
+        !ft__grow(a, (void **)&d->states, &d->cap_states, n + 1, sizeof *d->states);
+    if (d->failed) return false;
+    memset(d->table + n * d->columns, 0, d->columns * sizeof *d->table);
+    memset(&d->states[n], 0, sizeof d->states[n]);
+    d->n_states++;
+    return true;
+}
+
+static bool ft__regex_clear(ft__regex_dfa *d) {
+    d->n_states = d->n_members = 0;
+    d->n_tables++;
+    memset(d->buckets, 0, sizeof d->buckets);
+    while (d->n_states < FT__REGEX_FIRST_STATE)
+        if (!ft__regex_add_row(d)) return false;
+    for (int k = 0; k < FT__REGEX_N_KINDS; k++)
+        d->states[FT__REGEX_FRESH + k].kind = (ft__regex_kind)k;
+    return true;
+}
+
+static bool ft__regex_dfa_init(ft__regex_dfa *d, ft__regex_threads *t) {
+    const ft__regex *r = t->r;
+    size_t others = 2 * r->n_tests + 2;
+    memset(d, 0, sizeof *d);
+    d->t = t;
+    memcpy(d->column_char, r->column_char, r->n_columns * sizeof *r->column_char);
+    d->n_columns = r->n_columns;
+    d->columns = r->n_columns + (others < 120 ? others : 120);
+    return ft__regex_clear(d);
+}
+
+static uint32_t ft__regex_row(const ft__regex_dfa *d, size_t state) {
+    return (uint32_t)(state * d->columns);
+}
+
+/* The state in which nothing has begun, behind the character. */
+static uint32_t ft__regex_fresh_row(const ft__regex_dfa *d, uint32_t before) {
+    ft__regex_kind kind = ft__regex_kind_of(d->t->r, before);
+    return ft__regex_row(d, (size_t)FT__REGEX_FRESH + (size_t)kind);
+}
+
+/* The column of a character beyond ASCII (or of an invalid byte) that is not among the known: that
+   of those for which all tests have the same answers. */
+static uint32_t ft__regex_new_column(ft__regex_dfa *d, uint32_t c) {
+    const ft__regex *r = d->t->r;
+    size_t words = (r->n_tests + FT__REGEX_N_KINDS + 63) / 64, first = r->n_columns;
+    size_t n = d->n_columns - first, kind = r->n_tests + (size_t)ft__regex_kind_of(r, c);
+    if (!d->answers)
+        d->answers = (uint64_t *)ft__alloc_zero(&r->allocator, (d->columns - first) * words,
+                                                sizeof *d->answers);
+    d->failed = !d->answers;
+    if (d->failed) return 0;
+    if (d->n_columns == d->columns) { /* too many */
+        d->gave_up = true;
+        return 0;
+    }
+    uint64_t *mine = d->answers + n * words;
+    memset(mine, 0, words * sizeof *mine);
+    mine[kind / 64] |= (uint64_t)1 << kind % 64;
+    for (size_t i = 0; i < r->n_tests; i++)
+        if (ft__regex_eats(r, &r->tests[i], c)) mine[i / 64] |= (uint64_t)1 << i % 64;
+    size_t column = 0;
+    while (memcmp(d->answers + column * words, mine, words * sizeof *mine) != 0) column++;
+    if (column == n) d->column_char[d->n_columns++] = c;
+    d->known[c % FT__COUNT(d->known)].c = c;
+    d->known[c % FT__COUNT(d->known)].column = (uint32_t)(first + column);
+    return (uint32_t)(first + column);
+}
+
+static int ft__regex_pc_order(const void *a, const void *b) {
+    uint32_t x = *(const uint32_t *)a, y = *(const uint32_t *)b;
+    return x < y ? -1 : x > y;
+}
+
+/* The state of the threads to be followed; 0: no memory. */
+static uint32_t ft__regex_state_of(ft__regex_dfa *d, ft__regex_kind kind, size_t at) {
+    ft__regex_list *set = &d->t->from;
+    uint32_t hash = 0x811C9DC5u ^ (uint32_t)kind;
+    size_t n = 0;
+    if (set->n > 1) qsort(set->pcs, set->n, sizeof *set->pcs, ft__regex_pc_order);
+    for (size_t i = 0; i < set->n; i++)
+        if (i == 0 || set->pcs[i] != set->pcs[i - 1]) set->pcs[n++] = set->pcs[i];
+    for (size_t i = 0; i < n; i++) hash = (hash ^ set->pcs[i]) * 0x01000193u;
+    uint32_t *bucket = &d->buckets[(hash ^ hash >> 16) % FT__COUNT(d->buckets)];
+    for (uint32_t k = *bucket; k; k = d->states[k].next) {
+        const ft__regex_state *state = &d->states[k];
+        size_t i = 0;
+        if (state->n != n || state->kind != kind) continue;
+        while (i < n && d->members[state->first + i] == set->pcs[i]) i++;
+        if (i == n) return ft__regex_row(d, k);
+    }
+    if ((d->n_states + 1) * d->columns > FT__REGEX_MAX_TABLE ||
+        d->n_members + n > FT__REGEX_MAX_SETS) {
+        d->gave_up = at - d->made_at < 10 * d->n_states; /* made about as fast as they are used */
+        d->made_at = at;
+        if (!ft__regex_clear(d)) return 0;
+    }
+    d->failed = !ft__grow(&d->t->r->allocator, (void **)&d->members, &d->cap_members,
+                          d->n_members + n, sizeof *d->members);
+    if (d->failed || !ft__regex_add_row(d)) return 0;
+    ft__regex_state *state = &d->states[d->n_states - 1];
+    state->first = d->n_members;
+    state->n = n;
+    state->kind = kind;
+    state->next = *bucket;
+    *bucket = (uint32_t)(d->n_states - 1);
+    for (size_t i = 0; i < n; i++) d->members[d->n_members++] = (uint16_t)set->pcs[i];
+    return ft__regex_row(d, d->n_states - 1);
+}
+
+/* Where `row` leads with a character of the column: a turn of the threads without their places. */
+static uint32_t ft__regex_make_entry(ft__regex_dfa *d, uint32_t row, uint32_t column, size_t at) {
+    static const uint32_t examples[] = {FT__REGEX_NO_CHAR, '\n', 'a', 0xE9, ' '}; /* of the kinds */
+    ft__regex_threads *t = d->t;
+    const ft__regex_state *state = &d->states[row / d->columns];
+    uint32_t before = examples[state->kind], after = d->column_char[column], to;
+    bool hit = false, last = column < FT__REGEX_FIRST_COLUMN;
+    size_t n_places = t->n_places, n_tables = d->n_tables;
+    t->n_places = 0;
+    ft__regex_begin_turn(t);
+    for (size_t i = 0; i < state->n && !hit; i++)
+        hit = ft__regex_follow(t, d->members[state->first + i], 0, before, after, last);
+    hit = hit || ft__regex_follow(t, 0, 0, before, after, last);
+    ft__regex_eat(t, after);
+    t->n_places = n_places;
+    ft__regex_kind kind = ft__regex_kind_of(t->r, after);
+    if (hit) to = ft__regex_row(d, FT__REGEX_MATCHED);
+    else if (column == FT__REGEX_AT_END) to = ft__regex_row(d, FT__REGEX_DEAD);
+    else if (t->from.n) to = ft__regex_state_of(d, kind, at);
+    else if (t->r->anchored) to = ft__regex_row(d, FT__REGEX_DEAD);
+    else to = ft__regex_fresh_row(d, after);
+    if (d->n_tables == n_tables) d->table[row + column] = to; /* else the row is no more */
+    return to;
+}
+
+/* The column of a character beyond ASCII at *p, which is moved past it. */
+static uint32_t ft__regex_wide_column(ft__regex_dfa *d, const char **p, const char *end) {
+    uint32_t c = ft__utf8_next(p, end);
+    size_t slot = c % FT__COUNT(d->known);
+    if (d->known[slot].column && d->known[slot].c == c) return d->known[slot].column;
+    return ft__regex_new_column(d, c);
+}
+
+/* Is there a match that begins at *at or later?  None begins before *at, then.  A line feed at the
+   very end has a column of its own if the program has a $. */
+static ft__regex_result ft__regex_scan(ft__regex_dfa *d, ft__view text, size_t *at) {
+    const ft__regex *r = d->t->r;
+    const char *p = text.text + *at, *end = text.text + text.n, *stop = end;
+    const uint32_t first = ft__regex_row(d, FT__REGEX_FIRST_STATE);
+    uint32_t column, to, row = ft__regex_fresh_row(d, ft__regex_before(text, *at));
+    d->made_at = *at;
+    if ((r->looks & FT__REGEX_LOOKS_LAST) && p < end && end[-1] == '\n') stop--;
+    for (;;) {
+        if (row < first) { /* nothing has begun */
+            const char *next = ft__regex_skip_text(r, p, end);
+            if (!next) return FT__REGEX_NO;
+            *at = (size_t)(next - text.text);
+            if (next > p) row = ft__regex_fresh_row(d, ft__regex_before(text, *at));
+            p = next;
+        }
+        size_t here = (size_t)(p - text.text);
+        bool at_end = p == end;
+        if (at_end) column = FT__REGEX_AT_END;
+        else if (*p & 0x80) column = ft__regex_wide_column(d, &p, end);
+        else if (p++ == stop) column = FT__REGEX_LAST_LINE_FEED;
+        else column = r->columns[(unsigned char)p[-1]];
+        to = column || at_end ? d->table[row + column] : 0;
+        if (!to && !d->gave_up && !d->failed) to = ft__regex_make_entry(d, row, column, here);
+        if (d->failed) return FT__REGEX_NO_MEMORY;
+        if (d->gave_up) return FT__REGEX_UNDECIDED;
+        if (to == ft__regex_row(d, FT__REGEX_MATCHED)) return FT__REGEX_YES;
+        if (at_end || to == ft__regex_row(d, FT__REGEX_DEAD)) return FT__REGEX_NO;
+        row = to;
+        while (p < stop && !(*p & 0x80) && /* the quick way, as long as nothing is to be decided */
+               (to = d->table[row + r->columns[(unsigned char)*p]]) >= first) {
+            row = to;
+            p++;
+        }
+    }
+}
+
+/* ---- both together */
+
+/* Whether there is a match that begins at `at` or later; with places, which. */
+static ft__regex_result ft__regex_match(ft__regex_threads *t, ft__view text, size_t at) {
+    ft__regex_result result = FT__REGEX_UNDECIDED;
+    ft__regex_dfa dfa;
+    if (t->n_places) result = ft__regex_run(t, text, &at, at + FT__REGEX_SHORT);
+    if (result == FT__REGEX_UNDECIDED && text.n - at > FT__REGEX_SHORT) {
+        result = ft__regex_dfa_init(&dfa, t) ? ft__regex_scan(&dfa, text, &at)
+                                             : FT__REGEX_NO_MEMORY;
+        ft__regex_dfa_free(&dfa);
+        if (result == FT__REGEX_YES && t->n_places) result = FT__REGEX_UNDECIDED; /* which? */
+    }
+    return result == FT__REGEX_UNDECIDED ? ft__regex_run(t, text, &at, SIZE_MAX) : result;
+}
+
+static ft__view ft__regex_text(const char *text, size_t n) {
+    ft__view v;
+    v.text = n ? text : "";
+    v.n = n;
+    return v;
+}
+
+FT__PRIV ft_status ft__regex_search(const ft__regex *regex, const char *text, size_t n, bool *found,
+                                    ft_error *err) {
+    ft__regex_threads t;
+    if (!ft__regex_threads_init(&t, regex, 0)) return ft__fail_memory(err);
+    ft__regex_result result = ft__regex_match(&t, ft__regex_text(text, n), 0);
+    ft__regex_threads_free(&t);
+    *found = result == FT__REGEX_YES;
+    return result == FT__REGEX_NO_MEMORY ? ft__fail_memory(err) : FT_OK;
+}
+
+FT__PRIV ft_status ft__regex_find(const ft__regex *regex, const char *text, size_t n, size_t from,
+                                  ft__regex_span *groups, size_t n_groups, bool *found,
+                                  ft_error *err) {
+    ft__regex_threads t;
+    size_t asked = n_groups < regex->n_groups ? n_groups : regex->n_groups;
+    *found = false;
+    for (size_t i = 0; i < n_groups; i++) groups[i].begin = groups[i].end = FT__NO_SPAN;
+    if (asked > FT__REGEX_MAX_GROUPS)
+        return ft__fail(err, FT_ERR_LIMIT, "", "pattern: more than %d groups to look for",
+                        FT__REGEX_MAX_GROUPS);
+    if (from > n) return FT_OK;
+    if (!ft__regex_threads_init(&t, regex, asked ? asked : 1)) return ft__fail_memory(err);
+    ft__regex_result result = ft__regex_match(&t, ft__regex_text(text, n), from);
+    *found = result == FT__REGEX_YES;
+    for (size_t i = 0; i < asked && *found; i++)
+        if (t.best[2 * i + 1] != FT__NO_SPAN) {
+            groups[i].begin = t.best[2 * i];
+            groups[i].end = t.best[2 * i + 1];
+        }
+    ft__regex_threads_free(&t);
+    return result == FT__REGEX_NO_MEMORY ? ft__fail_memory(err) : FT_OK;
+}
+
+#undef FT__REGEX_NO_PLACE
+#undef FT__REGEX_NO_CHAR
+/* ---- end src/io/regex_match.c */
 /* ---- begin src/io/gguf.c */
 /* GGUF, the container of models and adapters: a head (magic, version, two counts), key-value pairs,
    tensor infos, padding, tensor data.  Little-endian; versions 2 and 3 have the same layout.
@@ -4106,6 +6130,7 @@ typedef struct ft__gguf_writer {
     uint64_t *sizes;            /* (n_tensors) */
     size_t cap_sizes;
     uint64_t n_written;         /* tensors whose data is in */
+    uint64_t n_part;            /* bytes of the next one that are in */
     bool head_written;
 } ft__gguf_writer;
 FT__PRIV ft_status ft__gguf_write_begin(ft__gguf_writer *w, const char *path, const ft_allocator *a,
@@ -4123,6 +6148,8 @@ FT__PRIV void ft__gguf_write_kv(ft__gguf_writer *w, const ft__gguf_kv *kv);
 FT__PRIV ft_status ft__gguf_write_tensor(ft__gguf_writer *w, const char *name, int n_dims,
                                          const uint64_t *ne, uint32_t type, ft_error *err);
 FT__PRIV ft_status ft__gguf_write_data(ft__gguf_writer *w, const void *bytes, size_t n, ft_error *err);
+/* The same a part at a time; the next tensor begins where one has all its bytes. */
+FT__PRIV ft_status ft__gguf_write_part(ft__gguf_writer *w, const void *bytes, size_t n, ft_error *err);
 FT__PRIV ft_status ft__gguf_write_end(ft__gguf_writer *w, ft_error *err);
 FT__PRIV void ft__gguf_write_abort(ft__gguf_writer *w);
 
@@ -4947,11 +6974,23 @@ FT__PRIV ft_status ft__gguf_write_data(ft__gguf_writer *w, const void *bytes, si
                         "%zu bytes for tensor %llu, which was declared with %llu", n,
                         (unsigned long long)w->n_written + 1,
                         (unsigned long long)w->sizes[w->n_written]);
+    return ft__gguf_write_part(w, bytes, n, err);
+}
+
+FT__PRIV ft_status ft__gguf_write_part(ft__gguf_writer *w, const void *bytes, size_t n,
+                                       ft_error *err) {
+    const uint64_t size = w->n_written < w->n_tensors ? w->sizes[w->n_written] : 0;
+    if (n > size - w->n_part)
+        return ft__fail(err, FT_ERR_ARGUMENT, w->file.path,
+                        "more bytes for tensor %llu than the %llu that were declared",
+                        (unsigned long long)w->n_written + 1, (unsigned long long)size);
     ft_status status = w->head_written ? FT_OK : ft__gguf_write_head(w, err);
     if (!status) status = ft__writer_add(&w->file, bytes, n, err);
-    if (!status) status = ft__gguf_write_padding(w, n, err);
+    w->n_part += n;
+    if (status || w->n_part < size) return status;
+    w->n_part = 0;
     w->n_written++;
-    return status;
+    return ft__gguf_write_padding(w, size, err);
 }
 
 FT__PRIV ft_status ft__gguf_write_end(ft__gguf_writer *w, ft_error *err) {
@@ -5396,9 +7435,9 @@ typedef struct ft__matrix {
 /* out[t * ld + r] = row r . token t (+ bias[r] if given), shared out over the pool by rows. */
 FT__PRIV void ft__matmul(ft__pool *pool, const ft__kernels *k, const ft__matrix *w,
                          const float *bias, const ft__acts *a, float *out, size_t ld);
-/* kernels.low_rank with the tokens shared out over the pool; out is (n_tokens, n_out). */
+/* kernels.low_rank with the tokens shared out over the pool. */
 FT__PRIV void ft__low_rank(ft__pool *pool, const ft__kernels *k, const float *b, int rank, int n_out,
-                           const float *low, int n_tokens, float factor, float *out);
+                           const float *low, int n_tokens, float factor, float *out, size_t ld);
 /* out = x / sqrt(mean(x^2) + eps) * weight, each (n); weight may be NULL. */
 FT__PRIV void ft__rms_norm(const ft__kernels *k, const float *x, const float *weight, float eps,
                            int n, float *out);
@@ -9400,6 +11439,7 @@ typedef struct ft__low_rank_job {
     const float *b, *low;
     float *out;
     float factor;
+    size_t ld;
     int rank, n_out, n_tokens, tokens_per_part;
 } ft__low_rank_job;
 
@@ -9408,12 +11448,12 @@ static void ft__low_rank_part(void *user, int part) {
     const int first = part * j->tokens_per_part;
     const int n = j->n_tokens - first < j->tokens_per_part ? j->n_tokens - first : j->tokens_per_part;
     j->k->low_rank(j->b, j->rank, j->n_out, j->low + (size_t)first * (size_t)j->rank, n, j->factor,
-                   j->out + (size_t)first * (size_t)j->n_out, (size_t)j->n_out);
+                   j->out + (size_t)first * j->ld, j->ld);
 }
 
 FT__PRIV void ft__low_rank(ft__pool *pool, const ft__kernels *k, const float *b, int rank, int n_out,
-                           const float *low, int n_tokens, float factor, float *out) {
-    ft__low_rank_job job = {k, b, low, out, factor, rank, n_out, n_tokens, n_tokens};
+                           const float *low, int n_tokens, float factor, float *out, size_t ld) {
+    ft__low_rank_job job = {k, b, low, out, factor, ld, rank, n_out, n_tokens, n_tokens};
     double products = (double)rank * n_out * n_tokens;
     if (products > (double)FT__MATMUL_SMALL)
         job.tokens_per_part = (n_tokens + ft__pool_size(pool) - 1) / ft__pool_size(pool);
@@ -10276,8 +12316,12 @@ static const uint32_t ft__pretok_no_blanks_ranges[] = { /* scripts written witho
     0xE00, 0xEFF, 0x1000, 0x109F, 0x1100, 0x11FF, 0x1780, 0x17FF, 0x2F00, 0x2FDF, 0x3040, 0x30FF,
     0x3400, 0x4DBF, 0x4E00, 0x9FFF, 0xA9E0, 0xA9FF, 0xAA60, 0xAA7F, 0xAC00, 0xD7AF, 0xF900, 0xFAFF,
     0xFF65, 0xFF9F, 0};
-static const uint32_t ft__pretok_joiners[] = { /* connector punctuation: part of words */
-    0x5F, 0x5F, 0x203F, 0x2040, 0x2054, 0x2054, 0xFE33, 0xFE34, 0xFE4D, 0xFE4F, 0xFF3F, 0xFF3F, 0};
+/* Also part of words: connector punctuation, and numbers and symbols that are letters (Roman numerals ...). */
+static const uint32_t ft__pretok_word_others[] = {
+    0x5F, 0x5F, 0x16EE, 0x16F0, 0x203F, 0x2040, 0x2054, 0x2054, 0x2160, 0x2188, 0x24B6, 0x24E9,
+    0x3007, 0x3007, 0x3021, 0x3029, 0x3038, 0x303A, 0xA6E6, 0xA6EF, 0xFE33, 0xFE34, 0xFE4D, 0xFE4F,
+    0xFF3F, 0xFF3F, 0x10140, 0x10174, 0x10341, 0x10341, 0x1034A, 0x1034A, 0x103D1, 0x103D5,
+    0x12400, 0x1246E, 0x1F130, 0x1F149, 0x1F150, 0x1F169, 0x1F170, 0x1F189, 0};
 
 #define FT__SET(name, cells, plus, minus) \
     static const ft__pretok_set ft__pretok_##name = {(cells), plus, minus}
@@ -10298,7 +12342,7 @@ FT__SET(punct_symbol, FT__SET_P | FT__SET_S, NULL, NULL);
 FT__SET(ascii_punct, FT__SET_ASCII_P | FT__SET_ASCII_S, NULL, NULL);
 FT__SET(other, FT__SET_OTHER, NULL, NULL);
 FT__SET(other_unmarked, FT__SET_OTHER & ~FT__SET_M, NULL, NULL);
-FT__SET(word, FT__SET_L | FT__SET_M | FT__SET_ND, ft__pretok_joiners, NULL); /* \w */
+FT__SET(word, FT__SET_L | FT__SET_M | FT__SET_ND, ft__pretok_word_others, NULL); /* \w */
 /* What may stand before a word and belong to it. */
 FT__SET(lead, FT__SET_ALL & ~(FT__SET_L | FT__SET_N | FT__BIT(FT__CELL_NEWLINE)), NULL, NULL);
 FT__SET(v3_lead, FT__SET_ALL & ~(FT__SET_L | FT__SET_P | FT__SET_S | FT__BIT(FT__CELL_NEWLINE)), NULL,
@@ -11892,6 +13936,22 @@ enum {
     FT__HF_EXPERTS = FT__HF_MIXTRAL | FT__HF_QWEN_MOE
 };
 
+/* What becomes of a tensor. */
+enum {
+    FT__HF_MATRIX, /* as it is */
+    FT__HF_FLOATS, /* as F32 */
+    FT__HF_NORM,   /* as F32, and 1 added where the family wants it */
+    FT__HF_STACK   /* one for each expert, made one tensor; the name has a %d */
+};
+
+typedef struct ft__hf_tensor_row {
+    const char *hf, *gguf;
+    unsigned all, none;     /* flags that a folder must have, and must not */
+    uint8_t how;
+    uint8_t rows, cols;     /* FT__HF_ONE, ...; rows FT__HF_ONE: a vector */
+    uint8_t heads;          /* of rows that move, else FT__HF_ONE */
+} ft__hf_tensor_row;
+
 struct ft__hf_family;
 
 /* A folder being read; shared by the three rooms. */
@@ -11923,6 +13983,17 @@ FT__PRIV ft_status ft__hf_fail(ft__hf *h, ft_status status, const char *file, co
                                const char *fmt, ...) FT__PRINTF(5, 6);
 /* The member, or NULL if it is absent or null. */
 FT__PRIV const ft__json *ft__hf_get(const ft__json *object, const char *key);
+
+/* NAME.safetensors or the files that NAME.safetensors.index.json names: h->shards and h->tensors. */
+FT__PRIV ft_status ft__hf_open_shards(ft__hf *h, const char *stem);
+FT__PRIV ft__hf_tensor *ft__hf_find(ft__hf *h, const char *name); /* NULL: none */
+/* Of the table of what tensors of layers become; NULL behind its end. */
+FT__PRIV const ft__hf_tensor_row *ft__hf_row_at(size_t i);
+/* A tensor of h->g under that name: a matrix as it is, values as F32, rows moved where the row says so. */
+FT__PRIV ft_status ft__hf_put_matrix(ft__hf *h, const ft__hf_tensor_row *row, const ft__st_tensor *t,
+                                     const char *gguf_name);
+FT__PRIV ft_status ft__hf_put_floats(ft__hf *h, const ft__hf_tensor_row *row, const ft__st_tensor *t,
+                                     const char *gguf_name);
 
 /* ---- hf_config: model/hf_config.c */
 
@@ -13314,22 +15385,6 @@ FT__PRIV ft_status ft__hf_tokenizer(ft__hf *h, uint64_t n_vocab) {
 
 #include <sys/stat.h>
 
-/* What becomes of a tensor. */
-enum {
-    FT__HF_MATRIX, /* as it is */
-    FT__HF_FLOATS, /* as F32 */
-    FT__HF_NORM,   /* as F32, and 1 added where the family wants it */
-    FT__HF_STACK   /* one for each expert, made one tensor; the name has a %d */
-};
-
-typedef struct ft__hf_tensor_row {
-    const char *hf, *gguf;
-    unsigned all, none;     /* flags that a folder must have, and must not */
-    uint8_t how;
-    uint8_t rows, cols;     /* FT__HF_ONE, ...; rows FT__HF_ONE: a vector */
-    uint8_t heads;          /* of rows that move, else FT__HF_ONE */
-} ft__hf_tensor_row;
-
 /* Of each layer: names after "model.layers.N." and after "blk.N.". */
 static const ft__hf_tensor_row ft__hf_tensor_rows[] = {
     {"input_layernorm.weight", "attn_norm.weight", 0, FT__HF_NO_PRE, FT__HF_NORM, 0, FT__HF_D, 0},
@@ -13388,6 +15443,10 @@ static const ft__hf_tensor_row ft__hf_last_norm = {
     "norm.weight", "output_norm.weight", 0, 0, FT__HF_NORM, 0, FT__HF_D, 0};
 static const ft__hf_tensor_row ft__hf_head = {
     "lm_head.weight", "output.weight", 0, 0, FT__HF_MATRIX, FT__HF_V, FT__HF_D, 0};
+
+FT__PRIV const ft__hf_tensor_row *ft__hf_row_at(size_t i) {
+    return i < FT__COUNT(ft__hf_tensor_rows) ? &ft__hf_tensor_rows[i] : NULL;
+}
 
 /* ---- files of the folder */
 
@@ -13462,8 +15521,7 @@ static bool ft__hf_plain_name(const ft__json *name) {
 
 /* Opens the files that the index names, each once.  Their number is not known before: as tensors of a file
    come together, most are the one before. */
-static ft_status ft__hf_open_index(ft__hf *h, const ft__json *index) {
-    static const char file[] = "model.safetensors.index.json";
+static ft_status ft__hf_open_index(ft__hf *h, const char *file, const ft__json *index) {
     const ft__json *map = ft__hf_get(index, "weight_map");
     const char **names;
     size_t n = 0;
@@ -13494,7 +15552,7 @@ static int ft__hf_by_name(const void *a, const void *b) {
     return strcmp(((const ft__hf_tensor *)a)->name, ((const ft__hf_tensor *)b)->name);
 }
 
-static ft__hf_tensor *ft__hf_find(ft__hf *h, const char *name) {
+FT__PRIV ft__hf_tensor *ft__hf_find(ft__hf *h, const char *name) {
     size_t lo = 0, hi = h->n_tensors;
     while (lo < hi) {
         size_t middle = lo + (hi - lo) / 2;
@@ -13526,35 +15584,36 @@ static ft_status ft__hf_list_tensors(ft__hf *h) {
     return FT_OK;
 }
 
-static ft_status ft__hf_check_index(ft__hf *h, const ft__json *index) {
+static ft_status ft__hf_check_index(ft__hf *h, const char *file, const ft__json *index) {
     for (const ft__json *v = ft__hf_get(index, "weight_map")->child; v; v = v->next) {
         const ft__hf_tensor *t = ft__hf_find(h, v->key);
         if (!t || strcmp(t->file, v->text) != 0)
             return ft__hf_fail(h, FT_ERR_FORMAT, v->text, v->key,
-                               "the tensor is missing, model.safetensors.index.json puts it here");
+                               "the tensor is missing, %s puts it here", file);
     }
     return FT_OK;
 }
 
-static ft_status ft__hf_open_shards(ft__hf *h) {
+FT__PRIV ft_status ft__hf_open_shards(ft__hf *h, const char *stem) {
     struct stat st;
     const ft__json *index = NULL;
-    const char *one = ft__path_join(&h->arena, h->folder, "model.safetensors");
-    if (!one) return ft__fail_memory(h->err);
+    const char *file = ft__arena_printf(&h->arena, "%s.safetensors", stem);
+    const char *index_file = ft__arena_printf(&h->arena, "%s.safetensors.index.json", stem);
+    const char *one = file ? ft__path_join(&h->arena, h->folder, file) : NULL;
+    if (!one || !index_file) return ft__fail_memory(h->err);
     const bool whole = stat(one, &st) == 0;
-    ft_status status = whole ? FT_OK : ft__hf_json(h, "model.safetensors.index.json", &index);
+    ft_status status = whole ? FT_OK : ft__hf_json(h, index_file, &index);
     if (!status && !whole && !index)
-        status = ft__hf_fail(h, FT_ERR_NOT_FOUND, "model.safetensors", NULL,
-                             "neither this file nor model.safetensors.index.json is there");
+        status = ft__hf_fail(h, FT_ERR_NOT_FOUND, file, NULL, "neither this file nor %s is there", index_file);
     if (status) return status;
     if (index) {
-        status = ft__hf_open_index(h, index);
+        status = ft__hf_open_index(h, index_file, index);
     } else {
         h->shards = (ft__safetensors *)ft__arena_alloc(&h->arena, 1, sizeof *h->shards);
-        status = h->shards ? ft__hf_add_shard(h, "model.safetensors") : ft__fail_memory(h->err);
+        status = h->shards ? ft__hf_add_shard(h, file) : ft__fail_memory(h->err);
     }
     if (!status) status = ft__hf_list_tensors(h);
-    if (!status && index) status = ft__hf_check_index(h, index);
+    if (!status && index) status = ft__hf_check_index(h, index_file, index);
     return status;
 }
 
@@ -13615,8 +15674,8 @@ static bool ft__hf_moves(const ft__hf *h, const ft__hf_tensor_row *row) {
 }
 
 /* A matrix stays where it is, unless its rows move or it lies where its elements may not. */
-static ft_status ft__hf_put_matrix(ft__hf *h, const ft__hf_tensor_row *row, const ft__st_tensor *t,
-                                   const char *gguf_name) {
+FT__PRIV ft_status ft__hf_put_matrix(ft__hf *h, const ft__hf_tensor_row *row, const ft__st_tensor *t,
+                                     const char *gguf_name) {
     const uint64_t ne[2] = {t->shape[1], t->shape[0]};
     const size_t row_bytes = (size_t)t->shape[1] * t->dtype->size;
     const uint8_t *data = t->data;
@@ -13633,8 +15692,8 @@ static ft_status ft__hf_put_matrix(ft__hf *h, const ft__hf_tensor_row *row, cons
     return FT_OK;
 }
 
-static ft_status ft__hf_put_floats(ft__hf *h, const ft__hf_tensor_row *row, const ft__st_tensor *t,
-                                   const char *gguf_name) {
+FT__PRIV ft_status ft__hf_put_floats(ft__hf *h, const ft__hf_tensor_row *row, const ft__st_tensor *t,
+                                     const char *gguf_name) {
     const uint64_t ne[2] = {t->n_dims == 2 ? t->shape[1] : t->shape[0], t->shape[0]};
     float *values = (float *)ft__arena_alloc(&h->g->arena, (size_t)t->count, sizeof *values);
     if (!values) return ft__fail_memory(h->err);
@@ -13760,7 +15819,7 @@ FT__PRIV ft_status ft__hf_open(ft__gguf *g, const char *folder, const ft_allocat
     ft__arena_init(&h.arena, a);
     ft__gguf_make_begin(g, folder, a);
     ft_status status = ft__hf_read_config(&h);
-    if (!status) status = ft__hf_open_shards(&h);
+    if (!status) status = ft__hf_open_shards(&h, "model");
     if (!status) status = ft__hf_put_tensors(&h);
     if (!status) status = ft__hf_tokenizer(&h, h.dim[FT__HF_V]);
     if (!status) ft__gguf_make_string(g, "general.name", h.name, strlen(h.name));
@@ -15002,10 +17061,14 @@ static ft__jnode *ft__jinja_postfix(ft__jparser *p, ft__jnode *node) {
     return node;
 }
 
-/* A name with dots, as filters and tests may have; none of those that exist here has any. */
+/* A name with dots, as filters and tests may have; none of those that exist here has any, so that
+   `x|trim.upper()` is about an unknown filter. */
 static ft__jv ft__jinja_dotted_name(ft__jparser *p) {
     ft__jv name = ft__jinja_expect_name(p);
-    while (ft__jinja_skip(p, '.')) name = ft__jinja_expect_name(p);
+    while (ft__jinja_skip(p, '.')) {
+        name = ft__jinja_concat(&p->r, name, ft__jinja_str(&p->r, ".", 1));
+        name = ft__jinja_concat(&p->r, name, ft__jinja_expect_name(p));
+    }
     return name;
 }
 
@@ -20979,17 +23042,25 @@ FT__PRIV void ft__moe_route(const ft__routing *r, const float *bias, float *p);
 
 /* ---- weights: model/weights.c */
 
-/* The linear maps of a layer, and the head.  Adapters name their deltas by them. */
+/* The linear maps that most layers have. */
 typedef enum ft__module {
-    FT__Q, FT__K, FT__V, FT__O, FT__GATE, FT__UP, FT__DOWN, FT__LAYER_MODULES,
-    FT__HEAD = FT__LAYER_MODULES, FT__MODULES
+    FT__Q, FT__K, FT__V, FT__O, FT__GATE, FT__UP, FT__DOWN, FT__LAYER_MODULES
 } ft__module;
-FT__PRIV const char *ft__module_name(ft__module m); /* "attn_q" */
 
+/* A linear map and its place: adapters name what they change by the file's tensors, of which a map may be some
+   rows only (attn_qkv, experts, heads). */
 typedef struct ft__linear {
     ft__matrix w;
-    float *bias; /* (n_rows) or NULL */
+    float *bias;   /* (n_rows) or NULL */
+    int tensor;    /* of the file; file.n_tensors is the head that is the embedding; -1: the file has it otherwise */
+    int first_row; /* of w in that tensor, counted over all experts */
 } ft__linear;
+
+/* One of all linear maps of a model. */
+typedef struct ft__model_map {
+    ft__linear *linear;
+    int n_slices; /* runs of rows, equally long, that are used one by one: experts, heads */
+} ft__model_map;
 
 /* What is NULL or absent has no part in the layer. */
 typedef struct ft__layer {
@@ -21002,16 +23073,15 @@ typedef struct ft__layer {
     float *ffn_norm, *ffn_post_norm;        /* (n_embd) */
     float *q_norm, *k_norm;                 /* (head_dim), or as long as the projection */
     ft__linear module[FT__LAYER_MODULES];   /* gate, up and down are absent in a layer of experts */
-    ft__matrix router;                      /* (n_experts, n_embd) */
-    float *router_bias, *choice_bias;       /* (n_experts) of the logits, of the choice alone */
-    ft__matrix expert[3];                   /* gate, up, down: all experts' rows one after the other; where there
+    ft__linear router;                      /* (n_experts, n_embd) */
+    float *choice_bias;                     /* (n_experts) of the choice alone */
+    ft__linear expert[3];                   /* gate, up, down: all experts' rows one after the other; where there
                                                is no up, each expert's gate holds its rows as well */
-    float *expert_bias[3];                  /* (n_experts, rows) */
     ft__linear shared[3];                   /* gate, up, down of the expert that all tokens take */
-    float *shared_gate;                     /* (n_embd) its share is sigmoid(x . this), or NULL */
+    ft__linear shared_gate;                 /* (1, n_embd) its share is sigmoid of this */
     ft__linear q_a, q_b, kv_a;              /* latent: into the ranks of q and of the keys; q out of its rank */
     float *q_a_norm, *kv_a_norm;            /* (q_rank), (kv_rank) */
-    ft__matrix k_b, v_b;                    /* (n_heads * kv_rank, nope), (n_heads * v_dim, kv_rank) */
+    ft__linear k_b, v_b;                    /* (n_heads * kv_rank, nope), (n_heads * v_dim, kv_rank) */
     ft__linear conv_in, conv_out;           /* conv: (3 n_embd, n_embd), (n_embd, n_embd); delta: into q, k, v
                                                of its heads, and out of the v heads */
     float *conv;                            /* (channels, n_taps), the last tap is the token itself */
@@ -21047,18 +23117,21 @@ struct ft_model {
     int delta_size, n_delta_k, n_delta_v; /* delta nets: of a head, heads of q and k, of v */
     int local_head_dim;       /* gemma4: of layers with a window */
     int n_own;                /* gemma4: length of the input that each token has for each layer, or 0 */
-    ft__matrix own_embedding; /* (n_vocab, n_layers * n_own) */
+    ft__linear own_embedding; /* (n_vocab, n_layers * n_own) */
     ft__linear own_map;       /* (n_layers * n_own, n_embd) */
     float *own_map_norm;      /* (n_own) */
     int long_from;            /* contexts over this take FT__ROPE_LONG, where there is one */
     int n_ff_expert, n_ff_shared;
     int first_expert_layer, expert_layer_step; /* layers with experts: from the first, every so-manieth */
     ft__routing routing;
-    ft__matrix embedding;     /* (n_vocab, n_embd) */
+    ft__linear embedding;     /* (n_vocab, n_embd) */
     float *output_norm;       /* (n_embd) */
     uint8_t *packed;          /* all packed weights, or NULL */
     ft__linear output;        /* (n_vocab, n_embd); the embedding itself where tied */
     ft__layer *layers;        /* (n_layers) */
+    ft__model_map *maps;      /* (n_maps) all linear maps */
+    int n_maps;
+    float **vectors;          /* (file.n_tensors) the small tensors as floats, or NULL */
 };
 
 /* A model being loaded. */
@@ -21089,32 +23162,143 @@ FT__PRIV bool ft__arch_has_experts(const ft_model *m, int layer);
 /* FT_ERR_UNSUPPORTED if a key that was not read would change the numbers. */
 FT__PRIV ft_status ft__arch_check_unread(ft__loader *l);
 
-/* The linear map that a module of a layer is (layer is ignored for FT__HEAD). */
-FT__PRIV const ft__linear *ft__model_linear(const ft_model *m, int layer, ft__module module);
+/* The model of a file that is open, which is taken over and closed if it fails. */
+FT__PRIV ft_model *ft__model_make(ft__gguf *file, const ft_model_desc *desc, ft_error *err);
+/* The tensor of the file with that name, as ft__linear counts them, or -1; and the name of one. */
+FT__PRIV int ft__model_tensor(const ft_model *m, const char *name);
+FT__PRIV const char *ft__model_tensor_name(const ft_model *m, int tensor);
 
-/* ---- adapter: model/adapter.c */
+/* Bytes of memory that packing this model takes, and of the file that they stand for. */
+FT__PRIV void ft__model_packed_bytes(const ft_model *m, size_t *packed, size_t *replaced);
 
-/* delta = factor * B (A x), F32.  rank 0: no delta. */
-typedef struct ft__delta {
-    int rank, rank_b, n_out; /* both ranks are equal once the adapter is loaded */
-    ft__matrix a;   /* (rank, n_in) */
-    const float *b; /* (rank, n_out): transposed, outputs side by side */
-} ft__delta;
+/* ---- digest: model/digest.c */
+
+/* The names of the folder's files that count, sorted, in the arena; the list itself is the caller's to free. */
+FT__PRIV ft_status ft__digest_names(const char *folder, ft__arena *arena, const char ***names, size_t *n,
+                                    ft_error *err);
+
+/* ---- adapter: model/adapter.c, model/adapter_read.c */
+
+/* What an adapter does to one tensor of the model: factors, which may come with a gain and a bias, or another
+   tensor in its place.  Rows are counted as in the file, over all experts. */
+typedef struct ft__change {
+    int tensor;
+    int n_in, n_out, depth; /* of the tensor: of each of `depth` experts */
+    bool embedding;         /* its rows are looked up by token */
+    int rank;               /* 0: no factors */
+    float factor;           /* of B A and of the bias: alpha / rank, or what the file says */
+    const float *a;         /* (depth, rank, n_in); of an embedding a row per token: (n_vocab, rank) */
+    const float *b;         /* B turned, outputs side by side: of the map (or slice) that begins at a row,
+                               (rank, its rows) at b + rank * row; of an embedding (rank, n_embd) */
+    const float *bias;      /* (n_out) behind B, or NULL */
+    const float *gain;      /* (n_out) DoRA's m / |W + factor BA| less 1 (B then holds the factor, too), or NULL */
+    ft__matrix whole;       /* instead of the tensor's rows; data NULL: none */
+    const float *vector;    /* instead of a norm's weights or a bias, or NULL: */
+    const float *replaces;  /* the model's, as long */
+    size_t n_vector;
+} ft__change;
 
 struct ft_adapter {
     const ft_model *model;
     ft__arena arena;
-    float alpha;
-    ft__delta *deltas;        /* (n_layers, FT__LAYER_MODULES), then the head's */
+    ft__change *changes;    /* (n_changes) in the order of their tensors */
+    int n_changes;
+    ft__change **change_of; /* (file.n_tensors + 1) by tensor; NULL: none */
+    int n_vectors;          /* changes that replace one */
     int max_rank;
 };
-FT__PRIV const ft__delta *ft__adapter_delta(const ft_adapter *a, int layer, ft__module module);
+FT__PRIV const char *ft__change_kind(const ft__change *c); /* "lora", "dora", "replacement" */
+/* The change of a map's tensor, or NULL. */
+FT__PRIV const ft__change *ft__adapter_change(const ft_adapter *a, const ft__linear *l);
+/* A and B of a map, which is what the change's tensor has or a part of it. */
+FT__PRIV ft__matrix ft__change_a(const ft__change *c, const ft__linear *l);
+FT__PRIV const float *ft__change_b(const ft__change *c, const ft__linear *l);
+/* w (n_rows, columns) += scale * what the adapter changes of the rows from first_row on, each row counted as in
+   the file, over all experts; `base` are the model's own.  Norms and biases are one row.  In double.  The bias
+   behind B is none of W's: a merge adds scale * factor * bias to the map's. */
+FT__PRIV ft_status ft__adapter_apply(const ft_adapter *a, float scale, int tensor, uint64_t first_row,
+                                     uint64_t n_rows, const float *base, float *w, ft_error *err);
+/* Whether they may be used together, each at its scale: FT_ERR_UNSUPPORTED, FT_ERR_MISMATCH. */
+FT__PRIV ft_status ft__adapter_check_uses(const ft_adapter_use *uses, int n_uses, ft_error *err);
+
+/* ---- remake: model/remake.c.  One tensor decoded, changed and encoded. */
+
+/* Sums over all elements: of the weights as they were, with the change, of the change itself, of what encoding
+   loses, squared; and of what is stored of the change times the change. */
+typedef struct ft__remade { double weight, result, change, error, kept; } ft__remade;
+
+typedef struct ft__remake_desc {
+    ft_allocator allocator;
+    ft__pool *pool;
+    const ft__gguf_tensor *from;
+    uint32_t type;            /* it becomes */
+    const char *where;        /* for errors */
+    void *user;               /* of both functions */
+    /* Adds to w (n_rows, columns), which begins as `base`; called for different rows at a time.  NULL: nothing. */
+    ft_status (*change)(void *user, uint64_t first_row, uint64_t n_rows, const float *base, float *w, ft_error *err);
+    /* Takes the tensor's bytes, in order. */
+    ft_status (*put)(void *user, const uint8_t *bytes, size_t n, ft_error *err);
+} ft__remake_desc;
+/* *made stays 0 where nothing changes and the bytes are handed on as they are. */
+FT__PRIV ft_status ft__remake_tensor(const ft__remake_desc *desc, ft__remade *made, ft_error *err);
+
+/* ---- mix: model/mix.c.  Which type each tensor of a quantised model has. */
+typedef struct ft__mix {
+    const char *name;   /* "Q4_K_M" */
+    uint32_t file_type; /* the number of it that general.file_type holds */
+    uint32_t type;      /* of most tensors */
+} ft__mix;
+FT__PRIV ft_status ft__mix_find(const char *name, const ft__mix **mix, ft_error *err);
+/* types (n_tensors): what each tensor of the model becomes; its own, where it is better left alone. */
+FT__PRIV ft_status ft__mix_types(const ft__mix *mix, const ft__gguf *g, const ft_allocator *a, uint32_t *types,
+                                 ft_error *err);
+
+/* ---- rewrite: model/rewrite.c.  A whole model made anew, into a file or in memory. */
+typedef struct ft__rewrite_item {
+    const ft__gguf_tensor *from;
+    const char *name;
+    uint32_t type;      /* it becomes */
+    bool changes;
+    ft__remade made;
+} ft__rewrite_item;
+
+typedef struct ft__rewrite {
+    ft_allocator allocator;
+    const ft_convert_desc *desc;
+    const ft__gguf *from;
+    const ft__mix *mix;      /* or NULL: types stay */
+    ft__rewrite_item *items; /* (n_items) the tensors in their order, then new ones */
+    size_t n_items;
+    ft__pool *pool;
+    void *user;              /* of `change`: as in ft__remake_desc, for items that change */
+    ft_status (*change)(void *user, const ft__rewrite_item *item, uint64_t first_row, uint64_t n_rows,
+                        const float *base, float *w, ft_error *err);
+} ft__rewrite;
+/* Items for all tensors of `from`, which stay as they are or become what `type` (NULL: none) wants, with room for
+   n_new more.  *w needs ft__rewrite_end, whatever failed. */
+FT__PRIV ft_status ft__rewrite_begin(ft__rewrite *w, const ft__gguf *from, const char *type, size_t n_new,
+                                     const ft_convert_desc *desc, ft_error *err);
+FT__PRIV void ft__rewrite_end(ft__rewrite *w);
+/* `report` makes its text in *out before the file gets its name; `write` receives it afterwards (NULL: none). */
+FT__PRIV ft_status ft__rewrite_file(ft__rewrite *w, const char *path, void (*report)(const ft__rewrite *w, ft__buf *out),
+                                    ft_write_fn write, void *user, ft_error *err);
+/* The items take their places in g->tensors, of which there are as many. */
+FT__PRIV ft_status ft__rewrite_memory(ft__rewrite *w, ft__gguf *g, ft_error *err);
+/* 100 sqrt(part / whole), for people: width counts, four decimals. */
+FT__PRIV void ft__rewrite_percent(ft__buf *out, double part, double whole, int width);
+
+/* ---- quantize: model/quantize.c.  Weights of g, in memory, become what the type wants. */
+FT__PRIV ft_status ft__quantize_memory(ft__gguf *g, const char *type, const ft_allocator *a, int threads, ft_error *err);
+
+/* ---- merge: model/merge.c */
+/* "FILE" or "FILE:SCALE"; *path is the caller's to free. */
+FT__PRIV ft_status ft__adapter_spec(const char *spec, const ft_allocator *a, char **path, float *scale, ft_error *err);
 
 /* ---- forward: model/forward.c */
 
 /* Adapters on the base, in order. */
 typedef struct ft__adaptation {
-    ft_adapter_use *uses;
+    ft_adapter_use *uses; /* NULL: removed */
     int n_uses;
 } ft__adaptation;
 
@@ -21154,6 +23338,7 @@ typedef struct ft__scratch {
     int *blocks;              /* (max_tokens + 1) first slot of each block that attends together */
     float *logits;            /* (max_rows, n_vocab) */
     int *rows, *variants;     /* (max_tokens) */
+    int *expert_variants;     /* (max_tokens) of the tokens in expert_x */
     float *expert_x, *expert_y; /* (max_tokens, n_embd) */
     float *expert_weight;     /* (max_tokens, n_experts) */
 } ft__scratch;
@@ -21200,9 +23385,11 @@ FT__PRIV ft__forward_input ft__forward_input_of(const ft__forward *f, float *x, 
 FT__PRIV ft__acts ft__forward_acts(ft__forward *f, ft__forward_input in);
 /* All tokens' rows x as they are, for w. */
 FT__PRIV ft__acts ft__forward_rows(ft__forward *f, float *x, const ft__matrix *w);
-/* out (n_tokens, outputs) = the map's product with the activations, each token under its variant. */
-FT__PRIV void ft__forward_linear(ft__forward *f, int layer, ft__module module, const ft__acts *a,
-                                 const int *variants, float *out);
+/* out[t * ld + r] = the map's product with the activations, each token under its variant. */
+FT__PRIV void ft__forward_linear(ft__forward *f, const ft__linear *l, const ft__acts *a, const int *variants,
+                                 float *out, size_t ld);
+/* A norm's weights or a bias as the variant has it. */
+FT__PRIV const float *ft__forward_vector(const ft__forward *f, int variant, const float *vector);
 /* The gated unit of a layer on its normed input. */
 FT__PRIV void ft__forward_dense(ft__forward *f, int layer, const ft__acts *a, float *out);
 FT__PRIV void ft__forward_turn(const ft__forward *f, int t, int rope, float *x); /* one head, from its first */
@@ -21997,33 +24184,34 @@ FT__PRIV void ft__moe_route(const ft__routing *r, const float *bias, float *p) {
 
 /* ---- the experts at work */
 
-/* A gated unit without adapters: out = down(act(gate x) up x), weights as gate, up, down. */
-static void ft__moe_unit(ft__forward *f, const ft__linear *unit, const ft__acts *a, float *out) {
+/* A gated unit: out = down(act(gate x) up x), weights as gate, up, down. */
+static void ft__moe_unit(ft__forward *f, const ft__linear *unit, const ft__acts *a, const int *variants,
+                         float *out) {
     ft__scratch *s = f->scratch;
-    const ft__kernels *k = &f->model->kernels;
     const ft__matrix *down = &unit[2].w;
-    ft__matmul(f->pool, k, &unit[0].w, unit[0].bias, a, s->gate, (size_t)unit[0].w.n_rows);
-    ft__matmul(f->pool, k, &unit[1].w, unit[1].bias, a, s->up, (size_t)unit[1].w.n_rows);
+    ft__forward_linear(f, &unit[0], a, variants, s->gate, (size_t)unit[0].w.n_rows);
+    ft__forward_linear(f, &unit[1], a, variants, s->up, (size_t)unit[1].w.n_rows);
     ft__forward_input in = ft__forward_input_of(f, s->gate, a->n_tokens, down->n_cols, ft__forward_want(down));
     in.up = s->up;
     ft__acts gated = ft__forward_acts(f, in);
-    ft__matmul(f->pool, k, down, unit[2].bias, &gated, out, (size_t)down->n_rows);
+    ft__forward_linear(f, &unit[2], &gated, variants, out, (size_t)down->n_rows);
 }
 
 /* One expert's slices of the three matrices. */
 static void ft__moe_slices(const ft_model *m, const ft__layer *at, int expert, ft__linear unit[3]) {
     for (int k = 0; k < 3; k++) {
         ft__matrix *w = &unit[k].w;
-        *w = at->expert[k];
-        const bool joined = k == 1 && !w->format, halved = k == 0 && !at->expert[1].format;
-        if (joined) *w = at->expert[0];
+        unit[k] = at->expert[k];
+        const bool joined = k == 1 && !w->format, halved = k == 0 && !at->expert[1].w.format;
+        if (joined) unit[k] = at->expert[0];
         w->n_rows /= m->routing.n_experts;
         size_t first = (size_t)expert * (size_t)w->n_rows;
         if (joined || halved) w->n_rows /= 2;
         if (joined) first += (size_t)w->n_rows;
         w->data += first * w->row_bytes;
         if (w->packed) w->packed += first / FT__LANES * ft__pack_group_bytes(w);
-        unit[k].bias = at->expert_bias[k] ? at->expert_bias[k] + first : NULL;
+        if (unit[k].bias) unit[k].bias += first;
+        unit[k].first_row += (int)first;
     }
 }
 
@@ -22041,13 +24229,14 @@ static void ft__moe_expert(ft__forward *f, int layer, int expert, const float *x
         float *to = s->expert_x + (size_t)n * (size_t)D;
         memcpy(to, x + (size_t)t * (size_t)D, (size_t)D * sizeof(float));
         if (weigh_input) m->kernels.scale(to, to, weights[(size_t)t * (size_t)E], NULL, D);
+        s->expert_variants[n] = s->variants[t];
         s->rows[n++] = t;
     }
     if (!n) return;
     ft__moe_slices(m, &m->layers[layer], expert, unit);
     unsigned want = ft__forward_want(&unit[0].w) | ft__forward_want(&unit[1].w);
     ft__acts a = ft__forward_acts(f, ft__forward_input_of(f, s->expert_x, n, D, want));
-    ft__moe_unit(f, unit, &a, s->expert_x);
+    ft__moe_unit(f, unit, &a, s->expert_variants, s->expert_x);
     for (int r = 0; r < n; r++) {
         const float weight = weigh_input ? 1.0f : weights[(size_t)s->rows[r] * (size_t)E];
         float *y = s->expert_y + (size_t)s->rows[r] * (size_t)D, *from = s->expert_x + (size_t)r * (size_t)D;
@@ -22055,20 +24244,12 @@ static void ft__moe_expert(ft__forward *f, int layer, int expert, const float *x
     }
 }
 
-/* The shared expert's output times sigmoid(x . gate), a dot product like those of float weights. */
-static void ft__moe_shared_gate(ft__forward *f, const float *gate, const float *x) {
+/* The shared expert's output times sigmoid(x . gate). */
+static void ft__moe_shared_gate(ft__forward *f, const ft__linear *gate, const ft__acts *a) {
     const ft_model *m = f->model;
     const int D = m->info.n_embd;
-    ft__matrix w;
-    memset(&w, 0, sizeof w);
-    w.format = ft__format_find(FT__FORMAT_F32);
-    w.data = (const uint8_t *)gate;
-    w.n_rows = 1;
-    w.n_cols = D;
-    w.row_bytes = (size_t)D * sizeof *gate;
-    ft__acts a = {f->n_slots, D, x, NULL, NULL, NULL};
     float *share = f->scratch->gate, *y = f->scratch->expert_y;
-    ft__matmul(f->pool, &m->kernels, &w, NULL, &a, share, 1);
+    ft__forward_linear(f, gate, a, f->scratch->variants, share, 1);
     for (int t = 0; t < f->n_slots; t++, y += D) m->kernels.scale(y, y, ft__forward_sigmoid(share[t]), NULL, D);
 }
 
@@ -22079,12 +24260,12 @@ FT__PRIV void ft__moe_experts(ft__forward *f, int layer, const ft__acts *a) {
     const ft_model *m = f->model;
     const ft__layer *at = &m->layers[layer];
     const size_t n_x = (size_t)f->n_slots * (size_t)m->info.n_embd, E = (size_t)m->routing.n_experts;
-    ft__matmul(f->pool, &m->kernels, &at->router, at->router_bias, a, s->expert_weight, E);
+    ft__forward_linear(f, &at->router, a, s->variants, s->expert_weight, E);
     for (int t = 0; t < f->n_slots; t++)
         ft__moe_route(&m->routing, at->choice_bias, s->expert_weight + (size_t)t * E);
     if (at->shared[0].w.format) {
-        ft__moe_unit(f, at->shared, a, s->expert_y);
-        if (at->shared_gate) ft__moe_shared_gate(f, at->shared_gate, a->x);
+        ft__moe_unit(f, at->shared, a, s->variants, s->expert_y);
+        if (at->shared_gate.w.format) ft__moe_shared_gate(f, &at->shared_gate, a);
     } else memset(s->expert_y, 0, n_x * sizeof(float));
     for (int e = 0; e < (int)E; e++) ft__moe_expert(f, layer, e, a->x);
     memcpy(s->h, s->expert_y, n_x * sizeof(float));
@@ -22106,8 +24287,8 @@ FT__PRIV void ft__moe_beside(ft__forward *f, int layer, const ft__acts *a) {
     const ft__layer *at = &m->layers[layer];
     const size_t D = (size_t)m->info.n_embd, E = (size_t)m->routing.n_experts;
     ft__forward_dense(f, layer, a, s->side);
-    ft__acts in = ft__moe_normed(f, at->router_norm, ft__forward_want(&at->router));
-    ft__matmul(f->pool, &m->kernels, &at->router, NULL, &in, s->expert_weight, E);
+    ft__acts in = ft__moe_normed(f, at->router_norm, ft__forward_want(&at->router.w));
+    ft__forward_linear(f, &at->router, &in, s->variants, s->expert_weight, E);
     for (size_t t = 0; t < (size_t)f->n_slots; t++) {
         ft__moe_route(&m->routing, NULL, s->expert_weight + t * E);
         for (size_t e = 0; e < E && at->expert_scale; e++) s->expert_weight[t * E + e] *= at->expert_scale[e];
@@ -22117,8 +24298,9 @@ FT__PRIV void ft__moe_beside(ft__forward *f, int layer, const ft__acts *a) {
     for (int e = 0; e < (int)E; e++) ft__moe_expert(f, layer, e, in.x);
     for (size_t t = 0; t < (size_t)f->n_slots; t++) {
         float *h = s->h + t * D, *y = s->expert_y + t * D;
-        ft__forward_norm(m, s->side + t * D, at->unit_post_norm, (int)D, h);
-        ft__forward_norm(m, y, at->expert_post_norm, (int)D, y);
+        const int variant = s->variants[t];
+        ft__forward_norm(m, s->side + t * D, ft__forward_vector(f, variant, at->unit_post_norm), (int)D, h);
+        ft__forward_norm(m, y, ft__forward_vector(f, variant, at->expert_post_norm), (int)D, y);
         m->kernels.add(h, y, (int)D);
     }
 }
@@ -22128,13 +24310,17 @@ FT__PRIV void ft__moe_beside(ft__forward *f, int layer, const ft__acts *a) {
    and every tensor of the file must have been asked for: a file with parts that this code does not know
    would otherwise compute something subtly else. */
 
-static const char *const ft__weights_modules[FT__MODULES] = {
-    "attn_q", "attn_k", "attn_v", "attn_output", "ffn_gate", "ffn_up", "ffn_down", "output"};
+static const char *const ft__weights_modules[FT__LAYER_MODULES] = {
+    "attn_q", "attn_k", "attn_v", "attn_output", "ffn_gate", "ffn_up", "ffn_down"};
 
-FT__PRIV const char *ft__module_name(ft__module m) { return ft__weights_modules[m]; }
+FT__PRIV int ft__model_tensor(const ft_model *m, const char *name) {
+    const ft__gguf_tensor *t = ft__gguf_find(&m->file, name);
+    if (t) return (int)(t - m->file.tensors);
+    return m->output.tensor == (int)m->file.n_tensors && !strcmp(name, "output.weight") ? m->output.tensor : -1;
+}
 
-FT__PRIV const ft__linear *ft__model_linear(const ft_model *m, int layer, ft__module module) {
-    return module == FT__HEAD ? &m->output : &m->layers[layer].module[module];
+FT__PRIV const char *ft__model_tensor_name(const ft_model *m, int tensor) {
+    return tensor < (int)m->file.n_tensors ? m->file.tensors[tensor].name : "output.weight";
 }
 
 /* Finds a tensor and checks its shape (rows of cols, times depth).  Optional ones may be absent: then
@@ -22168,11 +24354,12 @@ FT__PRIV ft_status ft__weights_vector(ft__loader *l, const char *name, int n, in
     *out = (float *)ft__arena_alloc(&l->m->arena, (size_t)n * (size_t)depth, sizeof **out);
     if (!*out) return ft__fail_memory(l->err);
     format->decode(t->data, (size_t)n * (size_t)depth, *out);
+    l->m->vectors[t - l->m->file.tensors] = *out;
     return FT_OK;
 }
 
 static ft_status ft__weights_matrix(ft__loader *l, const char *name, int cols, int rows, int depth,
-                                    bool optional, ft__matrix *w) {
+                                    bool optional, ft__linear *out) {
     const ft__gguf_tensor *t;
     ft_status status = ft__weights_find(l, name, (uint64_t)cols, (uint64_t)rows, (uint64_t)depth,
                                         optional, &t);
@@ -22183,11 +24370,13 @@ static ft_status ft__weights_matrix(ft__loader *l, const char *name, int cols, i
                         format->name);
     if (rows > INT_MAX / depth)
         return ft__fail(l->err, FT_ERR_LIMIT, l->where, "more rows than this version can count");
+    ft__matrix *w = &out->w;
     w->format = format;
     w->data = t->data;
     w->n_rows = rows * depth;
     w->n_cols = cols;
     w->row_bytes = (size_t)cols / format->n_elements * format->n_bytes;
+    out->tensor = (int)(t - l->m->file.tensors);
     return FT_OK;
 }
 
@@ -22200,7 +24389,7 @@ static const char *ft__weights_name(ft__loader *l, int layer, const char *module
 static ft_status ft__weights_linear(ft__loader *l, int layer, const char *module, int cols, int rows,
                                     bool optional, ft__linear *out) {
     const char *name = ft__weights_name(l, layer, module, "weight");
-    ft_status status = ft__weights_matrix(l, name, cols, rows, 1, optional, &out->w);
+    ft_status status = ft__weights_matrix(l, name, cols, rows, 1, optional, out);
     if (status || !out->w.format) return status;
     return ft__weights_vector(l, ft__weights_name(l, layer, module, "bias"), rows, 1, true, &out->bias);
 }
@@ -22217,6 +24406,7 @@ static ft__linear ft__weights_rows(const ft__linear *whole, int first, int n) {
     part.w.data += (size_t)first * part.w.row_bytes;
     part.w.n_rows = n;
     if (part.bias) part.bias += first;
+    part.first_row += first;
     return part;
 }
 
@@ -22274,17 +24464,25 @@ static ft_status ft__weights_delta(ft__loader *l, int layer) {
     return status ? status : ft__weights_vector(l, name, n_v, 1, false, &at->delta_decay);
 }
 
+/* A matrix of our own floats. */
+static ft__matrix ft__weights_floats(const float *values, int rows, int cols) {
+    ft__matrix w = {ft__format_find(FT__FORMAT_F32), (const uint8_t *)values, NULL, rows, cols,
+                    (size_t)cols * sizeof *values};
+    return w;
+}
+
 /* Older files hold both unfolding matrices as one, per head the keys' rows (nope, kv_rank) and the values':
    the keys' are turned around as floats, the values' rows brought together as they are. */
 static ft_status ft__weights_unfold(ft__loader *l, int layer) {
     ft_model *m = l->m;
     ft__layer *at = &m->layers[layer];
     const size_t H = (size_t)m->info.n_heads, r = (size_t)m->kv_rank, nope = (size_t)m->nope, v = (size_t)m->v_dim;
-    ft__matrix all;
-    memset(&all, 0, sizeof all);
+    ft__linear whole;
+    memset(&whole, 0, sizeof whole);
     ft_status status = ft__weights_matrix(l, ft__weights_name(l, layer, "attn_kv_b", "weight"), (int)r,
-                                          (int)(H * (nope + v)), 1, false, &all);
+                                          (int)(H * (nope + v)), 1, false, &whole);
     if (status) return status;
+    const ft__matrix all = whole.w;
     float *k = (float *)ft__arena_alloc(&m->arena, H * r, nope * sizeof(float));
     float *row = (float *)ft__arena_alloc(&m->arena, r, sizeof *row);
     uint8_t *values = (uint8_t *)ft__arena_alloc(&m->arena, H * v, all.row_bytes);
@@ -22297,14 +24495,11 @@ static ft_status ft__weights_unfold(ft__loader *l, int layer) {
         }
         memcpy(values + h * v * all.row_bytes, head + nope * all.row_bytes, v * all.row_bytes);
     }
-    at->v_b = all;
-    at->v_b.data = values;
-    at->v_b.n_rows = (int)(H * v);
-    at->k_b.format = ft__format_find(FT__FORMAT_F32);
-    at->k_b.data = (const uint8_t *)k;
-    at->k_b.n_rows = (int)(H * r);
-    at->k_b.n_cols = (int)nope;
-    at->k_b.row_bytes = nope * sizeof(float);
+    at->v_b.w = all;
+    at->v_b.w.data = values;
+    at->v_b.w.n_rows = (int)(H * v);
+    at->k_b.w = ft__weights_floats(k, (int)(H * r), (int)nope);
+    at->v_b.tensor = at->k_b.tensor = -1;
     return FT_OK;
 }
 
@@ -22339,11 +24534,15 @@ static ft_status ft__weights_experts(ft__loader *l, int layer) {
     ft_status status =
         ft__weights_matrix(l, ft__weights_name(l, layer, "ffn_gate_inp", "weight"), D, E, 1, false, &at->router);
     if (!status && flags & FT__ARCH_EXPERT_BIAS)
-        status = ft__weights_of(l, layer, "ffn_gate_inp", "bias", E, false, &at->router_bias);
+        status = ft__weights_of(l, layer, "ffn_gate_inp", "bias", E, false, &at->router.bias);
     if (!status && flags & FT__ARCH_EXPERTS_KEYED)
         status = ft__weights_of(l, layer, "exp_probs_b", "bias", E, true, &at->choice_bias);
-    if (!status && S && l->m->arch->mixer == FT__MIXER_DELTA)
-        status = ft__weights_of(l, layer, "ffn_gate_inp_shexp", "weight", D, false, &at->shared_gate);
+    if (!status && S && l->m->arch->mixer == FT__MIXER_DELTA) {
+        float *gate = NULL;
+        status = ft__weights_of(l, layer, "ffn_gate_inp_shexp", "weight", D, false, &gate);
+        if (!status) at->shared_gate.w = ft__weights_floats(gate, 1, D);
+        at->shared_gate.tensor = ft__model_tensor(l->m, l->name);
+    }
     ft__weights_name(l, layer, "ffn_gate_up_exps", "weight");
     const bool joined = !(flags & FT__ARCH_EXPERT_BIAS) && ft__gguf_find(&l->m->file, l->name);
     if (!status && joined) status = ft__weights_matrix(l, l->name, D, 2 * F, E, false, &at->expert[0]);
@@ -22354,7 +24553,7 @@ static ft_status ft__weights_experts(ft__loader *l, int layer) {
                                         &at->expert[i]);
         if (!status && flags & FT__ARCH_EXPERT_BIAS)
             status = ft__weights_vector(l, ft__weights_name(l, layer, names[i], "bias"), rows, E, false,
-                                        &at->expert_bias[i]);
+                                        &at->expert[i].bias);
         if (!status && S)
             status = ft__weights_linear(l, layer, shared[i], i < 2 ? D : S, i < 2 ? S : D, false, &at->shared[i]);
     }
@@ -22486,15 +24685,18 @@ static ft_status ft__weights_tensors(ft__loader *l) {
     const char *norm = m->arch->mixer == FT__MIXER_CONV ? "token_embd_norm.weight" : "output_norm.weight";
     if (!status) status = ft__weights_vector(l, norm, D, 1, false, &m->output_norm);
     if (!status) status = ft__weights_linear(l, -1, "output", D, V, true, &m->output);
-    if (!status && !m->output.w.format) m->output.w = m->embedding;
+    if (!status && !m->output.w.format) {
+        m->output = m->embedding;
+        m->output.tensor = (int)m->file.n_tensors;
+    }
     if (!status && m->n_own) {
         const int n = m->info.n_layers * m->n_own;
         if (m->n_own > (1 << 24) / m->info.n_layers)
             return ft__fail(l->err, FT_ERR_LIMIT, m->file.path, "embedding_length_per_layer_input is too large");
         status = ft__weights_matrix(l, "per_layer_token_embd.weight", n, V, 1, false, &m->own_embedding);
-        if (!status && (uint32_t)m->n_own % m->own_embedding.format->n_elements)
+        if (!status && (uint32_t)m->n_own % m->own_embedding.w.format->n_elements)
             status = ft__fail(l->err, FT_ERR_UNSUPPORTED, l->where, "blocks of %s over several layers' inputs are "
-                              "not in this version", m->own_embedding.format->name);
+                              "not in this version", m->own_embedding.w.format->name);
         if (!status) status = ft__weights_linear(l, -1, "per_layer_model_proj", D, n, false, &m->own_map);
         if (!status)
             status = ft__weights_vector(l, "per_layer_proj_norm.weight", m->n_own, 1, false, &m->own_map_norm);
@@ -22509,78 +24711,111 @@ static ft_status ft__weights_tensors(ft__loader *l) {
     return status;
 }
 
-/* ---- packing */
+/* ---- all maps, and their packing */
 
-/* The matrices that kernels want packed, called one after the other; experts are slices of one matrix. */
-typedef void ft__weights_visit(ft_model *m, ft__matrix *w, int n_slices, void *user);
+enum { FT__LAYER_MAPS = FT__LAYER_MODULES + 20 };
 
-static void ft__weights_each(ft_model *m, ft__weights_visit *visit, void *user) {
-    visit(m, &m->output.w, 1, user);
-    visit(m, &m->own_map.w, 1, user);
+static void ft__weights_list(ft_model *m, ft__linear *l, int n_slices) {
+    if (!l->w.format) return;
+    m->maps[m->n_maps].linear = l;
+    m->maps[m->n_maps++].n_slices = n_slices;
+}
+
+static ft_status ft__weights_maps(ft_model *m, ft_error *err) {
+    m->maps = (ft__model_map *)ft__arena_alloc(&m->arena, 2 + (size_t)m->info.n_layers * FT__LAYER_MAPS,
+                                               sizeof *m->maps);
+    if (!m->maps) return ft__fail_memory(err);
+    ft__weights_list(m, &m->output, 1);
+    ft__weights_list(m, &m->own_map, 1);
     for (int i = 0; i < m->info.n_layers; i++) {
         ft__layer *at = &m->layers[i];
-        for (int k = 0; k < FT__LAYER_MODULES; k++) visit(m, &at->module[k].w, 1, user);
-        visit(m, &at->router, 1, user);
-        const int joined = at->expert[1].format ? 1 : 2; /* gate and up of an expert are slices, too */
-        visit(m, &at->expert[0], joined * m->routing.n_experts, user);
-        visit(m, &at->expert[1], m->routing.n_experts, user);
-        visit(m, &at->expert[2], m->routing.n_experts, user);
-        for (int k = 0; k < 3; k++) visit(m, &at->shared[k].w, 1, user);
-        visit(m, &at->q_a.w, 1, user);
-        visit(m, &at->q_b.w, 1, user);
-        visit(m, &at->kv_a.w, 1, user);
-        visit(m, &at->k_b, m->info.n_heads, user);
-        visit(m, &at->v_b, m->info.n_heads, user);
-        visit(m, &at->conv_in.w, 1, user);
-        visit(m, &at->conv_out.w, 1, user);
-        visit(m, &at->delta_gate.w, 1, user);
-        visit(m, &at->delta_rate.w, 1, user);
-        visit(m, &at->delta_write.w, 1, user);
-        visit(m, &at->own_in.w, 1, user);
-        visit(m, &at->own_out.w, 1, user);
+        ft__linear *const single[] = {
+            &at->router, &at->shared[0], &at->shared[1], &at->shared[2], &at->shared_gate, &at->q_a, &at->q_b,
+            &at->kv_a, &at->conv_in, &at->conv_out, &at->delta_gate, &at->delta_rate, &at->delta_write, &at->own_in,
+            &at->own_out};
+        const int joined = at->expert[1].w.format ? 1 : 2; /* gate and up of an expert are slices, too */
+        for (int k = 0; k < FT__LAYER_MODULES; k++) ft__weights_list(m, &at->module[k], 1);
+        for (size_t k = 0; k < FT__COUNT(single); k++) ft__weights_list(m, single[k], 1);
+        ft__weights_list(m, &at->expert[0], joined * m->routing.n_experts);
+        ft__weights_list(m, &at->expert[1], m->routing.n_experts);
+        ft__weights_list(m, &at->expert[2], m->routing.n_experts);
+        ft__weights_list(m, &at->k_b, m->info.n_heads);
+        ft__weights_list(m, &at->v_b, m->info.n_heads);
     }
+    return FT_OK;
 }
 
 /* Slices must begin where a group does. */
-static size_t ft__weights_packed_bytes(const ft_model *m, const ft__matrix *w, int n_slices) {
-    if (!w->format || !m->kernels.packed[w->format->id]) return 0;
-    if (n_slices > 1 && w->n_rows / n_slices % FT__LANES) return 0;
-    return ((size_t)w->n_rows + FT__LANES - 1) / FT__LANES * ft__pack_group_bytes(w);
+static size_t ft__weights_packed_bytes(const ft_model *m, const ft__model_map *map) {
+    const ft__matrix *w = &map->linear->w;
+    if (w->packed || !m->kernels.packed[w->format->id]) return 0;
+    if (map->n_slices > 1 && w->n_rows / map->n_slices % FT__LANES) return 0;
+    size_t n = ((size_t)w->n_rows + FT__LANES - 1) / FT__LANES * ft__pack_group_bytes(w);
+    return (n + 63) / 64 * 64;
 }
 
-static void ft__weights_count(ft_model *m, ft__matrix *w, int n_slices, void *user) {
-    *(size_t *)user += (ft__weights_packed_bytes(m, w, n_slices) + 63) / 64 * 64;
+/* The rows as the file has them need not stay in memory, since the file can give them again: adapters may ask.
+   What was made in memory would be lost. */
+static void ft__weights_forget(const ft_model *m, const ft__matrix *w) {
+    const uintptr_t at = (uintptr_t)w->data;
+    for (size_t i = 0; i <= m->file.n_more; i++) {
+        const ft__mapping *f = i ? &m->file.more[i - 1] : &m->file.file;
+        if (at >= (uintptr_t)f->data && at - (uintptr_t)f->data < f->size)
+            ft__map_forget(w->data, (size_t)w->n_rows * w->row_bytes);
+    }
 }
 
-typedef struct ft__weights_packer {
-    ft__pool *pool;
-    uint8_t *next;
-} ft__weights_packer;
+/* Takes over the other model's copy of the same weights. */
+static void ft__weights_share_one(ft_model *m, ft__linear *l, const ft_model *other, const ft__linear *theirs) {
+    const size_t n = (size_t)l->w.n_rows * l->w.row_bytes;
+    if (l->tensor < 0 || theirs->tensor < 0 || l->first_row != theirs->first_row ||
+        strcmp(ft__model_tensor_name(m, l->tensor), ft__model_tensor_name(other, theirs->tensor)) != 0)
+        return;
+    if (l->w.format != theirs->w.format || l->w.n_rows != theirs->w.n_rows || l->w.n_cols != theirs->w.n_cols ||
+        memcmp(l->w.data, theirs->w.data, n) != 0)
+        return;
+    ft__weights_forget(m, &l->w);
+    l->w = theirs->w;
+}
 
-static void ft__weights_pack_one(ft_model *m, ft__matrix *w, int n_slices, void *user) {
-    ft__weights_packer *packer = (ft__weights_packer *)user;
-    size_t n = ft__weights_packed_bytes(m, w, n_slices);
-    if (!n) return;
-    ft__pack(packer->pool, w, packer->next);
-    ft__map_forget(w->data, (size_t)w->n_rows * w->row_bytes);
-    w->packed = packer->next;
-    packer->next += (n + 63) / 64 * 64;
+/* Models of one architecture have their maps in one order. */
+static void ft__weights_share(ft_model *m, const ft_model *other) {
+    if (!other || !other->layers || other->n_maps != m->n_maps || other->kernels.isa != m->kernels.isa) return;
+    ft__weights_share_one(m, &m->embedding, other, &other->embedding);
+    for (int i = 0; i < m->n_maps; i++)
+        if (m->maps[i].n_slices == other->maps[i].n_slices)
+            ft__weights_share_one(m, m->maps[i].linear, other, other->maps[i].linear);
 }
 
 static ft_status ft__weights_pack(ft_model *m, int threads, ft_error *err) {
-    ft__weights_packer packer = {NULL, NULL};
     size_t total = 0;
-    ft__weights_each(m, ft__weights_count, &total);
+    for (int i = 0; i < m->n_maps; i++) total += ft__weights_packed_bytes(m, &m->maps[i]);
     if (!total) return FT_OK;
-    packer.pool = ft__pool_create(threads ? threads : ft__cpu_count(), &m->allocator, err);
-    if (!packer.pool) return err ? err->code : FT_ERR_THREAD;
-    packer.next = m->packed = (uint8_t *)ft__alloc_aligned(&m->allocator, total, 1);
-    if (m->packed) {
-        ft__want_large_pages(m->packed, total);
-        ft__weights_each(m, ft__weights_pack_one, &packer);
+    ft__pool *pool = ft__pool_create(threads ? threads : ft__cpu_count(), &m->allocator, err);
+    if (!pool) return err ? err->code : FT_ERR_THREAD;
+    uint8_t *next = m->packed = (uint8_t *)ft__alloc_aligned(&m->allocator, total, 1);
+    if (next) ft__want_large_pages(next, total);
+    for (int i = 0; i < m->n_maps && next; i++) {
+        const size_t n = ft__weights_packed_bytes(m, &m->maps[i]);
+        ft__matrix *w = &m->maps[i].linear->w;
+        if (!n) continue;
+        ft__pack(pool, w, next);
+        ft__weights_forget(m, w);
+        w->packed = next;
+        next += n;
     }
-    ft__pool_free(packer.pool);
+    ft__pool_free(pool);
     return m->packed ? FT_OK : ft__fail_memory(err);
+}
+
+FT__PRIV void ft__model_packed_bytes(const ft_model *m, size_t *packed, size_t *replaced) {
+    *packed = *replaced = 0;
+    for (int i = 0; i < m->n_maps; i++) {
+        const size_t n = ft__weights_packed_bytes(m, &m->maps[i]);
+        const ft__matrix *w = &m->maps[i].linear->w;
+        *packed += n;
+        if (n) *replaced += (size_t)w->n_rows * w->row_bytes;
+    }
 }
 
 static ft_status ft__weights_architecture(ft_model *m, ft_error *err) {
@@ -22632,11 +24867,13 @@ static ft_status ft__weights_load(ft_model *m, ft_error *err) {
     if (status) return status;
     l.used = (bool *)ft__alloc_zero(&m->allocator, m->file.n_tensors + 1, sizeof *l.used);
     l.read = (bool *)ft__alloc_zero(&m->allocator, m->file.n_kv + 1, sizeof *l.read);
-    if (!l.used || !l.read) status = ft__fail_memory(err);
+    m->vectors = (float **)ft__arena_alloc(&m->arena, m->file.n_tensors, sizeof *m->vectors);
+    if (!l.used || !l.read || !m->vectors) status = ft__fail_memory(err);
     if (!status) status = ft__arch_read(&l);
     if (!status) status = ft__weights_vocab_size(&l);
     if (!status) status = ft__arch_check_unread(&l);
     if (!status) status = ft__weights_tensors(&l);
+    if (!status) status = ft__weights_maps(m, err);
     ft__free(&m->allocator, l.used);
     ft__free(&m->allocator, l.read);
     if (status) m->layers = NULL;
@@ -22645,18 +24882,24 @@ static ft_status ft__weights_load(ft_model *m, ft_error *err) {
 
 ft_model *ft_model_load(const char *path, const ft_model_desc *desc, ft_error *err) {
     ft_allocator a = ft__allocator(desc ? &desc->allocator : NULL);
+    ft__gguf file;
+    return ft__model_file_open(&file, path, &a, err) ? NULL : ft__model_make(&file, desc, err);
+}
+
+FT__PRIV ft_model *ft__model_make(ft__gguf *file, const ft_model_desc *desc, ft_error *err) {
+    ft_allocator a = ft__allocator(desc ? &desc->allocator : NULL);
     ft_model *m = (ft_model *)ft__alloc_zero(&a, 1, sizeof *m);
     if (!m) {
+        ft__gguf_close(file);
         ft__fail_memory(err);
         return NULL;
     }
     m->allocator = a;
     ft__arena_init(&m->arena, &a);
-    if (ft__model_file_open(&m->file, path, &a, err)) {
-        ft__free(&a, m);
-        return NULL;
-    }
+    m->file = *file;
     ft_status status = ft__weights_architecture(m, err);
+    if (!status && desc && desc->quantize && !desc->vocab_only)
+        status = ft__quantize_memory(&m->file, desc->quantize, &a, desc->threads, err);
     if (!status) status = ft__vocab_load(&m->vocab, &m->file, &a, err);
     if (!status) ft__weights_vocab_info(m);
     for (size_t i = 0; i < m->file.n_tensors; i++) {
@@ -22664,6 +24907,7 @@ ft_model *ft_model_load(const char *path, const ft_model_desc *desc, ft_error *e
         m->info.n_params += ne[0] * ne[1] * ne[2] * ne[3];
     }
     if (!status && !(desc && desc->vocab_only)) status = ft__weights_load(m, err);
+    if (!status && m->layers && desc) ft__weights_share(m, desc->share_with);
     if (!status && m->layers && !(desc && desc->no_pack))
         status = ft__weights_pack(m, desc ? desc->threads : 0, err);
     if (!status) return m;
@@ -22711,157 +24955,1367 @@ ft_status ft_detokenize(const ft_model *model, const int32_t *tokens, size_t n_t
     return ft__vocab_detokenize(model->vocab, tokens, n_tokens, text, cap, n, err);
 }
 /* ---- end src/model/weights.c */
-/* ---- begin src/model/adapter.c */
-/* LoRA adapters (Hu et al. 2021) from GGUF: for a weight W the file holds NAME.lora_a (rank, in) and
-   NAME.lora_b (out, rank); the product is W x + scale * (alpha / rank) * B (A x).  Each tensor must find
-   its weight: an adapter that touches nothing would be scored as if it were the base. */
+/* ---- begin src/model/peft_config.c */
+/* adapter_config.json of a PEFT adapter (Hugging Face's library): which modules it touches, and how strongly.
 
-FT__PRIV const ft__delta *ft__adapter_delta(const ft_adapter *a, int layer, ft__module module) {
-    int at = module == FT__HEAD ? a->model->info.n_layers : layer;
-    return &a->deltas[(size_t)at * FT__LAYER_MODULES + (module == FT__HEAD ? 0 : (size_t)module)];
-}
+   The file repeats dozens of settings of the training.  A setting counts as understood if it stands in one of
+   the two tables below; any other one that is set to something is refused by name, so that what a later PEFT
+   adds cannot be overlooked.  Names of modules are matched as PEFT matches them. */
+/* ---- begin src/model/peft.h */
+/* Floor 3, beside the model half: folders of PEFT adapters, presented as a GGUF adapter in memory so that
+   nothing else need know about them. */
+#ifndef FT__MODEL_PEFT_H
+#define FT__MODEL_PEFT_H
 
-/* "blk.3.attn_q.weight.lora_a" -> layer 3, module, which factor.  False if there is no such place. */
-static bool ft__adapter_place(const ft_model *m, const char *name, int *layer, ft__module *module,
-                              bool *is_b) {
-    char expected[64];
-    *layer = 0;
-    const char *rest = name;
-    if (strncmp(name, "blk.", 4) == 0) {
-        for (rest = name + 4; *rest >= '0' && *rest <= '9' && *layer < 100000; rest++)
-            *layer = *layer * 10 + (*rest - '0');
-        if (rest == name + 4 || *rest++ != '.' || *layer >= m->info.n_layers) return false;
-    }
-    for (int i = 0; i < FT__MODULES; i++) {
-        if ((i == FT__HEAD) != (rest == name)) continue;
-        for (int b = 0; b < 2; b++) {
-            *module = (ft__module)i;
-            *is_b = b == 1;
-            snprintf(expected, sizeof expected, "%s.weight.lora_%c", ft__module_name(*module), "ab"[b]);
-            if (strcmp(rest, expected) == 0) return ft__model_linear(m, *layer, *module)->w.format != NULL;
-        }
-    }
+
+/* ---- peft: model/peft.c */
+
+/* adapter_config.json and adapter_model.safetensors of the folder as keys and tensors of *g, under the names
+   of the base's own file and with rows where that file has them:
+     T.lora_a, T.lora_b       the pair (T: a tensor of the base; 3 dimensions for experts), delta = factor B A;
+                              of token_embd.weight lora_a has a row for each token
+     T.lora_scale             the factor, where it is not adapter.lora.alpha / rank
+     T.lora_bias              of B, (outputs): taken times the factor
+     T.dora_scale             DoRA's magnitudes, (outputs)
+     T                        what replaces T; where the base ties its head, token_embd.weight is the embedding
+                              alone and output.weight the head
+   and ft.adapter.kind ("lora", "rslora", "dora", "vera").  *g needs ft__gguf_close only after success. */
+FT__PRIV ft_status ft__peft_open(ft__gguf *g, const char *folder, const ft_model *base, ft_error *err);
+
+/* ---- what the three rooms share */
+
+#define FT__PEFT_CONFIG "adapter_config.json"
+
+/* A value for the modules whose names a pattern fits. */
+typedef struct ft__peft_pattern {
+    ft__regex *regex;
+    double value;
+} ft__peft_pattern;
+
+/* An adapter being read.  Lists of names are NULL where the file has none. */
+typedef struct ft__peft {
+    ft__hf h;                  /* its folder; flags and sizes are the base's */
+    const ft_model *base;
+    bool vera, rslora, dora, lora_bias;
+    bool tied;                 /* ensure_weight_tying */
+    bool any_target;           /* target_modules cannot be checked */
+    bool all_linear;
+    const char *bias;          /* "none", "all", "lora_only", "vera_only" */
+    double alpha;
+    uint64_t rank;
+    const ft__json *targets, *excluded, *saved, *parameters, *tokens, *layers, *layers_pattern;
+    ft__regex *target, *exclude; /* where those are one pattern */
+    ft__peft_pattern *ranks, *alphas;
+    size_t n_ranks, n_alphas;
+} ft__peft;
+
+#define FT__PEFT_HEAD "output.weight"
+#define FT__PEFT_EMBEDDING "token_embd.weight"
+
+/* Where a module's weight or bias belongs. */
+typedef struct ft__peft_place {
+    const ft__hf_tensor_row *row;
+    char name[128];           /* of the base's tensor */
+    const ft__gguf_tensor *w; /* that tensor; of a tied head, the embedding */
+} ft__peft_place;
+
+/* ---- peft_place: model/peft_place.c */
+
+/* What the base's architecture needs of the rules in hf.c: FT__HF_PAIRS, ... */
+FT__PRIV unsigned ft__peft_flags(const ft_model *base);
+/* "model.layers.0.self_attn.q_proj" and ".weight" to "blk.0.attn_q.weight"; false if the base has no such.
+   p->h.prefix is then what the name begins with. */
+FT__PRIV bool ft__peft_find_place(ft__peft *p, const char *module, const char *leaf, ft__peft_place *place);
+/* The i-th row of what tensors of layers become; NULL behind the end.  *counts: the base's architecture uses
+   it. */
+FT__PRIV const ft__hf_tensor_row *ft__peft_row_at(const ft__peft *p, size_t i, bool *counts);
+/* Behind what may come before "layers." and "embed_tokens". */
+FT__PRIV const char *ft__peft_rest(const char *module, const char **prefix);
+
+/* ---- peft_config: model/peft_config.c */
+
+FT__PRIV ft_status ft__peft_read_config(ft__peft *p);
+FT__PRIV void ft__peft_free_config(ft__peft *p); /* after success or failure */
+/* Does the adapter touch the module ("model.layers.0.mlp.up_proj"), by target_modules and what narrows it? */
+FT__PRIV ft_status ft__peft_is_target(const ft__peft *p, const char *module, bool *yes);
+FT__PRIV bool ft__peft_is_parameter(const ft__peft *p, const char *parameter); /* target_parameters */
+FT__PRIV bool ft__peft_is_saved(const ft__peft *p, const char *module);        /* modules_to_save */
+FT__PRIV ft_status ft__peft_rank(const ft__peft *p, const char *module, uint64_t *rank);
+FT__PRIV ft_status ft__peft_alpha(const ft__peft *p, const char *module, double *alpha);
+
+#endif /* FT__MODEL_PEFT_H */
+/* ---- end src/model/peft.h */
+
+/* Read here. */
+static const char *const ft__peft_read[] = {
+    "peft_type", "r", "lora_alpha", "use_rslora", "use_dora", "lora_bias", "bias", "target_modules",
+    "exclude_modules", "modules_to_save", "target_parameters", "layers_to_transform", "layers_pattern",
+    "rank_pattern", "alpha_pattern", "init_lora_weights", "trainable_token_indices", "ensure_weight_tying"};
+
+/* Without effect on the numbers of a trained adapter.  fan_in_fan_out is about layers that store their weight
+   turned; the linear layers of the models here do not, and PEFT ignores it for them.  The *_config are
+   about how training begins, of which init_lora_weights tells what is left in the end. */
+static const char *const ft__peft_harmless[] = {
+    "auto_mapping", "base_model_name_or_path", "revision", "peft_version", "inference_mode", "task_type",
+    "lora_dropout", "vera_dropout", "fan_in_fan_out", "megatron_core", "qalora_group_size", "runtime_config",
+    "loftq_config", "eva_config", "corda_config", "lora_ga_config", "init_weights", "d_initial",
+    "projection_prng_key", "save_projection"};
+
+static bool ft__peft_in(const char *const *names, size_t n, const char *name) {
+    for (size_t i = 0; i < n; i++)
+        if (strcmp(names[i], name) == 0) return true;
     return false;
 }
 
-/* The factor as floats; B (out, rank) is turned so that outputs lie side by side. */
-static ft_status ft__adapter_factor(ft_adapter *a, const ft__gguf_tensor *t, ft__delta *delta, bool is_b,
-                                    const char *where, ft_error *err) {
-    const ft__format *format = ft__format_find(t->type);
-    const size_t n_in = (size_t)t->ne[0], n_out = (size_t)t->ne[1];
-    size_t n;
-    if (!format->decode)
-        return ft__fail(err, FT_ERR_UNSUPPORTED, where, "type %s is not in this version", format->name);
-    if (!ft__mul_size(n_in, n_out, &n)) return ft__fail_memory(err);
-    float *values = (float *)ft__arena_alloc(&a->arena, n, sizeof *values);
-    float *turned = is_b ? (float *)ft__arena_alloc(&a->arena, n, sizeof *values) : values;
-    if (!values || !turned) return ft__fail_memory(err);
-    format->decode(t->data, n, values);
-    for (size_t i = 0; i < n; i++)
-        if (!ft__finite((double)values[i]))
-            return ft__fail(err, FT_ERR_FORMAT, where, "a factor holds an infinity or a NaN");
-    for (size_t r = 0; is_b && r < n_out; r++)
-        for (size_t k = 0; k < n_in; k++) turned[k * n_out + r] = values[r * n_in + k];
-    if (is_b) {
-        delta->b = turned;
-        delta->n_out = (int)n_out;
-        delta->rank_b = (int)n_in;
+/* ---- single values */
+
+static ft_status ft__peft_wrong(ft__peft *p, const char *key, const char *expected, const ft__json *found) {
+    return ft__hf_fail(&p->h, FT_ERR_FORMAT, FT__PEFT_CONFIG, key, "must be %s, found %.40s", expected,
+                       !found                             ? "nothing"
+                       : found->type == FT__JSON_NUMBER ? found->text
+                                                          : ft__json_type_name(found->type));
+}
+
+static ft_status ft__peft_bool(ft__peft *p, const char *key, bool *value) {
+    const ft__json *v = ft__hf_get(p->h.root, key);
+    if (v && v->type != FT__JSON_TRUE && v->type != FT__JSON_FALSE)
+        return ft__peft_wrong(p, key, "true or false", v);
+    *value = v && v->type == FT__JSON_TRUE;
+    return FT_OK;
+}
+
+/* A rank, or an alpha. */
+static ft_status ft__peft_number(ft__peft *p, const char *key, const ft__json *v, bool rank, double *value) {
+    if (rank ? !ft__json_is_integer(v, 1, 65536) : v->type != FT__JSON_NUMBER)
+        return ft__peft_wrong(p, key, rank ? "integers from 1 to 65536" : "numbers", v);
+    *value = v->number;
+    return FT_OK;
+}
+
+static bool ft__peft_is_name(const ft__json *v) {
+    return v->type == FT__JSON_STRING && v->text_len && strlen(v->text) == v->text_len;
+}
+
+/* A list of names, or (if `single`) one text. */
+static ft_status ft__peft_names(ft__peft *p, const char *key, bool single, const ft__json **value) {
+    const ft__json *v = ft__hf_get(p->h.root, key);
+    *value = NULL;
+    if (!v || (v->type == FT__JSON_STRING && single && !v->text_len)) return FT_OK;
+    if (v->type != FT__JSON_ARRAY && !(single && ft__peft_is_name(v)))
+        return ft__peft_wrong(p, key, single ? "a text or a list of texts" : "a list of texts", v);
+    for (const ft__json *c = v->child; c; c = c->next)
+        if (!ft__peft_is_name(c)) return ft__peft_wrong(p, key, "a list of texts", c);
+    if (v->type == FT__JSON_STRING || v->count) *value = v;
+    return FT_OK;
+}
+
+/* Not null, false, 0, "", [] or {}. */
+static bool ft__peft_says_something(const ft__json *v) {
+    switch (v->type) {
+    case FT__JSON_NULL: case FT__JSON_FALSE: return false;
+    case FT__JSON_NUMBER: return v->number < 0 || v->number > 0;
+    case FT__JSON_STRING: return v->text_len > 0;
+    case FT__JSON_ARRAY: case FT__JSON_OBJECT: return v->count > 0;
+    default: return true;
+    }
+}
+
+static ft_status ft__peft_refuse(ft__peft *p, const ft__json *v, const char *why) {
+    ft__json_writer w;
+    ft__buf value;
+    ft__buf_init(&value, &p->h.arena.allocator);
+    ft__json_writer_init(&w, &value, 0);
+    ft__json_value(&w, v);
+    ft_status status = value.failed ? ft__fail_memory(p->h.err)
+                                    : ft__hf_fail(&p->h, FT_ERR_UNSUPPORTED, FT__PEFT_CONFIG, v->key,
+                                                  "%.80s: %s", value.data, why);
+    ft__buf_free(&value);
+    return status;
+}
+
+/* ---- patterns */
+
+/* NULL and FT_OK: a pattern that our matcher, which has no look-around, does not take. */
+static ft_status ft__peft_compile(ft__peft *p, const char *pattern, ft__regex **regex) {
+    ft_error why;
+    *regex = ft__regex_compile(pattern, strlen(pattern), FT__REGEX_WHOLE, &p->h.arena.allocator, &why);
+    return !*regex && why.code == FT_ERR_MEMORY ? ft__fail_memory(p->h.err) : FT_OK;
+}
+
+/* {"q_proj": 16}: the key is a pattern for the end of a module's name, from a dot on, or for all of it. */
+static ft_status ft__peft_patterns(ft__peft *p, const char *field, bool rank, ft__peft_pattern **patterns,
+                                   size_t *n) {
+    const ft__json *all = ft__hf_get(p->h.root, field);
+    if (!all) return FT_OK;
+    if (all->type != FT__JSON_OBJECT) return ft__peft_wrong(p, field, "an object", all);
+    *patterns = (ft__peft_pattern *)ft__arena_alloc(&p->h.arena, all->count, sizeof **patterns);
+    if (!*patterns) return ft__fail_memory(p->h.err);
+    for (const ft__json *v = all->child; v; v = v->next) {
+        ft__peft_pattern *one = &(*patterns)[*n];
+        const char *pattern = ft__arena_printf(&p->h.arena, "(?:.*\\.)?(?:%s)", v->key);
+        if (!pattern) return ft__fail_memory(p->h.err);
+        ft_status status = ft__peft_number(p, field, v, rank, &one->value);
+        if (!status) status = ft__peft_compile(p, pattern, &one->regex);
+        if (status) return status;
+        if (!one->regex)
+            return ft__hf_fail(&p->h, FT_ERR_UNSUPPORTED, FT__PEFT_CONFIG, field,
+                               "the pattern \"%.80s\" is not in this version", v->key);
+        ++*n;
+    }
+    return FT_OK;
+}
+
+/* The first pattern that fits wins. */
+static ft_status ft__peft_find(const ft__peft *p, const ft__peft_pattern *patterns, size_t n,
+                               const char *module, double *value) {
+    for (size_t i = 0; i < n; i++) {
+        bool found;
+        ft_status status = ft__regex_search(patterns[i].regex, module, strlen(module), &found, p->h.err);
+        if (status) return status;
+        if (!found) continue;
+        *value = patterns[i].value;
         return FT_OK;
     }
-    delta->a.format = ft__format_find(FT__FORMAT_F32);
-    delta->a.data = (const uint8_t *)values;
-    delta->a.n_rows = delta->rank = (int)n_out;
-    delta->a.n_cols = (int)n_in;
-    delta->a.row_bytes = n_in * sizeof *values;
     return FT_OK;
 }
 
-static ft_status ft__adapter_tensor(ft_adapter *a, const ft__gguf_tensor *t, const char *path,
-                                    ft_error *err) {
-    char where[384];
-    int layer;
-    ft__module module;
-    bool is_b;
-    snprintf(where, sizeof where, "%s: %s", path, t->name);
-    if (!ft__adapter_place(a->model, t->name, &layer, &module, &is_b))
-        return ft__fail(err, FT_ERR_MISMATCH, where, "the model has no weight for this tensor");
-    const ft__matrix *w = &ft__model_linear(a->model, layer, module)->w;
-    uint64_t wide = (uint64_t)(is_b ? w->n_rows : w->n_cols);
-    if (t->ne[is_b ? 1 : 0] != wide || t->ne[2] != 1 || t->ne[3] != 1 || t->ne[is_b ? 0 : 1] > 65536)
-        return ft__fail(err, FT_ERR_MISMATCH, where,
-                        "found shape [%llu, %llu], expected %s of the model's weight [%d, %d]",
-                        (unsigned long long)t->ne[0], (unsigned long long)t->ne[1],
-                        is_b ? "[rank, outputs]" : "[inputs, rank]", w->n_cols, w->n_rows);
-    ft__delta *delta = (ft__delta *)(uintptr_t)ft__adapter_delta(a, layer, module);
-    return ft__adapter_factor(a, t, delta, is_b, where, err);
-}
-
-/* Both factors or none, of one rank. */
-static ft_status ft__adapter_ranks(ft_adapter *a, const char *path, ft_error *err) {
-    int n = a->model->info.n_layers * FT__LAYER_MODULES + 1;
-    for (int i = 0; i < n; i++) {
-        ft__delta *d = &a->deltas[i];
-        ft__module module = i == n - 1 ? FT__HEAD : (ft__module)(i % FT__LAYER_MODULES);
-        if (!d->rank && !d->rank_b) continue;
-        if (d->rank != d->rank_b)
-            return ft__fail(err, FT_ERR_FORMAT, path, "blk.%d.%s: lora_a has rank %d, lora_b %d",
-                            i / FT__LAYER_MODULES, ft__module_name(module), d->rank, d->rank_b);
-        if (d->rank > a->max_rank) a->max_rank = d->rank;
-    }
-    if (!a->max_rank) return ft__fail(err, FT_ERR_MISMATCH, path, "the adapter holds no tensors");
-    return FT_OK;
-}
-
-/* What the file says about itself has to fit before any tensor is looked at. */
-static ft_status ft__adapter_check(ft_adapter *a, const ft__gguf *g, ft_error *err) {
-    static const char *const keys[3] = {"general.type", "adapter.type", "general.architecture"};
-    const char *const expected[3] = {"adapter", "lora", a->model->info.architecture};
-    double alpha = 0;
-    for (int i = 0; i < 3; i++) {
-        ft__gguf_str found = {"", 0};
-        ft_status status = ft__gguf_string(g, keys[i], &found, err);
-        if (status) return status;
-        if (!ft__text_equal(found.data, found.len, expected[i], strlen(expected[i])))
-            return ft__fail(err, i == 2 ? FT_ERR_MISMATCH : FT_ERR_FORMAT, g->path,
-                            "%s: found \"%.*s\", expected \"%s\"", keys[i],
-                            (int)(found.len > 64 ? 64 : found.len), found.data, expected[i]);
-    }
-    ft_status status = ft__gguf_float(g, "adapter.lora.alpha", &alpha, err);
-    if (!status && !ft__finite(alpha))
-        status = ft__fail(err, FT_ERR_FORMAT, g->path, "adapter.lora.alpha is not finite");
-    a->alpha = (float)alpha;
+FT__PRIV ft_status ft__peft_rank(const ft__peft *p, const char *module, uint64_t *rank) {
+    double value = (double)p->rank;
+    ft_status status = ft__peft_find(p, p->ranks, p->n_ranks, module, &value);
+    *rank = (uint64_t)value;
     return status;
 }
 
-static ft_status ft__adapter_read(ft_adapter *a, const char *path, ft_error *err) {
-    ft__gguf g;
-    ft_status status = ft__split_gguf_open(&g, path, &a->model->allocator, err);
+FT__PRIV ft_status ft__peft_alpha(const ft__peft *p, const char *module, double *alpha) {
+    *alpha = p->alpha;
+    return ft__peft_find(p, p->alphas, p->n_alphas, module, alpha);
+}
+
+/* ---- names of modules */
+
+/* Does the name end with the text, or one of the list, from a dot on? */
+static bool ft__peft_ends(const ft__json *list, const char *name, size_t n) {
+    const bool one = list && list->type == FT__JSON_STRING;
+    for (const ft__json *v = one ? list : list ? list->child : NULL; v; v = one ? NULL : v->next)
+        if (v->text_len <= n && memcmp(name + n - v->text_len, v->text, v->text_len) == 0 &&
+            (v->text_len == n || name[n - v->text_len - 1] == '.'))
+            return true;
+    return false;
+}
+
+FT__PRIV bool ft__peft_is_parameter(const ft__peft *p, const char *parameter) {
+    return ft__peft_ends(p->parameters, parameter, strlen(parameter));
+}
+
+/* A module that is saved takes its parts along.  Here the end of a name need not begin at a dot: "norm" is
+   any norm. */
+FT__PRIV bool ft__peft_is_saved(const ft__peft *p, const char *module) {
+    for (const char *end = module; *end; end++)
+        for (const ft__json *v = p->saved && (!end[1] || end[1] == '.') ? p->saved->child : NULL; v; v = v->next)
+            if (v->text_len <= (size_t)(end + 1 - module) &&
+                memcmp(end + 1 - v->text_len, v->text, v->text_len) == 0)
+                return true;
+    return false;
+}
+
+static bool ft__peft_has_index(const ft__json *layers, long index) {
+    if (layers->type == FT__JSON_NUMBER) return (long)layers->number == index;
+    for (const ft__json *v = layers->child; v; v = v->next)
+        if ((long)v->number == index) return true;
+    return false;
+}
+
+/* layers_to_transform: the last number in the name (not at its end, nor right at its beginning) counts, or
+   the last one after a name of layers_pattern. */
+static bool ft__peft_in_layers(const ft__peft *p, const char *module) {
+    const ft__json *names = p->layers_pattern;
+    long index = -1;
+    for (const char *at = strchr(module, '.'), *dot; at && (dot = strchr(at + 1, '.')) != NULL; at = dot) {
+        const char *number = dot + 1;
+        long value = 0;
+        for (; *number >= '0' && *number <= '9' && value < 1000000; number++) value = 10 * value + *number - '0';
+        if (number == dot + 1 || *number != '.') continue;
+        if (!names || ft__peft_ends(names, module, (size_t)(dot - module))) index = value;
+    }
+    return index >= 0 && ft__peft_has_index(p->layers, index);
+}
+
+FT__PRIV ft_status ft__peft_is_target(const ft__peft *p, const char *module, bool *yes) {
+    const size_t n = strlen(module);
+    const char *last = strrchr(module, '.');
+    bool excluded = false;
+    ft_status status = FT_OK;
+    *yes = false;
+    if (p->exclude) status = ft__regex_search(p->exclude, module, n, &excluded, p->h.err);
+    if (status || excluded || ft__peft_ends(p->excluded, module, n) || ft__peft_is_saved(p, module))
+        return status;
+    if (p->any_target) *yes = true;
+    else if (p->all_linear) *yes = strcmp(last ? last + 1 : module, "lm_head") != 0;
+    else if (p->target) return ft__regex_search(p->target, module, n, yes, p->h.err);
+    else *yes = ft__peft_ends(p->targets, module, n) && (!p->layers || ft__peft_in_layers(p, module));
+    return FT_OK;
+}
+
+/* ---- the file */
+
+static ft_status ft__peft_read_targets(ft__peft *p) {
+    static const char all[] = "all-linear";
+    ft_status status = ft__peft_names(p, "target_modules", true, &p->targets);
+    if (!status) status = ft__peft_names(p, "exclude_modules", true, &p->excluded);
     if (status) return status;
-    size_t n = (size_t)a->model->info.n_layers * FT__LAYER_MODULES + 1;
-    a->deltas = (ft__delta *)ft__arena_alloc(&a->arena, n, sizeof *a->deltas);
-    status = a->deltas ? ft__adapter_check(a, &g, err) : ft__fail_memory(err);
-    for (size_t i = 0; i < g.n_tensors && !status; i++)
-        status = ft__adapter_tensor(a, &g.tensors[i], path, err);
-    if (!status) status = ft__adapter_ranks(a, path, err);
-    ft__gguf_close(&g);
+    if (p->targets && p->targets->type == FT__JSON_STRING) {
+        const ft__json *v = p->targets;
+        size_t i = 0;
+        while (i < v->text_len && i < sizeof all && (v->text[i] | 32) == (all[i] | 32)) i++;
+        p->all_linear = i == v->text_len && i == sizeof all - 1;
+        if (!p->all_linear) status = ft__peft_compile(p, v->text, &p->target);
+        p->any_target = !p->all_linear && !p->target;
+        p->targets = NULL;
+    }
+    /* What is excluded has no tensors in the file; a pattern that cannot be run costs only that check. */
+    if (!status && p->excluded && p->excluded->type == FT__JSON_STRING) {
+        status = ft__peft_compile(p, p->excluded->text, &p->exclude);
+        p->excluded = NULL;
+    }
     return status;
 }
 
-ft_adapter *ft_adapter_load(const ft_model *model, const char *path, ft_error *err) {
-    if (!model->layers) {
-        ft__fail(err, FT_ERR_ARGUMENT, path, "the model was loaded without its weights");
-        return NULL;
+static ft_status ft__peft_read_layers(ft__peft *p) {
+    const ft__json *layers = ft__hf_get(p->h.root, "layers_to_transform");
+    ft_status status = ft__peft_names(p, "layers_pattern", true, &p->layers_pattern);
+    if (status || !layers) return status;
+    for (const ft__json *v = layers->type == FT__JSON_ARRAY ? layers->child : layers; v; v = v->next) {
+        if (!ft__json_is_integer(v, 0, 1000000))
+            return ft__peft_wrong(p, "layers_to_transform", "whole numbers from 0 on", v);
+        if (v == layers) break;
     }
-    ft_adapter *a = (ft_adapter *)ft__alloc_zero(&model->allocator, 1, sizeof *a);
-    if (!a) {
-        ft__fail_memory(err);
-        return NULL;
+    if (layers->type == FT__JSON_NUMBER || layers->count) p->layers = layers;
+    if (p->layers && !p->targets)
+        return ft__hf_fail(&p->h, FT_ERR_FORMAT, FT__PEFT_CONFIG, "layers_to_transform",
+                           "needs target_modules to be a list");
+    return FT_OK;
+}
+
+/* Some ways to begin take a part out of the base's weights and put it into the adapter.  Saved as it is, such
+   an adapter belongs to a base that no longer exists; saved converted, it says true here. */
+static ft_status ft__peft_read_init(ft__peft *p) {
+    static const char *const same_base[] = {"gaussian", "eva", "orthogonal"};
+    const ft__json *v = ft__hf_get(p->h.root, "init_lora_weights");
+    if (!v || v->type == FT__JSON_TRUE || v->type == FT__JSON_FALSE) return FT_OK;
+    if (v->type == FT__JSON_STRING && ft__peft_in(same_base, FT__COUNT(same_base), v->text)) return FT_OK;
+    return ft__peft_refuse(p, v,
+                           "this changed the base's weights before training; save the adapter converted to a "
+                           "plain LoRA (save_pretrained with path_initial_model_for_weight_conversion)");
+}
+
+static ft_status ft__peft_read_bias(ft__peft *p) {
+    static const char *const known[] = {"none", "all", "lora_only", "vera_only"};
+    const ft__json *v = ft__hf_get(p->h.root, "bias");
+    p->bias = "none";
+    if (!v) return FT_OK;
+    if (v->type != FT__JSON_STRING || !ft__peft_in(known, FT__COUNT(known), v->text))
+        return ft__peft_refuse(p, v, "this version has none, all, lora_only and vera_only");
+    p->bias = v->text;
+    return FT_OK;
+}
+
+static ft_status ft__peft_read_type(ft__peft *p) {
+    const ft__json *v = ft__hf_get(p->h.root, "peft_type");
+    if (!v || v->type != FT__JSON_STRING) return ft__peft_wrong(p, "peft_type", "a text", v);
+    p->vera = strcmp(v->text, "VERA") == 0;
+    return p->vera || strcmp(v->text, "LORA") == 0 ? FT_OK
+                                                   : ft__peft_refuse(p, v, "this version has LORA and VERA");
+}
+
+static ft_status ft__peft_check_fields(ft__peft *p) {
+    for (const ft__json *v = p->h.root->child; v; v = v->next)
+        if (ft__peft_says_something(v) && !ft__peft_in(ft__peft_read, FT__COUNT(ft__peft_read), v->key) &&
+            !ft__peft_in(ft__peft_harmless, FT__COUNT(ft__peft_harmless), v->key))
+            return ft__peft_refuse(p, v, "this setting is not in this version, and may change the numbers");
+    return FT_OK;
+}
+
+static ft_status ft__peft_read_strength(ft__peft *p) {
+    const ft__json *rank = ft__hf_get(p->h.root, "r"), *alpha = ft__hf_get(p->h.root, "lora_alpha");
+    double r = p->vera ? 256 : 8; /* the classes' defaults */
+    ft_status status = rank ? ft__peft_number(p, "r", rank, true, &r) : FT_OK;
+    p->alpha = p->vera ? 0 : 8; /* VeRA's factor is 1, which 0 stands for */
+    p->rank = (uint64_t)r;
+    if (!status && alpha && !p->vera) status = ft__peft_number(p, "lora_alpha", alpha, false, &p->alpha);
+    if (!status) status = ft__peft_patterns(p, "rank_pattern", true, &p->ranks, &p->n_ranks);
+    return status ? status : ft__peft_patterns(p, "alpha_pattern", false, &p->alphas, &p->n_alphas);
+}
+
+FT__PRIV ft_status ft__peft_read_config(ft__peft *p) {
+    ft_status status = ft__hf_json(&p->h, FT__PEFT_CONFIG, &p->h.root);
+    if (status) return status;
+    if (!p->h.root)
+        return ft__hf_fail(&p->h, FT_ERR_NOT_FOUND, FT__PEFT_CONFIG, NULL,
+                           "the file is missing: a folder that is an adapter has one");
+    if ((status = ft__peft_read_type(p)) || (status = ft__peft_check_fields(p)) ||
+        (status = ft__peft_read_init(p)) || (status = ft__peft_read_bias(p)) ||
+        (status = ft__peft_bool(p, "use_rslora", &p->rslora)) ||
+        (status = ft__peft_bool(p, "use_dora", &p->dora)) ||
+        (status = ft__peft_bool(p, "lora_bias", &p->lora_bias)) ||
+        (status = ft__peft_bool(p, "ensure_weight_tying", &p->tied)) ||
+        (status = ft__peft_read_targets(p)) || (status = ft__peft_read_layers(p)) ||
+        (status = ft__peft_names(p, "modules_to_save", false, &p->saved)) ||
+        (status = ft__peft_names(p, "target_parameters", false, &p->parameters)) ||
+        (status = ft__peft_read_strength(p)))
+        return status;
+    p->tokens = ft__hf_get(p->h.root, "trainable_token_indices");
+    return FT_OK;
+}
+
+FT__PRIV void ft__peft_free_config(ft__peft *p) {
+    ft__regex_free(p->target);
+    ft__regex_free(p->exclude);
+    for (size_t i = 0; i < p->n_ranks; i++) ft__regex_free(p->ranks[i].regex);
+    for (size_t i = 0; i < p->n_alphas; i++) ft__regex_free(p->alphas[i].regex);
+}
+/* ---- end src/model/peft_config.c */
+/* ---- begin src/model/peft_place.c */
+/* Which tensor of the base's file a module of PEFT is.  The general names are those of hf.c's table; here stand
+   those of architectures whose folders hf.c does not read. */
+
+/* What the architectures need of the rules in hf.c. */
+static const struct {
+    const char *arch;
+    unsigned flags;
+} ft__peft_bases[] = {
+    {"llama", FT__HF_PAIRS},      {"granite", FT__HF_PAIRS},   {"smollm3", FT__HF_PAIRS},
+    {"mistral3", FT__HF_PAIRS},   {"gemma2", FT__HF_PLUS_ONE}, {"gemma3", FT__HF_PLUS_ONE},
+    {"qwen35", FT__HF_PLUS_ONE},  {"qwen35moe", FT__HF_PLUS_ONE}, {"phi3", FT__HF_FUSED},
+};
+
+/* Names that hf.c, which reads no such folders, does not have.  For its architecture such a row replaces the
+   general one of the same place. */
+typedef struct ft__peft_row {
+    const char *arch;
+    ft__hf_tensor_row row;
+} ft__peft_row;
+#define FT__PEFT_ROW(arch, hf, gguf, how, rows) {arch, {hf, gguf, 0, 0, how, rows, FT__HF_D, 0}}
+#define FT__PEFT_MAP(arch, hf, gguf) FT__PEFT_ROW(arch, hf ".weight", gguf ".weight", FT__HF_MATRIX, FT__HF_D)
+#define FT__PEFT_VECTOR(arch, hf, gguf) FT__PEFT_ROW(arch, hf ".weight", gguf ".weight", FT__HF_FLOATS, 0)
+#define FT__PEFT_SHARED(arch, hf)                               \
+    FT__PEFT_MAP(arch, hf ".gate_proj", "ffn_gate_shexp"),      \
+        FT__PEFT_MAP(arch, hf ".up_proj", "ffn_up_shexp"),      \
+        FT__PEFT_MAP(arch, hf ".down_proj", "ffn_down_shexp")
+static const ft__peft_row ft__peft_rows[] = {
+    FT__PEFT_SHARED("glm4moe", "mlp.shared_experts"),
+    FT__PEFT_SHARED("deepseek2", "mlp.shared_experts"),
+    FT__PEFT_MAP("deepseek2", "self_attn.q_a_proj", "attn_q_a"),
+    FT__PEFT_VECTOR("deepseek2", "self_attn.q_a_layernorm", "attn_q_a_norm"),
+    FT__PEFT_MAP("deepseek2", "self_attn.q_b_proj", "attn_q_b"),
+    FT__PEFT_MAP("deepseek2", "self_attn.kv_a_proj_with_mqa", "attn_kv_a_mqa"),
+    FT__PEFT_VECTOR("deepseek2", "self_attn.kv_a_layernorm", "attn_kv_a_norm"),
+    FT__PEFT_SHARED("qwen35moe", "mlp.shared_expert"),
+    FT__PEFT_SHARED("llama4", "feed_forward.shared_expert"),
+    FT__PEFT_MAP("llama4", "feed_forward.gate_proj", "ffn_gate"),
+    FT__PEFT_MAP("llama4", "feed_forward.up_proj", "ffn_up"),
+    FT__PEFT_MAP("llama4", "feed_forward.down_proj", "ffn_down"),
+    FT__PEFT_MAP("llama4", "feed_forward.router", "ffn_gate_inp"),
+    FT__PEFT_MAP("lfm2", "self_attn.out_proj", "attn_output"),
+    FT__PEFT_VECTOR("lfm2", "self_attn.q_layernorm", "attn_q_norm"),
+    FT__PEFT_VECTOR("lfm2", "self_attn.k_layernorm", "attn_k_norm"),
+    FT__PEFT_VECTOR("lfm2", "operator_norm", "attn_norm"),
+    FT__PEFT_VECTOR("lfm2", "ffn_norm", "ffn_norm"),
+    FT__PEFT_MAP("lfm2", "feed_forward.w1", "ffn_gate"),
+    FT__PEFT_MAP("lfm2", "feed_forward.w3", "ffn_up"),
+    FT__PEFT_MAP("lfm2", "feed_forward.w2", "ffn_down"),
+    FT__PEFT_MAP("lfm2", "conv.in_proj", "shortconv.in_proj"),
+    FT__PEFT_MAP("lfm2", "conv.out_proj", "shortconv.out_proj"),
+    FT__PEFT_ROW("gpt-oss", "mlp.router.weight", "ffn_gate_inp.weight", FT__HF_FLOATS, FT__HF_D),
+    FT__PEFT_ROW("gpt-oss", "mlp.router.bias", "ffn_gate_inp.bias", FT__HF_FLOATS, 0),
+};
+#undef FT__PEFT_ROW
+#undef FT__PEFT_MAP
+#undef FT__PEFT_VECTOR
+#undef FT__PEFT_SHARED
+
+/* Outside of the layers. */
+static const ft__hf_tensor_row ft__peft_global_rows[] = {
+    {"embed_tokens.weight", "token_embd.weight", 0, 0, FT__HF_MATRIX, FT__HF_V, FT__HF_D, 0},
+    {"lm_head.weight", "output.weight", 0, 0, FT__HF_MATRIX, FT__HF_V, FT__HF_D, 0},
+    {"norm.weight", "output_norm.weight", 0, 0, FT__HF_NORM, 0, FT__HF_D, 0},
+    {"embedding_norm.weight", "token_embd_norm.weight", 0, 0, FT__HF_NORM, 0, FT__HF_D, 0},
+};
+FT__PRIV const ft__hf_tensor_row *ft__peft_row_at(const ft__peft *p, size_t i, bool *counts) {
+    const char *arch = p->base->info.architecture;
+    size_t n = 0;
+    while (ft__hf_row_at(n)) n++;
+    if (i >= n) {
+        if (i - n >= FT__COUNT(ft__peft_rows)) return NULL;
+        *counts = strcmp(ft__peft_rows[i - n].arch, arch) == 0;
+        return &ft__peft_rows[i - n].row;
     }
-    a->model = model;
-    ft__arena_init(&a->arena, &model->allocator);
-    if (ft__adapter_read(a, path, err) == FT_OK) return a;
-    ft_adapter_free(a);
+    const ft__hf_tensor_row *row = ft__hf_row_at(i);
+    const unsigned fused = p->h.flags & FT__HF_FUSED;
+    *counts = (row->all & FT__HF_FUSED & ~fused) == 0 && (row->none & fused) == 0;
+    for (size_t k = 0; k < FT__COUNT(ft__peft_rows) && *counts; k++)
+        *counts = strcmp(ft__peft_rows[k].arch, arch) != 0 || strcmp(ft__peft_rows[k].row.gguf, row->gguf) != 0;
+    return row;
+}
+
+/* "mlp.experts.%d.up_proj" and the like, where %d is a number. */
+static bool ft__peft_fits(const char *pattern, const char *name) {
+    const char *number = strstr(pattern, "%d");
+    if (!number) return strcmp(pattern, name) == 0;
+    const size_t n = (size_t)(number - pattern);
+    if (strncmp(pattern, name, n) != 0 || name[n] < '0' || name[n] > '9') return false;
+    for (name += n; *name >= '0' && *name <= '9';) name++;
+    return strcmp(number + 2, name) == 0;
+}
+
+FT__PRIV const char *ft__peft_rest(const char *module, const char **prefix) {
+    static const char *const prefixes[] = {"model.language_model.", "language_model.model.", "language_model.",
+                                           "model.", ""};
+    size_t i = 0;
+    while (strncmp(module, prefixes[i], strlen(prefixes[i])) != 0) i++;
+    *prefix = prefixes[i];
+    return module + strlen(prefixes[i]);
+}
+
+static bool ft__peft_try(const ft__peft *p, const ft__hf_tensor_row *row, const char *name, ft__peft_place *place) {
+    const ft__gguf_tensor *w = ft__gguf_find(&p->base->file, name);
+    if (!w && strcmp(name, FT__PEFT_HEAD) == 0) w = ft__gguf_find(&p->base->file, FT__PEFT_EMBEDDING);
+    if (!w) return false;
+    place->row = row;
+    place->w = w;
+    snprintf(place->name, sizeof place->name, "%s", name);
+    return true;
+}
+
+/* Of several rows whose tensor the base has the last counts: a norm after attention before one of the gated
+   unit. */
+FT__PRIV bool ft__peft_find_place(ft__peft *p, const char *module, const char *leaf, ft__peft_place *place) {
+    char full[256], name[128];
+    const char *prefix, *rest = ft__peft_rest(module, &prefix);
+    bool found = false, counts;
+    int layer = 0;
+    snprintf(full, sizeof full, "%s%s", rest, leaf);
+    for (size_t i = 0; i < FT__COUNT(ft__peft_global_rows); i++)
+        if (strcmp(ft__peft_global_rows[i].hf, full) == 0)
+            return ft__peft_try(p, &ft__peft_global_rows[i], ft__peft_global_rows[i].gguf, place);
+    if (strncmp(full, "layers.", 7) != 0) return false;
+    const char *at = full + 7;
+    for (; *at >= '0' && *at <= '9' && layer < 100000; at++) layer = layer * 10 + (*at - '0');
+    if (at == full + 7 || *at++ != '.' || layer >= p->base->info.n_layers) return false;
+    p->h.prefix = prefix;
+    const ft__hf_tensor_row *row;
+    for (size_t i = 0; (row = ft__peft_row_at(p, i, &counts)) != NULL; i++) {
+        if (!counts || !ft__peft_fits(row->hf, at)) continue;
+        snprintf(name, sizeof name, "blk.%d.%s", layer, row->gguf);
+        found = ft__peft_try(p, row, name, place) || found;
+    }
+    return found;
+}
+
+FT__PRIV unsigned ft__peft_flags(const ft_model *base) {
+    for (size_t i = 0; i < FT__COUNT(ft__peft_bases); i++)
+        if (strcmp(ft__peft_bases[i].arch, base->info.architecture) == 0) return ft__peft_bases[i].flags;
+    return 0;
+}
+/* ---- end src/model/peft_place.c */
+/* ---- begin src/model/peft.c */
+/* Folders of PEFT adapters (adapter_config.json, adapter_model.safetensors) to a GGUF adapter in memory: each
+   tensor is found its place in the base's own file, and lies there as the base's file has it (rows of q and k
+   moved where the rotation pairs neighbours, norms of Gemma plus 1, experts in one tensor).
+
+   The two files are held to each other and to the base: a tensor that the configuration does not explain, a
+   module that it names and that has none, another rank or another width are errors.  PEFT itself lets the
+   first two pass in silence, which is how a base gets scored under an adapter's name.
+
+   VeRA becomes LoRA: its shared matrices, cut to the layer's size and multiplied by the layer's vectors.
+   Retrained rows of an embedding become LoRA too: a row of A picks each token, a column of B has what the row
+   gained. */
+
+#include <sys/stat.h>
+
+/* Of what has no place of its own: A. */
+static const ft__hf_tensor_row ft__peft_plain = {"", "", 0, 0, FT__HF_MATRIX, FT__HF_D, FT__HF_D, 0};
+
+/* ---- tensors */
+
+static ft__hf_tensor *ft__peft_part(ft__peft *p, const char *module, const char *part) {
+    char name[640];
+    snprintf(name, sizeof name, "base_model.model.%s%s", module, part);
+    return ft__hf_find(&p->h, name);
+}
+
+static ft_status ft__peft_bad(ft__peft *p, const ft__hf_tensor *t, ft_status status, const char *message) {
+    return ft__hf_fail(&p->h, status, t->file, t->name, "%s", message);
+}
+
+static ft_status ft__peft_missing(ft__peft *p, const char *module, const char *part, const char *why) {
+    char name[640];
+    snprintf(name, sizeof name, "base_model.model.%s%s", module, part);
+    return ft__hf_fail(&p->h, FT_ERR_FORMAT, "adapter_model.safetensors", name, "the tensor is missing, %s", why);
+}
+
+/* Marks the tensor as used if it has the shape; rows 0: a vector. */
+static ft_status ft__peft_take(ft__peft *p, ft__hf_tensor *t, uint64_t rows, uint64_t cols) {
+    const int n_dims = rows ? 2 : 1, format = t->t->dtype->format;
+    const uint64_t *shape = t->t->shape;
+    if (t->t->n_dims != n_dims || shape[0] != (rows ? rows : cols) || (rows && shape[1] != cols))
+        return ft__hf_fail(&p->h, FT_ERR_MISMATCH, t->file, t->name,
+                           "%d dimensions [%llu, %llu], the base and adapter_config.json make it [%llu, %llu]",
+                           t->t->n_dims, (unsigned long long)shape[0], (unsigned long long)shape[1],
+                           (unsigned long long)(rows ? rows : cols), (unsigned long long)(rows ? cols : 1));
+    if (format != 0 && format != 1 && format != 30)
+        return ft__hf_fail(&p->h, FT_ERR_UNSUPPORTED, t->file, t->name,
+                           "dtype %s is not in this version, which has F32, F16 and BF16", t->t->dtype->name);
+    t->used = true;
+    return FT_OK;
+}
+
+/* A rank that both files agree on: `found` rows or columns of t. */
+static ft_status ft__peft_check_rank(ft__peft *p, const ft__hf_tensor *t, const char *module, uint64_t found,
+                                     uint64_t *rank) {
+    ft_status status = ft__peft_rank(p, module, rank);
+    if (!status && found != *rank)
+        status = ft__hf_fail(&p->h, FT_ERR_FORMAT, t->file, t->name,
+                             "has rank %llu, adapter_config.json says %llu (r, rank_pattern)",
+                             (unsigned long long)found, (unsigned long long)*rank);
+    return status;
+}
+
+static float *ft__peft_floats(ft__peft *p, const ft__hf_tensor *t, ft__arena *arena) {
+    float *values = (float *)ft__arena_alloc(arena, (size_t)t->t->count, sizeof *values);
+    if (values) ft__safetensors_floats(t->t, 0, (size_t)t->t->count, values);
+    else ft__fail_memory(p->h.err);
+    return values;
+}
+
+static void ft__peft_put(ft__peft *p, const char *weight, const char *part, uint64_t n0, uint64_t n1, uint64_t n2,
+                         uint32_t format, const void *data) {
+    const uint64_t ne[3] = {n0, n1, n2};
+    char name[192];
+    snprintf(name, sizeof name, "%s.%s", weight, part);
+    ft__gguf_make_tensor(p->h.g, name, n2 ? 3 : n1 ? 2 : 1, ne, format, (const uint8_t *)data);
+}
+
+static bool ft__peft_is_tied(const ft__peft *p) { return !ft__gguf_find(&p->base->file, FT__PEFT_HEAD); }
+
+/* Only where it differs from what a reader takes for granted. */
+static ft_status ft__peft_put_scale(ft__peft *p, const char *weight, double factor, uint64_t rank) {
+    const float granted = p->alpha < 0 || p->alpha > 0 ? (float)p->alpha / (float)rank : 1, given = (float)factor;
+    if (ft__bits_of(given) == ft__bits_of(granted)) return FT_OK;
+    if (!ft__finite((double)given))
+        return ft__hf_fail(&p->h, FT_ERR_FORMAT, FT__PEFT_CONFIG, "lora_alpha", "of %.100s is too large", weight);
+    float *scale = (float *)ft__arena_alloc(&p->h.g->arena, 1, sizeof *scale);
+    if (!scale) return ft__fail_memory(p->h.err);
+    *scale = given;
+    ft__peft_put(p, weight, "lora_scale", 1, 0, 0, 0, scale);
+    return FT_OK;
+}
+
+static ft_status ft__peft_factor(ft__peft *p, const char *module, uint64_t rank, double *factor) {
+    ft_status status = ft__peft_alpha(p, module, factor);
+    *factor /= p->rslora ? ft__sqrt((double)rank) : (double)rank;
+    return status;
+}
+
+/* The configuration must name the module. */
+static ft_status ft__peft_check_target(ft__peft *p, const ft__hf_tensor *t, const char *module) {
+    char parameter[512];
+    bool yes;
+    ft_status status = ft__peft_is_target(p, module, &yes);
+    if (status || yes) return status;
+    snprintf(parameter, sizeof parameter, "%s.weight", module);
+    return ft__peft_is_parameter(p, parameter)
+               ? FT_OK
+               : ft__peft_bad(p, t, FT_ERR_FORMAT,
+                              "adapter_config.json does not name this module (target_modules and what narrows it)");
+}
+
+/* ---- LoRA of one matrix */
+
+static ft_status ft__peft_put_values(ft__peft *p, const ft__peft_place *place, ft__hf_tensor *t, const char *part) {
+    ft__hf_tensor_row row = *place->row;
+    char name[192];
+    row.how = FT__HF_FLOATS;
+    snprintf(name, sizeof name, "%s.%s", place->name, part);
+    ft_status status = ft__peft_take(p, t, 0, place->w->ne[1]);
+    return status ? status : ft__hf_put_floats(&p->h, &row, t->t, name);
+}
+
+/* DoRA's magnitudes, which older files call a weight, and the bias of B. */
+static ft_status ft__peft_put_more(ft__peft *p, const ft__peft_place *place, const char *module) {
+    ft__hf_tensor *size = ft__peft_part(p, module, ".lora_magnitude_vector");
+    ft__hf_tensor *bias = ft__peft_part(p, module, ".lora_B.bias");
+    ft_status status = FT_OK;
+    if (!size) size = ft__peft_part(p, module, ".lora_magnitude_vector.weight");
+    if (!size && p->dora)
+        return ft__peft_missing(p, module, ".lora_magnitude_vector", "adapter_config.json says use_dora");
+    if (!bias && p->lora_bias)
+        return ft__peft_missing(p, module, ".lora_B.bias", "adapter_config.json says lora_bias");
+    if (size && !p->dora)
+        return ft__peft_bad(p, size, FT_ERR_FORMAT, "adapter_config.json does not say use_dora");
+    if (bias && !p->lora_bias)
+        return ft__peft_bad(p, bias, FT_ERR_FORMAT, "adapter_config.json does not say lora_bias");
+    if (size) status = ft__peft_put_values(p, place, size, "dora_scale");
+    if (bias && !status) status = ft__peft_put_values(p, place, bias, "lora_bias");
+    return status;
+}
+
+/* Both factors, or an error. */
+static ft_status ft__peft_pair(ft__peft *p, const char *module, const ft__gguf_tensor *w, ft__hf_tensor **a,
+                               ft__hf_tensor **b, uint64_t *rank) {
+    *a = ft__peft_part(p, module, ".lora_A.weight");
+    *b = ft__peft_part(p, module, ".lora_B.weight");
+    if (!*a || !*b)
+        return ft__peft_missing(p, module, *a ? ".lora_B.weight" : ".lora_A.weight",
+                                "adapter_config.json names the module");
+    ft_status status = ft__peft_check_target(p, *a, module);
+    if (!status) status = ft__peft_check_rank(p, *a, module, (*a)->t->shape[0], rank);
+    if (!status) status = ft__peft_take(p, *a, *rank, w->ne[0]);
+    return status ? status : ft__peft_take(p, *b, w->ne[1], *rank);
+}
+
+static ft_status ft__peft_matrix(ft__peft *p, const ft__peft_place *place, const char *module) {
+    char name[192];
+    ft__hf_tensor *a, *b;
+    uint64_t rank;
+    double factor = 0;
+    ft_status status = ft__peft_pair(p, module, place->w, &a, &b, &rank);
+    if (!status) status = ft__peft_factor(p, module, rank, &factor);
+    if (status) return status;
+    snprintf(name, sizeof name, "%s.lora_a", place->name);
+    status = ft__hf_put_matrix(&p->h, &ft__peft_plain, a->t, name);
+    snprintf(name, sizeof name, "%s.lora_b", place->name);
+    if (!status) status = ft__hf_put_matrix(&p->h, place->row, b->t, name);
+    if (!status) status = ft__peft_put_scale(p, place->name, factor, rank);
+    return status ? status : ft__peft_put_more(p, place, module);
+}
+
+/* ---- LoRA of experts */
+
+/* The pairs of all experts, each a module of its own, in one tensor.  Experts without one get zeros. */
+static ft_status ft__peft_experts(ft__peft *p, const ft__peft_place *place, const char *module,
+                                  const ft__hf_tensor *t) {
+    const char *number = strstr(module, ".experts.") + 9, *behind = number;
+    const uint64_t n_in = place->w->ne[0], n_out = place->w->ne[1], n = place->w->ne[2];
+    float *all_a = NULL, *all_b = NULL;
+    uint64_t first_rank = 0;
+    double first_factor = 0;
+    while (*behind >= '0' && *behind <= '9') behind++;
+    if (p->dora || p->lora_bias)
+        return ft__hf_fail(&p->h, FT_ERR_UNSUPPORTED, FT__PEFT_CONFIG, p->dora ? "use_dora" : "lora_bias",
+                           "of experts is not in this version: %.100s", module);
+    for (uint64_t e = 0; e < n; e++) {
+        char one[512];
+        ft__hf_tensor *a, *b;
+        uint64_t rank;
+        double factor = 0;
+        bool wanted;
+        snprintf(one, sizeof one, "%.*s%d%s", (int)(number - module), module, (int)e, behind);
+        ft_status status = ft__peft_is_target(p, one, &wanted);
+        if (!status && !wanted && !ft__peft_part(p, one, ".lora_A.weight") &&
+            !ft__peft_part(p, one, ".lora_B.weight"))
+            continue;
+        if (!status) status = ft__peft_pair(p, one, place->w, &a, &b, &rank);
+        if (!status) status = ft__peft_factor(p, one, rank, &factor);
+        if (status) return status;
+        if (!all_a) {
+            size_t size_a, size_b;
+            if (!ft__mul_size((size_t)n, (size_t)a->t->count, &size_a) ||
+                !ft__mul_size((size_t)n, (size_t)b->t->count, &size_b))
+                return ft__fail_memory(p->h.err);
+            all_a = (float *)ft__arena_alloc(&p->h.g->arena, size_a, sizeof *all_a);
+            all_b = (float *)ft__arena_alloc(&p->h.g->arena, size_b, sizeof *all_b);
+            if (!all_a || !all_b) return ft__fail_memory(p->h.err);
+            first_rank = rank;
+            first_factor = factor;
+        }
+        if (rank != first_rank || factor < first_factor || factor > first_factor)
+            return ft__peft_bad(p, a, FT_ERR_UNSUPPORTED,
+                                "experts of one layer with different ranks or alphas are not in this version");
+        ft__safetensors_floats(a->t, 0, (size_t)a->t->count, all_a + e * a->t->count);
+        ft__safetensors_floats(b->t, 0, (size_t)b->t->count, all_b + e * b->t->count);
+    }
+    if (!t->used)
+        return ft__peft_bad(p, t, FT_ERR_MISMATCH, "the base has no such expert, or no pair is beside it");
+    ft__peft_put(p, place->name, "lora_a", n_in, first_rank, n, 0, all_a);
+    ft__peft_put(p, place->name, "lora_b", first_rank, n_out, n, 0, all_b);
+    return ft__peft_put_scale(p, place->name, first_factor, first_rank);
+}
+
+/* A pair over all experts at once (target_parameters), A (experts * rank, i) and B (o, rank * experts), for
+   some rows of the parameter: its first, and how far from one to the next. */
+typedef struct ft__peft_stacked {
+    const float *a, *b;    /* as in the file */
+    uint64_t rank, i, o;   /* i: columns of a, o: rows of b */
+    bool turned;           /* the parameter is (experts, outputs, inputs): a meets outputs, b inputs */
+    uint64_t first, step;
+} ft__peft_stacked;
+
+static ft_status ft__peft_put_stacked(ft__peft *p, const char *weight, const ft__gguf_tensor *w,
+                                      const ft__peft_stacked *s, double factor) {
+    const uint64_t n_in = w->ne[0], n_out = w->ne[1], n = w->ne[2], r = s->rank;
+    size_t size_a, size_b;
+    if (!ft__mul_size((size_t)(n_in * n), (size_t)r, &size_a) ||
+        !ft__mul_size((size_t)(n_out * n), (size_t)r, &size_b))
+        return ft__fail_memory(p->h.err);
+    float *a = (float *)ft__arena_alloc(&p->h.g->arena, size_a, sizeof *a);
+    float *b = (float *)ft__arena_alloc(&p->h.g->arena, size_b, sizeof *b);
+    if (!a || !b) return ft__fail_memory(p->h.err);
+    for (uint64_t e = 0; e < n; e++)
+        for (uint64_t k = 0; k < r; k++) {
+            const float *row = s->a + (e * r + k) * s->i; /* of A; B has this expert's k at column k n + e */
+            for (uint64_t i = 0; i < n_in; i++)
+                a[(e * r + k) * n_in + i] = s->turned ? s->b[i * r * n + k * n + e] : row[i];
+            for (uint64_t o = 0; o < n_out; o++) {
+                const uint64_t from = s->first + s->step * o;
+                b[(e * n_out + o) * r + k] = s->turned ? row[from] : s->b[from * r * n + k * n + e];
+            }
+        }
+    ft__peft_put(p, weight, "lora_a", n_in, r, n, 0, a);
+    ft__peft_put(p, weight, "lora_b", r, n_out, n, 0, b);
+    return ft__peft_put_scale(p, weight, factor, r);
+}
+
+/* Which parameter a pair is of, its sizes tell.  gpt-oss and llama4 have (experts, inputs, outputs), others
+   the outputs first; there a square one could be either. */
+static ft_status ft__peft_parameter(ft__peft *p, const char *module, int layer) {
+    static const char *const parts[4] = {"gate", "up", "gate_up", "down"};
+    const bool oss = strcmp(p->base->info.architecture, "gpt-oss") == 0;
+    const bool plain = oss || strcmp(p->base->info.architecture, "llama4") == 0;
+    const ft__gguf_tensor *w[4];
+    char names[4][64], clean[512], *end;
+    ft__peft_stacked s;
+    memset(&s, 0, sizeof s);
+    for (int i = 0; i < 4; i++) {
+        snprintf(names[i], sizeof names[i], "blk.%d.ffn_%s_exps.weight", layer, parts[i]);
+        w[i] = ft__gguf_find(&p->base->file, names[i]);
+    }
+    ft__hf_tensor *a = ft__peft_part(p, module, ".lora_A.weight"), *b = ft__peft_part(p, module, ".lora_B.weight");
+    if (!a || !b)
+        return ft__peft_missing(p, module, a ? ".lora_B.weight" : ".lora_A.weight", "its other half is there");
+    if (!w[3] || (!w[2] && (!w[0] || !w[1])))
+        return ft__peft_bad(p, a, FT_ERR_MISMATCH, "the base has no experts in this layer");
+    const uint64_t n = w[3]->ne[2], d = w[3]->ne[1], f = w[3]->ne[0];
+    s.i = a->t->shape[1];
+    s.o = b->t->shape[0];
+    const bool up = s.i == d ? s.o == 2 * f : s.o == d && s.i == 2 * f;
+    const uint64_t in = up ? d : f, out = up ? 2 * f : d;
+    s.turned = !(s.i == in && s.o == out);
+    snprintf(clean, sizeof clean, "%s", module);
+    while ((end = strstr(clean, ".base_layer")) != NULL) memmove(end, end + 11, strlen(end + 11) + 1);
+    snprintf(clean + strlen(clean), sizeof clean - strlen(clean), ".%s", up ? "gate_up_proj" : "down_proj");
+    if (!ft__peft_is_parameter(p, clean))
+        return ft__peft_bad(p, a, FT_ERR_FORMAT, "adapter_config.json does not name it in target_parameters");
+    if (!plain && in == out)
+        return ft__peft_bad(p, a, FT_ERR_UNSUPPORTED,
+                            "experts with as many inputs as outputs: the file does not tell which are which");
+    double factor = 0;
+    ft_status status = ft__peft_check_rank(p, a, clean, a->t->shape[0] % n ? 0 : a->t->shape[0] / n, &s.rank);
+    if (!status) status = ft__peft_factor(p, clean, s.rank, &factor);
+    if (!status) status = ft__peft_take(p, a, s.rank * n, s.turned && !plain ? out : in);
+    if (!status) status = ft__peft_take(p, b, s.turned && !plain ? in : out, s.rank * n);
+    if (status) return status;
+    s.a = ft__peft_floats(p, a, &p->h.arena);
+    s.b = s.a ? ft__peft_floats(p, b, &p->h.arena) : NULL;
+    if (!s.b) return FT_ERR_MEMORY;
+    s.step = 1;
+    if (!up) return ft__peft_put_stacked(p, names[3], w[3], &s, factor);
+    if (w[2]) return ft__peft_put_stacked(p, names[2], w[2], &s, factor);
+    s.step = oss ? 2 : 1; /* there gate and up take turns */
+    status = ft__peft_put_stacked(p, names[0], w[0], &s, factor);
+    s.first = oss ? 1 : f;
+    return status ? status : ft__peft_put_stacked(p, names[1], w[1], &s, factor);
+}
+
+/* "model.layers.3.mlp.experts", perhaps with ".base_layer" behind it (the parameter that was wrapped first). */
+static bool ft__peft_is_experts(const ft__peft *p, const char *module, int *layer) {
+    const char *prefix, *at = ft__peft_rest(module, &prefix), *end = strstr(at, ".experts");
+    if (strncmp(at, "layers.", 7) != 0 || !end) return false;
+    for (*layer = 0, at += 7; *at >= '0' && *at <= '9' && *layer < 100000; at++) *layer = *layer * 10 + *at - '0';
+    for (end += 8; strncmp(end, ".base_layer", 11) == 0;) end += 11;
+    return !*end && *at == '.' && *layer < p->base->info.n_layers;
+}
+
+static ft_status ft__peft_lora(ft__peft *p, const char *module, ft__hf_tensor *t) {
+    ft__peft_place place;
+    int layer;
+    if (p->vera) return ft__peft_bad(p, t, FT_ERR_FORMAT, "a tensor of LoRA, adapter_config.json says VERA");
+    if (ft__peft_is_experts(p, module, &layer)) return ft__peft_parameter(p, module, layer);
+    if (!ft__peft_find_place(p, module, ".weight", &place) || place.row->rows == FT__HF_ONE ||
+        strcmp(place.name, FT__PEFT_EMBEDDING) == 0)
+        return ft__peft_bad(p, t, FT_ERR_MISMATCH, "the base has no matrix for this tensor");
+    if (p->tied && strcmp(place.name, FT__PEFT_HEAD) == 0 && ft__peft_is_tied(p))
+        return ft__hf_fail(&p->h, FT_ERR_UNSUPPORTED, FT__PEFT_CONFIG, "ensure_weight_tying",
+                           "with an adapter on the head is not in this version");
+    return place.row->how == FT__HF_STACK ? ft__peft_experts(p, &place, module, t)
+                                          : ft__peft_matrix(p, &place, module);
+}
+
+/* ---- embeddings */
+
+/* A (rank, tokens) is turned: a row for each token. */
+static ft_status ft__peft_embedded(ft__peft *p, const char *module, ft__hf_tensor *t) {
+    ft__peft_place place;
+    ft__hf_tensor *a = ft__peft_part(p, module, ".lora_embedding_A");
+    ft__hf_tensor *b = ft__peft_part(p, module, ".lora_embedding_B");
+    uint64_t rank;
+    double factor = 0;
+    if (!ft__peft_find_place(p, module, ".weight", &place) || strcmp(place.name, FT__PEFT_EMBEDDING) != 0)
+        return ft__peft_bad(p, t, FT_ERR_MISMATCH, "the base has no embedding for this tensor");
+    if (!a || !b)
+        return ft__peft_missing(p, module, a ? ".lora_embedding_B" : ".lora_embedding_A",
+                                "its other half is there");
+    if (p->dora || (p->tied && ft__peft_is_tied(p)))
+        return ft__hf_fail(&p->h, FT_ERR_UNSUPPORTED, FT__PEFT_CONFIG, p->dora ? "use_dora" : "ensure_weight_tying",
+                           "with an adapter on the embedding is not in this version");
+    ft_status status = ft__peft_check_target(p, a, module);
+    if (!status) status = ft__peft_check_rank(p, a, module, a->t->shape[0], &rank);
+    if (!status) status = ft__peft_take(p, a, rank, place.w->ne[1]);
+    if (!status) status = ft__peft_take(p, b, place.w->ne[0], rank);
+    if (!status) status = ft__peft_factor(p, module, rank, &factor);
+    if (status) return status;
+    const size_t n = (size_t)place.w->ne[1], r = (size_t)rank;
+    float *turned = (float *)ft__arena_alloc(&p->h.g->arena, (size_t)a->t->count, sizeof *turned);
+    float *values = ft__peft_floats(p, a, &p->h.arena);
+    if (!turned || !values) return ft__fail_memory(p->h.err);
+    for (size_t i = 0; i < n; i++)
+        for (size_t k = 0; k < r; k++) turned[i * r + k] = values[k * n + i];
+    ft__peft_put(p, place.name, "lora_a", rank, n, 0, 0, turned);
+    status = ft__hf_put_matrix(&p->h, &ft__peft_plain, b->t, "token_embd.weight.lora_b");
+    return status ? status : ft__peft_put_scale(p, place.name, factor, rank);
+}
+
+/* trainable_token_indices: a list for the embedding, or lists by module. */
+static const ft__json *ft__peft_token_list(const ft__peft *p, const char *module) {
+    const ft__json *found = p->tokens && p->tokens->type == FT__JSON_ARRAY ? p->tokens : NULL;
+    const size_t n = strlen(module);
+    for (const ft__json *v = p->tokens && !found ? p->tokens->child : NULL; v; v = v->next)
+        if (v->type == FT__JSON_ARRAY && v->key_len && v->key_len <= n &&
+            strcmp(module + n - v->key_len, v->key) == 0 &&
+            (v->key_len == n || module[n - v->key_len - 1] == '.'))
+            found = v;
+    return found;
+}
+
+/* One of the two factors that change rows of a matrix: `picks` has a 1 for each changed row, `gains` what the
+   rows gained.  For an embedding those are A and B, for a head B and A. */
+static ft_status ft__peft_put_rows(ft__peft *p, const char *weight, const ft__gguf_tensor *w, const ft__json *list,
+                                   const ft__hf_tensor *t) {
+    const bool head = strcmp(weight, FT__PEFT_HEAD) == 0;
+    const ft__format *format = ft__format_find(w->type);
+    const size_t n = (size_t)w->ne[0], n_rows = (size_t)w->ne[1], k = list->count;
+    const size_t row_bytes = n / format->n_elements * format->n_bytes;
+    size_t size, j = 0;
+    if (!ft__mul_size(n_rows, k, &size) || size > (size_t)1 << 28)
+        return ft__peft_bad(p, t, FT_ERR_LIMIT,
+                            "too many retrained tokens for this version: save the embedding whole");
+    float *picks = (float *)ft__arena_alloc(&p->h.g->arena, size, sizeof *picks);
+    float *gains = (float *)ft__arena_alloc(&p->h.g->arena, k * n, sizeof *gains);
+    float *base = (float *)ft__arena_alloc(&p->h.arena, n, sizeof *base);
+    float *rows = ft__peft_floats(p, t, &p->h.arena);
+    if (!picks || !gains || !base || !rows) return ft__fail_memory(p->h.err);
+    if (!format->decode)
+        return ft__hf_fail(&p->h, FT_ERR_UNSUPPORTED, t->file, t->name, "the base's %s is %s, which cannot be read",
+                           w->name, format->name);
+    for (const ft__json *v = list->child; v; v = v->next, j++) {
+        const size_t row = (size_t)v->number;
+        format->decode(w->data + row * row_bytes, n, base);
+        picks[row * k + j] = 1;
+        for (size_t i = 0; i < n; i++) gains[head ? j * n + i : i * k + j] = rows[j * n + i] - base[i];
+    }
+    ft__peft_put(p, weight, "lora_a", head ? n : k, head ? k : n_rows, 0, 0, head ? gains : picks);
+    ft__peft_put(p, weight, "lora_b", k, head ? n_rows : n, 0, 0, head ? picks : gains);
+    return ft__peft_put_scale(p, weight, 1, k);
+}
+
+/* Where the base ties its head to the embedding, PEFT changes the head's rows along. */
+static ft_status ft__peft_tokens(ft__peft *p, const char *module, ft__hf_tensor *t) {
+    const ft__json *list = ft__peft_token_list(p, module);
+    ft__peft_place place;
+    if (!list || !list->count)
+        return ft__peft_bad(p, t, FT_ERR_FORMAT, "adapter_config.json has no trainable_token_indices for it");
+    if (!ft__peft_find_place(p, module, ".weight", &place) ||
+        (strcmp(place.name, FT__PEFT_EMBEDDING) != 0 && strcmp(place.name, FT__PEFT_HEAD) != 0))
+        return ft__peft_bad(p, t, FT_ERR_MISMATCH, "the base has no embedding for this tensor");
+    uint8_t *seen = (uint8_t *)ft__arena_alloc(&p->h.arena, (size_t)place.w->ne[1], 1);
+    if (!seen) return ft__fail_memory(p->h.err);
+    for (const ft__json *v = list->child; v; v = v->next)
+        if (!ft__json_is_integer(v, 0, (double)place.w->ne[1] - 1) || seen[(size_t)v->number]++)
+            return ft__hf_fail(&p->h, FT_ERR_MISMATCH, FT__PEFT_CONFIG, "trainable_token_indices",
+                               "must be different tokens below %llu, found %.40s",
+                               (unsigned long long)place.w->ne[1],
+                               v->type == FT__JSON_NUMBER ? v->text : ft__json_type_name(v->type));
+    ft_status status = ft__peft_take(p, t, list->count, place.w->ne[0]);
+    if (!status) status = ft__peft_put_rows(p, place.name, place.w, list, t);
+    if (!status && ft__peft_is_tied(p) && strcmp(place.name, FT__PEFT_EMBEDDING) == 0)
+        status = ft__peft_put_rows(p, FT__PEFT_HEAD, place.w, list, t);
+    return status;
+}
+
+/* ---- VeRA */
+
+/* out = b (B d A) with B and A cut to the layer's size; d goes into A, b into B. */
+static ft_status ft__peft_vera(ft__peft *p, const char *module, ft__hf_tensor *t) {
+    ft__hf_tensor *a = ft__hf_find(&p->h, "base_model.vera_A"), *b = ft__hf_find(&p->h, "base_model.vera_B");
+    ft__hf_tensor *d = ft__peft_part(p, module, ".vera_lambda_d"), *g = ft__peft_part(p, module, ".vera_lambda_b");
+    ft__peft_place place;
+    uint64_t rank;
+    if (!p->vera) return ft__peft_bad(p, t, FT_ERR_FORMAT, "a tensor of VeRA, adapter_config.json says LORA");
+    if (!a || !b)
+        return ft__hf_fail(&p->h, FT_ERR_UNSUPPORTED, "adapter_model.safetensors",
+                           a ? "base_model.vera_B" : "base_model.vera_A",
+                           "the tensor is missing; without it the projections would be PyTorch's random numbers: "
+                           "save the adapter with save_projection");
+    if (!ft__peft_find_place(p, module, ".weight", &place) || place.row->how != FT__HF_MATRIX)
+        return ft__peft_bad(p, t, FT_ERR_MISMATCH, "the base has no matrix for this tensor");
+    if (!d || !g)
+        return ft__peft_missing(p, module, d ? ".vera_lambda_b" : ".vera_lambda_d", "its other half is there");
+    const uint64_t n_in = place.w->ne[0], n_out = place.w->ne[1];
+    ft_status status = ft__peft_check_target(p, d, module);
+    if (!status) status = ft__peft_check_rank(p, d, module, d->t->count, &rank);
+    if (!status && a->t->shape[1] < n_in) status = ft__peft_take(p, a, rank, n_in); /* says so */
+    if (!status && b->t->shape[0] < n_out) status = ft__peft_take(p, b, n_out, rank);
+    if (!status) status = ft__peft_take(p, d, 0, rank);
+    if (!status) status = ft__peft_take(p, g, 0, n_out);
+    if (!status) status = ft__peft_take(p, a, rank, a->t->shape[1]);
+    if (!status) status = ft__peft_take(p, b, b->t->shape[0], rank);
+    if (status) return status;
+    float *low = (float *)ft__arena_alloc(&p->h.g->arena, (size_t)(rank * n_in), sizeof *low);
+    float *high = (float *)ft__arena_alloc(&p->h.g->arena, (size_t)(n_out * rank), sizeof *high);
+    float *scale_d = ft__peft_floats(p, d, &p->h.arena), *scale_b = ft__peft_floats(p, g, &p->h.arena);
+    if (!low || !high || !scale_d || !scale_b) return ft__fail_memory(p->h.err);
+    for (uint64_t k = 0; k < rank; k++) {
+        ft__safetensors_floats(a->t, k * a->t->shape[1], (size_t)n_in, low + k * n_in);
+        for (uint64_t i = 0; i < n_in; i++) low[k * n_in + i] *= scale_d[k];
+    }
+    ft__safetensors_floats(b->t, 0, (size_t)(n_out * rank), high);
+    for (uint64_t i = 0; i < n_out * rank; i++) high[i] *= scale_b[i / rank];
+    ft__peft_put(p, place.name, "lora_a", n_in, rank, 0, 0, low);
+    /* its rows go where the base has them, as if it stood in a file */
+    static const ft__st_dtype f32 = {"F32", 4, 0};
+    ft__st_tensor made = *b->t;
+    char name[192];
+    made.dtype = &f32;
+    made.shape[0] = n_out;
+    made.count = n_out * rank;
+    made.size = made.count * sizeof *high;
+    made.data = (const uint8_t *)high;
+    snprintf(name, sizeof name, "%s.lora_b", place.name);
+    return ft__hf_put_matrix(&p->h, place.row, &made, name);
+}
+
+/* ---- whole tensors */
+
+/* modules_to_save, and biases that were trained.  The embedding and the head are there also where PEFT adds
+   them of itself: under their own name they count, as base_layer they are the frozen weights below an adapter. */
+static ft_status ft__peft_replace(ft__peft *p, const char *module, ft__hf_tensor *t) {
+    const char *leaf = strrchr(t->name, '.'), *dot = strrchr(module, '.'), *last = dot ? dot + 1 : module;
+    const bool bias = strcmp(leaf, ".bias") == 0, below = strcmp(last, "base_layer") == 0;
+    char clean[512];
+    ft__peft_place place;
+    bool wanted;
+    snprintf(clean, sizeof clean, "%.*s", (int)(below ? dot - module : (long)strlen(module)), module);
+    dot = strrchr(clean, '.');
+    last = dot ? dot + 1 : clean;
+    ft_status status = ft__peft_is_target(p, clean, &wanted);
+    if (status) return status;
+    const bool embedding = !bias && (strcmp(last, "embed_tokens") == 0 || strcmp(last, "lm_head") == 0);
+    wanted = bias ? strcmp(p->bias, "all") == 0 || (strcmp(p->bias, "none") != 0 && wanted) : embedding;
+    if (!wanted && !ft__peft_is_saved(p, clean))
+        return ft__peft_bad(p, t, FT_ERR_FORMAT, "adapter_config.json does not explain this tensor");
+    if (!ft__peft_find_place(p, clean, leaf, &place))
+        return ft__peft_bad(p, t, FT_ERR_MISMATCH, "the base has no such tensor");
+    if (place.row->how == FT__HF_STACK)
+        return ft__peft_bad(p, t, FT_ERR_UNSUPPORTED, "to replace single experts is not in this version");
+    const bool vector = place.row->rows == FT__HF_ONE;
+    status = ft__peft_take(p, t, vector ? 0 : place.w->ne[1], place.w->ne[0]);
+    if (status || (embedding && below)) return status;
+    return place.row->how == FT__HF_MATRIX ? ft__hf_put_matrix(&p->h, place.row, t->t, place.name)
+                                           : ft__hf_put_floats(&p->h, place.row, t->t, place.name);
+}
+
+/* ---- the folder */
+
+typedef ft_status ft__peft_fn(ft__peft *p, const char *module, ft__hf_tensor *t);
+
+/* What the end of a name says; behind the module's name. */
+static const struct {
+    const char *end;
+    ft__peft_fn *fn;
+} ft__peft_ends_of_names[] = {
+    {".lora_A.weight", ft__peft_lora},
+    {".lora_B.weight", ft__peft_lora},
+    {".lora_B.bias", ft__peft_lora},
+    {".lora_magnitude_vector", ft__peft_lora},
+    {".lora_magnitude_vector.weight", ft__peft_lora},
+    {".lora_embedding_A", ft__peft_embedded},
+    {".lora_embedding_B", ft__peft_embedded},
+    {".token_adapter.trainable_tokens_delta", ft__peft_tokens},
+    {".vera_lambda_b", ft__peft_vera},
+    {".vera_lambda_d", ft__peft_vera},
+    {".weight", ft__peft_replace},
+    {".bias", ft__peft_replace},
+};
+
+/* Everything that belongs to the tensor's module. */
+static ft_status ft__peft_tensor(ft__peft *p, ft__hf_tensor *t) {
+    static const char front[] = "base_model.model.";
+    const size_t n_front = sizeof front - 1, n = strlen(t->name);
+    if (t->used || (p->vera && strncmp(t->name, "base_model.vera_", 16) == 0 && n == 17)) return FT_OK;
+    if (n > 400) return ft__peft_bad(p, t, FT_ERR_LIMIT, "names of over 400 bytes are not in this version");
+    for (size_t i = 0; i < FT__COUNT(ft__peft_ends_of_names) && strncmp(t->name, front, n_front) == 0; i++) {
+        const char *end = ft__peft_ends_of_names[i].end;
+        const size_t n_end = strlen(end);
+        if (n <= n_front + n_end || strcmp(t->name + n - n_end, end) != 0) continue;
+        const char *module = ft__arena_text(&p->h.arena, t->name + n_front, n - n_front - n_end);
+        if (!module) return ft__fail_memory(p->h.err);
+        ft_status status = ft__peft_ends_of_names[i].fn(p, module, t);
+        if (!status && !t->used) /* "x" and "x.weight" both, for instance */
+            status = ft__peft_bad(p, t, FT_ERR_FORMAT, "another tensor of the file says the same");
+        return status;
+    }
+    return ft__peft_bad(p, t, FT_ERR_UNSUPPORTED, "the name is not one of a LoRA or VeRA adapter");
+}
+
+static const ft__gguf_tensor *ft__peft_made(const ft__peft *p, const char *name) {
+    for (size_t i = 0; i < p->h.g->n_tensors; i++)
+        if (strcmp(p->h.g->tensors[i].name, name) == 0) return &p->h.g->tensors[i];
     return NULL;
+}
+
+/* ensure_weight_tying: what replaces the embedding replaces the head that is tied to it, and back. */
+static void ft__peft_tie(ft__peft *p) {
+    const ft__gguf_tensor *embedding = ft__peft_made(p, FT__PEFT_EMBEDDING);
+    const ft__gguf_tensor *head = ft__peft_made(p, FT__PEFT_HEAD), *one = embedding ? embedding : head;
+    if (!p->tied || !ft__peft_is_tied(p) || !one || (embedding && head)) return;
+    const ft__gguf_tensor t = *one; /* which making another may move */
+    ft__gguf_make_tensor(p->h.g, embedding ? FT__PEFT_HEAD : FT__PEFT_EMBEDDING, t.n_dims, t.ne, t.type, t.data);
+}
+
+/* What changes a tensor cannot stand beside what replaces it. */
+static ft_status ft__peft_check_twice(ft__peft *p) {
+    for (size_t i = 0; i < p->h.g->n_tensors; i++) {
+        const char *name = p->h.g->tensors[i].name, *end = strstr(name, ".lora_a");
+        char weight[192];
+        snprintf(weight, sizeof weight, "%.*s", (int)(end ? end - name : 0), name);
+        if (ft__gguf_find(p->h.g, weight))
+            return ft__hf_fail(&p->h, FT_ERR_UNSUPPORTED, "adapter_model.safetensors", name,
+                               "the file also has a tensor that replaces this one of the base");
+    }
+    return FT_OK;
+}
+
+/* Does each matrix of the base that the configuration names have its tensors? */
+static ft_status ft__peft_check_layer(ft__peft *p, int layer) {
+    char module[256], name[128];
+    const ft__hf_tensor_row *row;
+    bool counts;
+    for (size_t i = 0; (row = ft__peft_row_at(p, i, &counts)) != NULL; i++) {
+        if (!counts || row->how != FT__HF_MATRIX) continue;
+        snprintf(name, sizeof name, "blk.%d.%s", layer, row->gguf);
+        if (!ft__gguf_find(&p->base->file, name)) continue;
+        snprintf(name, sizeof name, "blk.%d.%s.lora_a", layer, row->gguf);
+        if (ft__gguf_find(p->h.g, name)) continue;
+        snprintf(module, sizeof module, "%slayers.%d.%.*s", p->h.prefix, layer,
+                 (int)(strlen(row->hf) - strlen(".weight")), row->hf);
+        ft_status status = ft__peft_is_target(p, module, &counts);
+        if (!status && counts)
+            status = ft__peft_missing(p, module, p->vera ? ".vera_lambda_d" : ".lora_A.weight",
+                                      "adapter_config.json names the module");
+        if (status) return status;
+    }
+    return FT_OK;
+}
+
+static bool ft__peft_has_file(ft__peft *p, const char *file) {
+    struct stat st;
+    const char *path = ft__path_join(&p->h.arena, p->h.folder, file);
+    return path && stat(path, &st) == 0;
+}
+
+static ft_status ft__peft_read_all(ft__peft *p) {
+    ft_status status = ft__peft_read_config(p);
+    if (!status && ft__peft_has_file(p, "adapter_model.bin") &&
+        !ft__peft_has_file(p, "adapter_model.safetensors") &&
+        !ft__peft_has_file(p, "adapter_model.safetensors.index.json"))
+        return ft__hf_fail(&p->h, FT_ERR_UNSUPPORTED, "adapter_model.bin", NULL,
+                           "pickled tensors are not read: save the adapter as adapter_model.safetensors");
+    if (!status) status = ft__hf_open_shards(&p->h, "adapter_model");
+    for (size_t i = 0; i < p->h.n_tensors && !status; i++) status = ft__peft_tensor(p, &p->h.tensors[i]);
+    return status;
+}
+
+FT__PRIV ft_status ft__peft_open(ft__gguf *g, const char *folder, const ft_model *base, ft_error *err) {
+    const char *kind;
+    ft__peft p;
+    memset(&p, 0, sizeof p);
+    p.h.g = g;
+    p.h.folder = folder;
+    p.h.err = err;
+    p.h.prefix = "model.";
+    p.h.dim[FT__HF_ONE] = 1;
+    p.h.dim[FT__HF_H] = (uint64_t)base->info.n_heads;
+    p.h.dim[FT__HF_HKV] = (uint64_t)base->info.n_kv_heads;
+    p.base = base;
+    p.h.flags = ft__peft_flags(base);
+    ft__arena_init(&p.h.arena, &base->allocator);
+    ft__gguf_make_begin(g, folder, &base->allocator);
+    ft_status status = ft__peft_read_all(&p);
+    kind = p.vera ? "vera" : p.dora ? "dora" : p.rslora ? "rslora" : "lora";
+    ft__gguf_make_string(g, "general.type", "adapter", 7);
+    ft__gguf_make_string(g, "adapter.type", "lora", 4);
+    ft__gguf_make_string(g, "general.architecture", base->info.architecture, strlen(base->info.architecture));
+    ft__gguf_make_string(g, "ft.adapter.kind", kind, strlen(kind));
+    ft__gguf_make_f32(g, "adapter.lora.alpha", (float)p.alpha);
+    for (size_t i = 0; i < p.h.n_shards; i++) {
+        ft__gguf_make_own(g, &p.h.shards[i].file);
+        ft__safetensors_close(&p.h.shards[i]);
+    }
+    if (!status) ft__peft_tie(&p);
+    if (!status) status = ft__gguf_make_end(g, err);
+    if (!status) status = ft__peft_check_twice(&p);
+    for (int i = 0; i < base->info.n_layers && !status && !p.any_target; i++) status = ft__peft_check_layer(&p, i);
+    ft__peft_free_config(&p);
+    ft__arena_free(&p.h.arena);
+    if (status) ft__gguf_close(g);
+    return status;
+}
+/* ---- end src/model/peft.c */
+/* ---- begin src/model/adapter.c */
+/* Adapters in use: what one changes of a map, of a tensor's rows, and whether several go together.  An adapter
+   at scale s adds s times its change to what the model has, W + s (W' - W); several add their changes, each
+   against the model's own W.  Another tensor in the place of W is there or not: s is 1 or 0. */
+
+FT__PRIV const char *ft__change_kind(const ft__change *c) {
+    if (!c->rank) return "replacement";
+    return c->gain ? "dora" : "lora";
+}
+
+FT__PRIV const ft__change *ft__adapter_change(const ft_adapter *a, const ft__linear *l) {
+    return l->tensor < 0 ? NULL : a->change_of[l->tensor];
+}
+
+FT__PRIV ft__matrix ft__change_a(const ft__change *c, const ft__linear *l) {
+    const size_t n = (size_t)c->rank * (size_t)c->n_in, expert = (size_t)(l->first_row / c->n_out);
+    ft__matrix w = {ft__format_find(FT__FORMAT_F32), (const uint8_t *)(c->a + expert * n), NULL, c->rank, c->n_in,
+                    (size_t)c->n_in * sizeof *c->a};
+    return w;
+}
+
+FT__PRIV const float *ft__change_b(const ft__change *c, const ft__linear *l) {
+    return c->b + (size_t)c->rank * (size_t)l->first_row;
+}
+
+/* ---- a change as numbers, for merging and for reports */
+
+/* The rows of the tensor that lie turned together with `row`: those of its map, or of a slice of it. */
+static void ft__adapter_section(const ft_model *m, int tensor, uint64_t row, uint64_t *first, uint64_t *n) {
+    *first = row;
+    *n = 1;
+    for (int i = 0; i < m->n_maps; i++) {
+        const ft__linear *l = m->maps[i].linear;
+        const uint64_t begin = (uint64_t)l->first_row, size = (uint64_t)(l->w.n_rows / m->maps[i].n_slices);
+        if (l->tensor != tensor || row < begin || row >= begin + (uint64_t)l->w.n_rows) continue;
+        *n = size;
+        *first = begin + (row - begin) / size * size;
+        return;
+    }
+}
+
+/* sum (n_in) = factor B A of one row. */
+static void ft__adapter_product(const ft_adapter *a, const ft__change *c, uint64_t row, double *sum) {
+    const size_t n_in = (size_t)c->n_in, rank = (size_t)c->rank;
+    memset(sum, 0, n_in * sizeof *sum);
+    if (c->embedding) {
+        const float *of_row = c->a + row * rank;
+        for (size_t k = 0; k < rank; k++)
+            for (size_t i = 0; i < n_in; i++)
+                sum[i] += (double)c->factor * (double)of_row[k] * (double)c->b[k * n_in + i];
+        return;
+    }
+    uint64_t first, n;
+    ft__adapter_section(a->model, c->tensor, row, &first, &n);
+    const float *b = c->b + rank * first + (row - first), *of_expert = c->a + row / (uint64_t)c->n_out * rank * n_in;
+    for (size_t k = 0; k < rank; k++) {
+        const double factor = (double)c->factor * (double)b[k * n];
+        for (size_t i = 0; i < n_in; i++) sum[i] += factor * (double)of_expert[k * n_in + i];
+    }
+}
+
+/* w += own - base; exact where nothing else has changed w. */
+static void ft__adapter_replace(float *w, const float *base, const double *own, size_t n) {
+    for (size_t i = 0; i < n; i++)
+        w[i] = w[i] == base[i] ? (float)own[i] : (float)((double)w[i] + (own[i] - (double)base[i]));
+}
+
+static void ft__adapter_apply_row(const ft_adapter *a, const ft__change *c, float scale, uint64_t row,
+                                  const float *base, float *w, float *values, double *sum) {
+    const size_t n_in = (size_t)c->n_in;
+    if (c->vector || c->whole.data) {
+        if (c->vector) memcpy(values, c->vector + row * n_in, n_in * sizeof *values);
+        else c->whole.format->decode(c->whole.data + row * c->whole.row_bytes, n_in, values);
+        for (size_t i = 0; i < n_in; i++) sum[i] = (double)values[i];
+        ft__adapter_replace(w, base, sum, n_in);
+        return;
+    }
+    ft__adapter_product(a, c, row, sum);
+    const double gain = c->gain ? (double)c->gain[row] : 0;
+    for (size_t i = 0; i < n_in; i++)
+        w[i] = (float)((double)w[i] + (double)scale * (gain * (double)base[i] + sum[i]));
+}
+
+FT__PRIV ft_status ft__adapter_apply(const ft_adapter *a, float scale, int tensor, uint64_t first_row,
+                                     uint64_t n_rows, const float *base, float *w, ft_error *err) {
+    const ft_allocator *allocator = &a->model->allocator;
+    const ft__change *c = tensor < 0 || tensor > (int)a->model->file.n_tensors ? NULL : a->change_of[tensor];
+    if (!c || scale == 0) return FT_OK;
+    const uint64_t all = (uint64_t)c->n_out * (uint64_t)c->depth;
+    if (first_row > all || n_rows > all - first_row)
+        return ft__fail(err, FT_ERR_ARGUMENT, ft__model_tensor_name(a->model, tensor),
+                        "rows %llu to %llu are asked for, there are %llu", (unsigned long long)first_row,
+                        (unsigned long long)(first_row + n_rows), (unsigned long long)all);
+    double *sum = (double *)ft__alloc_zero(allocator, (size_t)c->n_in, sizeof *sum);
+    float *values = (float *)ft__alloc_zero(allocator, (size_t)c->n_in, sizeof *values);
+    for (uint64_t r = 0; r < n_rows && sum && values; r++) {
+        const size_t at = (size_t)r * (size_t)c->n_in;
+        ft__adapter_apply_row(a, c, scale, first_row + r, base + at, w + at, values, sum);
+    }
+    const bool ok = sum && values;
+    ft__free(allocator, sum);
+    ft__free(allocator, values);
+    return ok ? FT_OK : ft__fail_memory(err);
+}
+
+/* ---- several together */
+
+static bool ft__change_replaces(const ft__change *c) { return c->whole.data || c->vector; }
+
+/* One of two that meet at a tensor replaces it. */
+static ft_status ft__adapter_check_pair(const ft_model *m, const ft__change *c, const ft__change *other, int i, int k,
+                                        ft_error *err) {
+    const char *name = ft__model_tensor_name(m, c->tensor);
+    if (ft__change_replaces(c) && ft__change_replaces(other))
+        return ft__fail(err, FT_ERR_MISMATCH, name, "adapters %d and %d both replace it", i, k);
+    if ((ft__change_replaces(c) && other->gain) || (ft__change_replaces(other) && c->gain))
+        return ft__fail(err, FT_ERR_UNSUPPORTED, name, "adapters %d and %d are DoRA of it and replace it", i, k);
+    return FT_OK;
+}
+
+FT__PRIV ft_status ft__adapter_check_uses(const ft_adapter_use *uses, int n_uses, ft_error *err) {
+    ft_status status = FT_OK;
+    for (int i = 0; i < n_uses; i++) {
+        const ft_adapter *a = uses[i].adapter;
+        for (int n = 0; n < a->n_changes && uses[i].scale != 0 && !status; n++) {
+            const ft__change *c = &a->changes[n];
+            if (ft__change_replaces(c) && uses[i].scale != 1)
+                return ft__fail(err, FT_ERR_UNSUPPORTED, ft__model_tensor_name(a->model, c->tensor),
+                                "adapter %d replaces it: the scale can only be 0 or 1", i);
+            for (int k = i + 1; k < n_uses && !status; k++) {
+                const ft__change *other = uses[k].adapter->change_of[c->tensor];
+                if (other && uses[k].scale != 0) status = ft__adapter_check_pair(a->model, c, other, i, k, err);
+            }
+        }
+    }
+    return status;
 }
 
 void ft_adapter_free(ft_adapter *a) {
@@ -22871,6 +26325,432 @@ void ft_adapter_free(ft_adapter *a) {
     ft__free(&allocator, a);
 }
 /* ---- end src/model/adapter.c */
+/* ---- begin src/model/adapter_read.c */
+/* Reading an adapter.  For a tensor T of the model the file may hold
+       T.lora_a (rank, inputs) and T.lora_b (outputs, rank)    the product is W x + factor B (A x); of experts one
+                                                               each behind the other
+       token_embd.weight.lora_a (tokens, rank)                 a row per token
+       T.lora_scale (1)                                        the factor, else alpha / rank
+       T.lora_bias (outputs)                                   behind B
+       T.dora_scale (outputs)                                  DoRA (Liu et al. 2024): the length m of each row
+                                                               of W' = m (W + factor B A) / |W + factor B A|
+       T                                                       instead of the model's
+   LoRA: Hu et al. 2021.  Each tensor must find its place: an adapter that touches nothing would be scored as if
+   it were the base.  Where the head is the embedding, `output.weight` names the head alone and
+   `token_embd.weight` the embedding alone: neither changes the other. */
+
+enum {
+    FT__ADAPTER_A, FT__ADAPTER_B, FT__ADAPTER_FACTOR, FT__ADAPTER_BIAS, FT__ADAPTER_DORA, FT__ADAPTER_WHOLE,
+    FT__ADAPTER_PARTS
+};
+static const char *const ft__adapter_suffixes[FT__ADAPTER_WHOLE] = {".lora_a", ".lora_b", ".lora_scale",
+                                                                    ".lora_bias", ".dora_scale"};
+
+/* What the file has for one tensor of the model. */
+typedef struct ft__adapter_parts {
+    const ft__gguf_tensor *of[FT__ADAPTER_PARTS]; /* NULL: not there */
+} ft__adapter_parts;
+
+typedef struct ft__adapter_reader {
+    ft_adapter *a;
+    const ft_model *m;
+    ft__gguf g;
+    ft_error *err;
+    ft__pool *pool;           /* for DoRA, once it is needed */
+    ft__adapter_parts *parts; /* (file.n_tensors + 1) of the model */
+    float alpha;
+    char where[512];
+} ft__adapter_reader;
+
+static const char *ft__adapter_where(ft__adapter_reader *r, const char *name) {
+    snprintf(r->where, sizeof r->where, "%s: %s", r->g.path, name);
+    return r->where;
+}
+
+/* ---- tensors to their places */
+
+static ft_status ft__adapter_tensor(ft__adapter_reader *r, const ft__gguf_tensor *t) {
+    char base[256];
+    size_t n = strlen(t->name), part = 0;
+    for (; part < FT__ADAPTER_WHOLE; part++) {
+        const size_t n_suffix = strlen(ft__adapter_suffixes[part]);
+        if (n <= n_suffix || strcmp(t->name + n - n_suffix, ft__adapter_suffixes[part]) != 0) continue;
+        n -= n_suffix;
+        break;
+    }
+    snprintf(base, sizeof base, "%.*s", (int)n, t->name);
+    const int tensor = ft__model_tensor(r->m, base);
+    if (tensor < 0)
+        return ft__fail(r->err, FT_ERR_MISMATCH, ft__adapter_where(r, t->name),
+                        "the model has no weight for this tensor");
+    r->parts[tensor].of[part] = t;
+    return FT_OK;
+}
+
+static void ft__adapter_shape_text(char text[96], const uint64_t *ne) {
+    const char *const format = ne[3] != 1 ? "[%llu, %llu, %llu, %llu]" : ne[2] != 1 ? "[%llu, %llu, %llu]"
+                                                                                    : "[%llu, %llu]";
+    snprintf(text, 96, format, (unsigned long long)ne[0], (unsigned long long)ne[1], (unsigned long long)ne[2],
+             (unsigned long long)ne[3]);
+}
+
+/* A part must have the shape (n0, n1, n2), which `what` says in words; 0 is the rank. */
+static ft_status ft__adapter_shape(ft__adapter_reader *r, const ft__gguf_tensor *t, const ft__gguf_tensor *base,
+                                   const char *what, uint64_t n0, uint64_t n1, uint64_t n2) {
+    const uint64_t wanted[4] = {n0, n1, n2, 1};
+    char found[96], of[96];
+    bool fits = true;
+    for (int i = 0; i < 4; i++) fits = fits && (wanted[i] ? t->ne[i] == wanted[i] : t->ne[i] - 1 < 65536);
+    if (fits) return FT_OK;
+    ft__adapter_shape_text(found, t->ne);
+    ft__adapter_shape_text(of, base->ne);
+    return ft__fail(r->err, FT_ERR_MISMATCH, ft__adapter_where(r, t->name),
+                    "found shape %s, expected %s of the model's weight %s", found, what, of);
+}
+
+/* ---- numbers */
+
+/* Elements first .. first + n, all of them finite. */
+static ft_status ft__adapter_decode(ft__adapter_reader *r, const ft__gguf_tensor *t, uint64_t first, size_t n,
+                                    float *out) {
+    const ft__format *format = ft__format_find(t->type);
+    if (!format->decode)
+        return ft__fail(r->err, FT_ERR_UNSUPPORTED, ft__adapter_where(r, t->name),
+                        "type %s is not in this version", format->name);
+    format->decode(t->data + first / format->n_elements * format->n_bytes, n, out);
+    for (size_t i = 0; i < n; i++)
+        if (!ft__finite((double)out[i]))
+            return ft__fail(r->err, FT_ERR_FORMAT, ft__adapter_where(r, t->name), "holds an infinity or a NaN");
+    return FT_OK;
+}
+
+static size_t ft__adapter_count(const ft__gguf_tensor *t) { return (size_t)(t->ne[0] * t->ne[1] * t->ne[2]); }
+
+/* The whole tensor as floats of the adapter's; NULL where it is absent. */
+static ft_status ft__adapter_floats(ft__adapter_reader *r, const ft__gguf_tensor *t, const float **out) {
+    if (!t) return FT_OK;
+    const size_t n = ft__adapter_count(t);
+    float *values = (float *)ft__arena_alloc(&r->a->arena, n, sizeof *values);
+    if (!values) return ft__fail_memory(r->err);
+    *out = values;
+    return ft__adapter_decode(r, t, 0, n, values);
+}
+
+/* ---- DoRA's gains, in double, from the model's rows as the file has them */
+
+typedef struct ft__dora_job {
+    const ft__gguf_tensor *base;
+    const ft__change *c;
+    float *b, *gain;      /* (n_out, rank); (n_out) with m at first */
+    float *rows;          /* (n_parts, n_in) */
+    double *sums;         /* (n_parts, n_in) */
+    int n_parts, bad;     /* bad: atomic */
+} ft__dora_job;
+
+static void ft__dora_part(void *user, int part) {
+    ft__dora_job *j = (ft__dora_job *)user;
+    const size_t n_in = (size_t)j->c->n_in, rank = (size_t)j->c->rank;
+    const ft__format *format = ft__format_find(j->base->type);
+    const size_t row_bytes = n_in / format->n_elements * format->n_bytes;
+    float *row = j->rows + (size_t)part * n_in;
+    double *sum = j->sums + (size_t)part * n_in;
+    for (size_t o = (size_t)part; o < (size_t)j->c->n_out; o += (size_t)j->n_parts) {
+        float *b = j->b + o * rank;
+        double squares = 0;
+        format->decode(j->base->data + o * row_bytes, n_in, row);
+        for (size_t i = 0; i < n_in; i++) sum[i] = (double)row[i];
+        for (size_t k = 0; k < rank; k++) {
+            const double factor = (double)j->c->factor * (double)b[k];
+            for (size_t i = 0; i < n_in; i++) sum[i] += factor * (double)j->c->a[k * n_in + i];
+        }
+        for (size_t i = 0; i < n_in; i++) squares += sum[i] * sum[i];
+        const double gain = squares > 0 ? (double)j->gain[o] / ft__sqrt(squares) : 0;
+        j->gain[o] = (float)(gain - 1);
+        for (size_t k = 0; k < rank; k++) b[k] = (float)(gain * (double)b[k]);
+        if (!(squares > 0) || !ft__finite((double)j->gain[o])) __atomic_store_n(&j->bad, 1, __ATOMIC_RELAXED);
+    }
+}
+
+/* c->gain, and the gain of each row into B's (outputs, rank), where they then add up to the same. */
+static ft_status ft__adapter_dora(ft__adapter_reader *r, const ft__gguf_tensor *t, const ft__gguf_tensor *base,
+                                  ft__change *c, float *b) {
+    ft__dora_job job = {base, c, b, NULL, NULL, NULL, 0, 0};
+    if (!r->pool) r->pool = ft__pool_create(ft__cpu_count(), &r->m->allocator, r->err);
+    if (!r->pool) return r->err ? r->err->code : FT_ERR_THREAD;
+    ft_status status = ft__adapter_floats(r, t, &c->gain);
+    if (status) return status;
+    job.gain = (float *)(uintptr_t)c->gain;
+    job.n_parts = ft__pool_size(r->pool);
+    const size_t n = (size_t)job.n_parts * (size_t)c->n_in;
+    job.rows = (float *)ft__alloc_zero(&r->m->allocator, n, sizeof *job.rows);
+    job.sums = (double *)ft__alloc_zero(&r->m->allocator, n, sizeof *job.sums);
+    if (job.rows && job.sums) ft__pool_run(r->pool, ft__dora_part, &job, job.n_parts);
+    else status = ft__fail_memory(r->err);
+    ft__free(&r->m->allocator, job.rows);
+    ft__free(&r->m->allocator, job.sums);
+    if (!status && job.bad)
+        return ft__fail(r->err, FT_ERR_FORMAT, ft__adapter_where(r, t->name),
+                        "a row of the weight with its change has no length");
+    return status;
+}
+
+/* ---- one change */
+
+/* Whether the tensor is a linear map, or several. */
+static bool ft__adapter_is_map(const ft_model *m, int tensor) {
+    for (int i = 0; i < m->n_maps; i++)
+        if (m->maps[i].linear->tensor == tensor) return true;
+    return false;
+}
+
+/* B as the file has it (outputs, rank) to c->b. */
+static void ft__adapter_turn(const ft_model *m, const ft__change *c, const float *b, float *turned) {
+    const size_t rank = (size_t)c->rank;
+    if (c->embedding)
+        for (size_t o = 0; o < (size_t)c->n_in; o++)
+            for (size_t k = 0; k < rank; k++) turned[k * (size_t)c->n_in + o] = b[o * rank + k];
+    for (int i = 0; i < m->n_maps && !c->embedding; i++) {
+        const ft__linear *l = m->maps[i].linear;
+        if (l->tensor != c->tensor) continue;
+        const size_t n = (size_t)(l->w.n_rows / m->maps[i].n_slices);
+        for (size_t row = 0; row < (size_t)l->w.n_rows; row++) {
+            const size_t at = (size_t)l->first_row + row, first = at - row % n;
+            for (size_t k = 0; k < rank; k++) turned[rank * first + k * n + row % n] = b[at * rank + k];
+        }
+    }
+}
+
+static ft_status ft__adapter_factor_b(ft__adapter_reader *r, const ft__adapter_parts *p, const ft__gguf_tensor *base,
+                                      ft__change *c) {
+    const size_t n = ft__adapter_count(p->of[FT__ADAPTER_B]);
+    float *turned = (float *)ft__arena_alloc(&r->a->arena, n, sizeof *turned);
+    float *b = turned ? (float *)ft__alloc_zero(&r->m->allocator, n, sizeof *b) : NULL;
+    ft_status status = b ? FT_OK : ft__fail_memory(r->err);
+    if (!status) status = ft__adapter_decode(r, p->of[FT__ADAPTER_B], 0, n, b);
+    if (!status && p->of[FT__ADAPTER_DORA]) status = ft__adapter_dora(r, p->of[FT__ADAPTER_DORA], base, c, b);
+    if (!status) ft__adapter_turn(r->m, c, b, turned);
+    ft__free(&r->m->allocator, b);
+    c->b = turned;
+    return status;
+}
+
+static ft_status ft__adapter_shapes(ft__adapter_reader *r, const ft__adapter_parts *p, const ft__gguf_tensor *base,
+                                    const ft__change *c) {
+    const uint64_t n_in = base->ne[0], n_out = base->ne[1], depth = base->ne[2];
+    const ft__gguf_tensor *a = p->of[FT__ADAPTER_A], *b = p->of[FT__ADAPTER_B], *t;
+    ft_status status = FT_OK;
+    if (c->embedding) {
+        status = ft__adapter_shape(r, a, base, "[rank, tokens]", 0, n_out, 1);
+        if (!status) status = ft__adapter_shape(r, b, base, "[rank, width]", 0, n_in, 1);
+    } else {
+        status = ft__adapter_shape(r, a, base, depth > 1 ? "[inputs, rank, experts]" : "[inputs, rank]", n_in, 0,
+                                   depth);
+        if (!status)
+            status = ft__adapter_shape(r, b, base, depth > 1 ? "[rank, outputs, experts]" : "[rank, outputs]", 0,
+                                       n_out, depth);
+    }
+    if (!status && a->ne[c->embedding ? 0 : 1] != b->ne[0])
+        status = ft__fail(r->err, FT_ERR_FORMAT, ft__adapter_where(r, base->name),
+                          "lora_a has rank %d, lora_b %d", (int)a->ne[c->embedding ? 0 : 1], (int)b->ne[0]);
+    if (!status && (t = p->of[FT__ADAPTER_FACTOR])) status = ft__adapter_shape(r, t, base, "[1, 1]", 1, 1, 1);
+    for (int i = FT__ADAPTER_BIAS; i <= FT__ADAPTER_DORA && !status; i++)
+        if ((t = p->of[i])) status = ft__adapter_shape(r, t, base, "[outputs, 1]", n_out, 1, 1);
+    return status;
+}
+
+/* Factors that are all there and of a kind that is known here. */
+static ft_status ft__adapter_check_factors(ft__adapter_reader *r, const ft__adapter_parts *p,
+                                           const ft__gguf_tensor *base, const ft__change *c) {
+    for (int i = FT__ADAPTER_A; i <= FT__ADAPTER_B; i++)
+        if (!p->of[i])
+            return ft__fail(r->err, FT_ERR_FORMAT, ft__adapter_where(r, base->name), "%s is missing",
+                            ft__adapter_suffixes[i] + 1);
+    for (int i = FT__ADAPTER_BIAS; i <= FT__ADAPTER_DORA; i++)
+        if (p->of[i] && (c->embedding || c->depth > 1))
+            return ft__fail(r->err, FT_ERR_UNSUPPORTED, ft__adapter_where(r, p->of[i]->name),
+                            "it is not in this version for %s", c->embedding ? "embeddings" : "experts");
+    if (p->of[FT__ADAPTER_BIAS] && p->of[FT__ADAPTER_DORA])
+        return ft__fail(r->err, FT_ERR_UNSUPPORTED, ft__adapter_where(r, p->of[FT__ADAPTER_BIAS]->name),
+                        "DoRA with a bias behind lora_b is not in this version");
+    return FT_OK;
+}
+
+static ft_status ft__adapter_factors(ft__adapter_reader *r, const ft__adapter_parts *p, const ft__gguf_tensor *base,
+                                     ft__change *c) {
+    const float *factor = NULL;
+    ft_status status = ft__adapter_check_factors(r, p, base, c);
+    if (!status) status = ft__adapter_shapes(r, p, base, c);
+    if (!status) status = ft__adapter_floats(r, p->of[FT__ADAPTER_FACTOR], &factor);
+    if (status) return status;
+    c->rank = (int)p->of[FT__ADAPTER_B]->ne[0];
+    if (c->rank > r->a->max_rank) r->a->max_rank = c->rank;
+    c->factor = factor ? *factor : r->alpha != 0 ? r->alpha / (float)c->rank : 1;
+    status = ft__adapter_floats(r, p->of[FT__ADAPTER_A], &c->a);
+    if (!status) status = ft__adapter_floats(r, p->of[FT__ADAPTER_BIAS], &c->bias);
+    return status ? status : ft__adapter_factor_b(r, p, base, c);
+}
+
+/* Another matrix: floats as the file has them, other formats as floats of 32 bits, since int8 activations lie
+   ready in the model's own layout only. */
+static ft_status ft__adapter_whole(ft__adapter_reader *r, const ft__gguf_tensor *t, ft__change *c) {
+    const ft__format *format = ft__format_find(t->type), *f32 = ft__format_find(FT__FORMAT_F32);
+    const size_t n_in = (size_t)c->n_in, n_rows = (size_t)c->n_out * (size_t)c->depth;
+    const bool kept = format->n_elements == 1 && format->decode && r->m->kernels.rows[format->id];
+    const size_t row_bytes = kept ? n_in * format->n_bytes : n_in * sizeof(float);
+    uint8_t *data = (uint8_t *)ft__arena_alloc(&r->a->arena, n_rows, row_bytes);
+    float *row = data ? (float *)ft__alloc_zero(&r->m->allocator, n_in, sizeof *row) : NULL;
+    ft_status status = row ? FT_OK : ft__fail_memory(r->err);
+    for (size_t i = 0; i < n_rows && !status; i++) {
+        status = ft__adapter_decode(r, t, i * n_in, n_in, row);
+        memcpy(data + i * row_bytes, kept ? t->data + i * row_bytes : (const uint8_t *)row, row_bytes);
+    }
+    ft__free(&r->m->allocator, row);
+    c->whole.format = kept ? format : f32;
+    c->whole.data = data;
+    c->whole.n_rows = (int)n_rows;
+    c->whole.n_cols = c->n_in;
+    c->whole.row_bytes = row_bytes;
+    return status;
+}
+
+/* The norms of a layer that the forward pass asks ft__forward_vector for. */
+static const size_t ft__adapter_norms[] = {
+    offsetof(ft__layer, attn_norm), offsetof(ft__layer, attn_post_norm), offsetof(ft__layer, ffn_norm),
+    offsetof(ft__layer, ffn_post_norm), offsetof(ft__layer, q_norm), offsetof(ft__layer, k_norm),
+    offsetof(ft__layer, q_a_norm), offsetof(ft__layer, kv_a_norm), offsetof(ft__layer, delta_norm),
+    offsetof(ft__layer, expert_norm), offsetof(ft__layer, unit_post_norm), offsetof(ft__layer, expert_post_norm),
+    offsetof(ft__layer, own_norm)};
+
+/* Whether this vector (n) is such a norm, or the bias of a map. */
+static bool ft__adapter_is_vector(const ft_model *m, const float *v, size_t n) {
+    if (v == m->output_norm || v == m->own_map_norm) return true;
+    for (int i = 0; i < m->n_maps; i++)
+        if (m->maps[i].linear->bias >= v && m->maps[i].linear->bias < v + n) return true;
+    for (int i = 0; i < m->info.n_layers; i++)
+        for (size_t k = 0; k < FT__COUNT(ft__adapter_norms); k++) {
+            const float *norm;
+            memcpy(&norm, (const char *)&m->layers[i] + ft__adapter_norms[k], sizeof norm);
+            if (norm == v) return true;
+        }
+    return false;
+}
+
+static ft_status ft__adapter_vector(ft__adapter_reader *r, const ft__gguf_tensor *t, ft__change *c) {
+    const float *v = c->tensor < (int)r->m->file.n_tensors ? r->m->vectors[c->tensor] : NULL;
+    c->n_vector = (size_t)c->n_in * (size_t)c->n_out;
+    if (!v || !ft__adapter_is_vector(r->m, v, c->n_vector))
+        return ft__fail(r->err, FT_ERR_UNSUPPORTED, ft__adapter_where(r, t->name),
+                        "changes of this tensor are not in this version");
+    c->replaces = v;
+    r->a->n_vectors++;
+    return ft__adapter_floats(r, t, &c->vector);
+}
+
+static ft_status ft__adapter_change_read(ft__adapter_reader *r, int tensor) {
+    const ft__adapter_parts *p = &r->parts[tensor];
+    const ft_model *m = r->m;
+    const bool tied = tensor == (int)m->file.n_tensors; /* the head's rows are the embedding's */
+    const ft__gguf_tensor *base = &m->file.tensors[tied ? m->embedding.tensor : tensor], *any = NULL;
+    ft__gguf_tensor head = *base; /* under its own name, for errors */
+    head.name = ft__model_tensor_name(m, tensor);
+    base = &head;
+    int n_parts = 0;
+    for (int i = 0; i < FT__ADAPTER_PARTS; i++)
+        if (p->of[i]) any = p->of[i], n_parts++;
+    if (!any) return FT_OK;
+    ft__change *c = &r->a->changes[r->a->n_changes++];
+    r->a->change_of[tensor] = c;
+    c->tensor = tensor;
+    c->embedding = tensor == m->embedding.tensor;
+    const bool takes_factors = c->embedding || ft__adapter_is_map(m, tensor);
+    const ft__gguf_tensor *whole = p->of[FT__ADAPTER_WHOLE];
+    if (whole && n_parts > 1)
+        return ft__fail(r->err, FT_ERR_FORMAT, ft__adapter_where(r, head.name),
+                        "there are factors of it and a tensor in its place");
+    if (!takes_factors && !whole)
+        return ft__fail(r->err, FT_ERR_UNSUPPORTED, ft__adapter_where(r, any->name),
+                        "changes of this tensor are not in this version");
+    if (whole) {
+        ft_status status = ft__adapter_shape(r, whole, base, "that", base->ne[0], base->ne[1], base->ne[2]);
+        if (status) return status;
+    }
+    c->n_in = (int)base->ne[0]; /* they fit: the model has been read */
+    c->n_out = (int)base->ne[1];
+    c->depth = (int)base->ne[2];
+    if (!whole) return ft__adapter_factors(r, p, base, c);
+    return takes_factors ? ft__adapter_whole(r, whole, c) : ft__adapter_vector(r, whole, c);
+}
+
+/* ---- the file */
+
+/* What the file says about itself has to fit before any tensor is looked at. */
+static ft_status ft__adapter_check(ft__adapter_reader *r) {
+    static const char *const keys[3] = {"general.type", "adapter.type", "general.architecture"};
+    const char *const expected[3] = {"adapter", "lora", r->m->info.architecture};
+    double alpha = 0;
+    for (int i = 0; i < 3; i++) {
+        ft__gguf_str found = {"", 0};
+        ft_status status = ft__gguf_string(&r->g, keys[i], &found, r->err);
+        if (status) return status;
+        if (!ft__text_equal(found.data, found.len, expected[i], strlen(expected[i])))
+            return ft__fail(r->err, i == 2 ? FT_ERR_MISMATCH : FT_ERR_FORMAT, r->g.path,
+                            "%s: found \"%.*s\", expected \"%s\"", keys[i],
+                            (int)(found.len > 64 ? 64 : found.len), found.data, expected[i]);
+    }
+    ft_status status = ft__gguf_float(&r->g, "adapter.lora.alpha", &alpha, r->err);
+    if (!status && !ft__finite(alpha))
+        status = ft__fail(r->err, FT_ERR_FORMAT, r->g.path, "adapter.lora.alpha is not finite");
+    r->alpha = (float)alpha;
+    return status;
+}
+
+static ft_status ft__adapter_read(ft__adapter_reader *r) {
+    ft_adapter *a = r->a;
+    const size_t n = r->m->file.n_tensors + 1;
+    ft_status status = ft__adapter_check(r);
+    if (status) return status;
+    a->change_of = (ft__change **)ft__arena_alloc(&a->arena, n, sizeof *a->change_of);
+    a->changes = (ft__change *)ft__arena_alloc(&a->arena, r->g.n_tensors, sizeof *a->changes);
+    r->parts = (ft__adapter_parts *)ft__alloc_zero(&r->m->allocator, n, sizeof *r->parts);
+    if (!a->change_of || !a->changes || !r->parts) return ft__fail_memory(r->err);
+    for (size_t i = 0; i < r->g.n_tensors && !status; i++) status = ft__adapter_tensor(r, &r->g.tensors[i]);
+    for (size_t i = 0; i < n && !status; i++) status = ft__adapter_change_read(r, (int)i);
+    if (!status && !a->n_changes)
+        status = ft__fail(r->err, FT_ERR_MISMATCH, r->g.path, "the adapter holds no tensors");
+    return status;
+}
+
+/* A file, or a folder made into one. */
+static ft_status ft__adapter_open(ft__gguf *g, const char *path, const ft_model *m, ft_error *err) {
+    if (ft__is_folder(path)) return ft__peft_open(g, path, m, err);
+    return ft__split_gguf_open(g, path, &m->allocator, err);
+}
+
+ft_adapter *ft_adapter_load(const ft_model *model, const char *path, ft_error *err) {
+    ft__adapter_reader r;
+    memset(&r, 0, sizeof r);
+    r.m = model;
+    r.err = err;
+    if (!model->layers) {
+        ft__fail(err, FT_ERR_ARGUMENT, path, "the model was loaded without its weights");
+        return NULL;
+    }
+    if (ft__adapter_open(&r.g, path, model, err)) return NULL;
+    r.a = (ft_adapter *)ft__alloc_zero(&model->allocator, 1, sizeof *r.a);
+    ft_status status = r.a ? FT_OK : ft__fail_memory(err);
+    if (!status) {
+        r.a->model = model;
+        ft__arena_init(&r.a->arena, &model->allocator);
+        status = ft__adapter_read(&r);
+    }
+    ft__pool_free(r.pool);
+    ft__free(&model->allocator, r.parts);
+    ft__gguf_close(&r.g);
+    if (!status) return r.a;
+    ft_adapter_free(r.a);
+    return NULL;
+}
+/* ---- end src/model/adapter_read.c */
 /* ---- begin src/model/forward.c */
 /* The forward pass of a batch: tokens of any sequences, at any positions, under any variants, together.
    Whatever is computed for a token depends on that token's sequence alone, so a batch changes speed and
@@ -22975,6 +26855,7 @@ FT__PRIV bool ft__scratch_init(ft__scratch *s, const ft_model *m, int max_tokens
         s->expert_x = (float *)ft__arena_alloc(arena, T * D, sizeof(float));
         s->expert_y = (float *)ft__arena_alloc(arena, T * D, sizeof(float));
         s->expert_weight = (float *)ft__arena_alloc(arena, T * (size_t)i->n_experts, sizeof(float));
+        s->expert_variants = (int *)ft__arena_alloc(arena, T, sizeof(int));
     }
     return !arena->failed;
 }
@@ -23036,6 +26917,20 @@ FT__PRIV void ft__forward_norm(const ft_model *m, const float *x, const float *w
     ft__rms_norm(&m->kernels, x, weight, m->norm_eps, n, out);
 }
 
+FT__PRIV const float *ft__forward_vector(const ft__forward *f, int variant, const float *vector) {
+    const ft__adaptation *v = &f->variants[variant];
+    for (int i = 0; i < v->n_uses && vector; i++) {
+        const ft_adapter *a = v->uses[i].adapter;
+        if (!a->n_vectors || v->uses[i].scale == 0) continue;
+        for (int k = 0; k < a->n_changes; k++) { /* rows of a map have a piece of its bias */
+            const ft__change *c = &a->changes[k];
+            if (c->vector && vector >= c->replaces && vector < c->replaces + c->n_vector)
+                return c->vector + (vector - c->replaces);
+        }
+    }
+    return vector;
+}
+
 /* ---- inputs of matrices: what is pending is done row by row where the row is at hand, while it is in the
    first cache: residual added, normed or gated, then int8 where the weights want that */
 
@@ -23060,17 +26955,19 @@ FT__PRIV unsigned ft__forward_want(const ft__matrix *w) {
 static void ft__forward_input_row(const ft__forward_input *in, int t) {
     const ft_model *m = in->f->model;
     const size_t at = (size_t)t * (size_t)in->n_cols;
+    const int variant = in->f->scratch->variants[t]; /* where there is a norm, rows are tokens */
     float *x = in->x + at;
     if (in->add) {
         float *add = in->add + at;
-        if (in->add_norm) ft__forward_norm(m, add, in->add_norm, in->n_cols, add);
+        if (in->add_norm)
+            ft__forward_norm(m, add, ft__forward_vector(in->f, variant, in->add_norm), in->n_cols, add);
         if (m->residual_scale != 1) m->kernels.scale(add, add, m->residual_scale, NULL, in->n_cols);
         m->kernels.add(x, add, in->n_cols);
     }
     if (in->scale != 1) m->kernels.scale(x, x, in->scale, NULL, in->n_cols);
     if (in->up) ft__forward_act(m, x, in->up + at, in->n_cols);
     if (in->norm) {
-        ft__forward_norm(m, x, in->norm, in->n_cols, in->normed + at);
+        ft__forward_norm(m, x, ft__forward_vector(in->f, variant, in->norm), in->n_cols, in->normed + at);
         x = in->normed + at;
     }
     if (in->want)
@@ -23104,32 +27001,159 @@ FT__PRIV ft__acts ft__forward_rows(ft__forward *f, float *x, const ft__matrix *w
     return ft__forward_acts(f, ft__forward_input_of(f, x, f->n_slots, w->n_cols, ft__forward_want(w)));
 }
 
-/* ---- linear maps with their deltas */
+/* ---- linear maps under variants.  With the uses u of a variant, their scales s and factors f, in this order:
+       y = W x                          or another tensor's product with x, where an adapter has one
+       y = y + (p gain_u) s_u           DoRA; p = W x for all of them
+       y = y + bias                     the model's, or an adapter's instead
+       y = y + (s_u f_u) B_u (A_u x)    then y = y + (s_u f_u) bias_u, use after use
+   What only adds to W x costs the others in the batch nothing: the first and third line are one product then. */
 
-/* out += scale * (alpha / rank) * B (A x) for tokens of one variant; where alpha is 0 the scale alone. */
-static void ft__forward_delta(ft__forward *f, const ft_adapter_use *use, const ft__delta *d,
-                              const float *x, int n_tokens, float *out) {
-    const ft__kernels *k = &f->model->kernels;
-    const float alpha = use->adapter->alpha;
-    const float factor = alpha != 0 ? use->scale * (alpha / (float)d->rank) : use->scale;
-    ft__acts a = {n_tokens, d->a.n_cols, x, NULL, NULL, NULL};
-    ft__matmul(f->pool, k, &d->a, NULL, &a, f->scratch->low, (size_t)d->rank);
-    ft__low_rank(f->pool, k, d->b, d->rank, d->n_out, f->scratch->low, n_tokens, factor, out);
+/* What a variant makes of a map before anything is added to it. */
+typedef struct ft__forward_view {
+    const ft__change *whole; /* another tensor, or NULL */
+    bool gained;
+    const float *bias;
+} ft__forward_view;
+
+static ft__forward_view ft__forward_view_of(const ft__forward *f, int variant, const ft__linear *l) {
+    const ft__adaptation *v = &f->variants[variant];
+    ft__forward_view view = {NULL, false, ft__forward_vector(f, variant, l->bias)};
+    for (int i = 0; i < v->n_uses; i++) {
+        const ft__change *c = ft__adapter_change(v->uses[i].adapter, l);
+        if (!c || v->uses[i].scale == 0) continue;
+        if (c->whole.data) view.whole = c;
+        if (c->gain) view.gained = true;
+    }
+    return view;
 }
 
-FT__PRIV void ft__forward_linear(ft__forward *f, int layer, ft__module module, const ft__acts *a,
-                                 const int *variants, float *out) {
-    const ft__linear *l = ft__model_linear(f->model, layer, module);
-    ft__matmul(f->pool, &f->model->kernels, &l->w, l->bias, a, out, (size_t)l->w.n_rows);
+/* The end of the tokens from t on that have one variant. */
+static int ft__forward_alike(const int *variants, int t, int n) {
+    int end = t + 1;
+    while (end < n && variants[end] == variants[t]) end++;
+    return end;
+}
+
+/* Tokens first .. first + n; those of tiles in whole tiles. */
+static ft__acts ft__forward_some(const ft__acts *all, int first, int n) {
+    const size_t at = (size_t)first * (size_t)all->n_cols, at_block = at / FT__BLOCK;
+    ft__acts a = *all;
+    a.n_tokens = n;
+    a.x += at;
+    if (a.q) a.q += at, a.scale += at_block;
+    if (a.tiles) a.tiles += at_block * FT__TILE_TOKEN_BYTES;
+    return a;
+}
+
+typedef struct ft__forward_gains {
+    const ft__adaptation *variant;
+    const ft__linear *l;
+    float *out;
+    size_t ld;
+} ft__forward_gains;
+
+/* One token, some outputs at a time, so that W x stays at hand. */
+static void ft__forward_gain_part(void *user, int t) {
+    const ft__forward_gains *g = (const ft__forward_gains *)user;
+    float product[64];
+    for (int r = 0; r < g->l->w.n_rows; r += 64) {
+        const int n = g->l->w.n_rows - r < 64 ? g->l->w.n_rows - r : 64;
+        float *out = g->out + (size_t)t * g->ld + r;
+        memcpy(product, out, (size_t)n * sizeof *product);
+        for (int i = 0; i < g->variant->n_uses; i++) {
+            const float scale = g->variant->uses[i].scale;
+            const ft__change *c = ft__adapter_change(g->variant->uses[i].adapter, g->l);
+            if (!c || !c->gain || scale == 0) continue;
+            const float *gain = c->gain + g->l->first_row + r;
+            for (int k = 0; k < n; k++) out[k] = out[k] + (product[k] * gain[k]) * scale;
+        }
+    }
+}
+
+/* The first three lines, for tokens of one variant; the first is done already if it is the model's. */
+static void ft__forward_own(ft__forward *f, int variant, const ft__linear *l, const ft__acts *a, float *out,
+                            size_t ld) {
+    const ft__kernels *k = &f->model->kernels;
+    const ft__forward_view view = ft__forward_view_of(f, variant, l);
+    if (view.whole) {
+        ft__matrix w = view.whole->whole;
+        w.data += (size_t)l->first_row * w.row_bytes;
+        w.n_rows = l->w.n_rows;
+        ft__matmul(f->pool, k, &w, NULL, a, out, ld);
+    } else if (view.gained) {
+        ft__forward_gains gains = {&f->variants[variant], l, out, ld};
+        ft__forward_share(f, ft__forward_gain_part, &gains, a->n_tokens,
+                          (size_t)a->n_tokens * (size_t)l->w.n_rows * 3);
+    }
+    for (int t = 0; t < a->n_tokens && view.bias; t++) k->add(out + (size_t)t * ld, view.bias, l->w.n_rows);
+}
+
+/* The last line, for one use. */
+static void ft__forward_delta(ft__forward *f, const ft_adapter_use *use, const ft__linear *l, const ft__acts *a,
+                              float *out, size_t ld) {
+    const ft__kernels *k = &f->model->kernels;
+    const ft__change *c = ft__adapter_change(use->adapter, l);
+    if (!c || !c->rank || use->scale == 0) return;
+    const ft__matrix factor_a = ft__change_a(c, l);
+    const float factor = use->scale * c->factor;
+    ft__matmul(f->pool, k, &factor_a, NULL, a, f->scratch->low, (size_t)c->rank);
+    ft__low_rank(f->pool, k, ft__change_b(c, l), c->rank, l->w.n_rows, f->scratch->low, a->n_tokens, factor, out, ld);
+    for (int t = 0; t < a->n_tokens && c->bias; t++) {
+        const float *bias = c->bias + l->first_row;
+        float *y = out + (size_t)t * ld;
+        for (int r = 0; r < l->w.n_rows; r++) y[r] = y[r] + factor * bias[r];
+    }
+}
+
+FT__PRIV void ft__forward_linear(ft__forward *f, const ft__linear *l, const ft__acts *a, const int *variants,
+                                 float *out, size_t ld) {
+    int first = a->n_tokens, last = 0; /* whom the model's own product concerns */
+    bool plain = true;                 /* nobody needs it without the bias */
+    for (int t = 0, end; t < a->n_tokens; t = end) {
+        const ft__forward_view view = ft__forward_view_of(f, variants[t], l);
+        end = ft__forward_alike(variants, t, a->n_tokens);
+        plain = plain && !view.whole && !view.gained && view.bias == l->bias;
+        if (view.whole) continue;
+        if (first > t) first = t;
+        last = end;
+    }
+    if (first < last) { /* in whole tiles; others among them write over it */
+        first -= first % FT__TILE_TOKENS;
+        last += (FT__TILE_TOKENS - last % FT__TILE_TOKENS) % FT__TILE_TOKENS;
+        if (last > a->n_tokens) last = a->n_tokens;
+        const ft__acts some = ft__forward_some(a, first, last - first);
+        ft__matmul(f->pool, &f->model->kernels, &l->w, plain ? l->bias : NULL, &some, out + (size_t)first * ld, ld);
+    }
     for (int t = 0, end; t < a->n_tokens; t = end) {
         const ft__adaptation *v = &f->variants[variants[t]];
-        for (end = t + 1; end < a->n_tokens && variants[end] == variants[t];) end++;
-        for (int i = 0; i < v->n_uses; i++) {
-            const ft__delta *d = ft__adapter_delta(v->uses[i].adapter, layer, module);
-            if (!d->rank || v->uses[i].scale == 0) continue;
-            ft__forward_delta(f, &v->uses[i], d, a->x + (size_t)t * (size_t)a->n_cols, end - t,
-                              out + (size_t)t * (size_t)l->w.n_rows);
-        }
+        end = ft__forward_alike(variants, t, a->n_tokens);
+        ft__acts some = *a; /* adapters take the floats */
+        some.n_tokens = end - t;
+        some.x += (size_t)t * (size_t)a->n_cols;
+        if (!plain) ft__forward_own(f, variants[t], l, &some, out + (size_t)t * ld, ld);
+        for (int i = 0; i < v->n_uses; i++)
+            ft__forward_delta(f, &v->uses[i], l, &some, out + (size_t)t * ld, ld);
+    }
+}
+
+/* A linear map of a layer; rows of `out` lie close. */
+static void ft__forward_module(ft__forward *f, int layer, ft__module module, const ft__acts *a, float *out) {
+    const ft__linear *l = &f->model->layers[layer].module[module];
+    ft__forward_linear(f, l, a, f->scratch->variants, out, (size_t)l->w.n_rows);
+}
+
+/* The row of a token as its variant has it. */
+static void ft__forward_embed(ft__forward *f, const ft__slot *slot, float *x) {
+    const ft_model *m = f->model;
+    const ft__adaptation *v = &f->variants[slot->variant];
+    const ft__forward_view view = ft__forward_view_of(f, slot->variant, &m->embedding);
+    const ft__matrix *w = view.whole ? &view.whole->whole : &m->embedding.w;
+    w->format->decode(w->data + (size_t)slot->token * w->row_bytes, (size_t)w->n_cols, x);
+    for (int i = 0; i < v->n_uses; i++) {
+        const ft__change *c = ft__adapter_change(v->uses[i].adapter, &m->embedding);
+        if (c && c->rank && v->uses[i].scale != 0)
+            m->kernels.low_rank(c->b, c->rank, w->n_cols, c->a + (size_t)slot->token * (size_t)c->rank, 1,
+                                v->uses[i].scale * c->factor, x, (size_t)w->n_cols);
     }
 }
 
@@ -23199,9 +27223,10 @@ static void ft__forward_store_part(void *user, int t) {
     const size_t n_q = (size_t)a->n_heads * (size_t)a->head_dim, n_kv = (size_t)a->n_kv_heads * (size_t)a->head_dim;
     float *q = f->scratch->q + (size_t)t * n_q, *k = f->scratch->k + (size_t)t * n_kv;
     float *v = f->scratch->v + (size_t)t * n_kv;
-    ft__forward_heads(f, t, q, a->n_heads, at->q_norm);
+    const int variant = f->slots[t].variant;
+    ft__forward_heads(f, t, q, a->n_heads, ft__forward_vector(f, variant, at->q_norm));
     if (at->kv_from >= 0) return; /* keys and values are another layer's */
-    ft__forward_heads(f, t, k, a->n_kv_heads, at->k_norm);
+    ft__forward_heads(f, t, k, a->n_kv_heads, ft__forward_vector(f, variant, at->k_norm));
     if (m->temperature > 0 && !(m->arch->flags & FT__ARCH_CHUNKS && at->rope >= 0))
         m->kernels.scale(q, q, ft__forward_temper(m, f->slots[t].position), NULL, (int)n_q);
     for (int h = 0; h < a->n_kv_heads && m->arch->flags & FT__ARCH_GEMMA4; h++)
@@ -23251,12 +27276,12 @@ FT__PRIV void ft__forward_attend(ft__forward *f, void (*store)(void *user, int t
 FT__PRIV void ft__forward_dense(ft__forward *f, int layer, const ft__acts *a, float *out) {
     ft__scratch *s = f->scratch;
     const ft__matrix *down = &f->model->layers[layer].module[FT__DOWN].w;
-    ft__forward_linear(f, layer, FT__GATE, a, s->variants, s->gate);
-    ft__forward_linear(f, layer, FT__UP, a, s->variants, s->up);
+    ft__forward_module(f, layer, FT__GATE, a, s->gate);
+    ft__forward_module(f, layer, FT__UP, a, s->up);
     ft__forward_input in = ft__forward_input_of(f, s->gate, a->n_tokens, down->n_cols, ft__forward_want(down));
     in.up = s->up;
     ft__acts gated = ft__forward_acts(f, in);
-    ft__forward_linear(f, layer, FT__DOWN, &gated, s->variants, out);
+    ft__forward_module(f, layer, FT__DOWN, &gated, out);
 }
 
 /* Queries with a gate behind each head lie in s->wide: (n, n_heads, 2, head_dim). */
@@ -23280,16 +27305,16 @@ static void ft__forward_heads_attend(ft__forward *f, int layer, const ft__acts *
     const ft__layer *at = &f->model->layers[layer];
     const ft__matrix *o = &at->module[FT__O].w;
     const bool gated = at->module[FT__Q].w.n_rows != o->n_cols;
-    ft__forward_linear(f, layer, FT__Q, a, s->variants, gated ? s->wide : s->q);
+    ft__forward_module(f, layer, FT__Q, a, gated ? s->wide : s->q);
     if (gated) ft__forward_split(f, &at->attention);
-    if (at->module[FT__K].w.format) ft__forward_linear(f, layer, FT__K, a, s->variants, s->k);
-    if (at->module[FT__V].w.format) ft__forward_linear(f, layer, FT__V, a, s->variants, s->v);
+    if (at->module[FT__K].w.format) ft__forward_module(f, layer, FT__K, a, s->k);
+    if (at->module[FT__V].w.format) ft__forward_module(f, layer, FT__V, a, s->v);
     else memcpy(s->v, s->k, (size_t)f->n_slots * (size_t)at->module[FT__K].w.n_rows * sizeof(float));
     if (f->model->arch->flags & FT__ARCH_PARALLEL) ft__forward_dense(f, layer, a, s->side);
     ft__forward_attend(f, ft__forward_store_part);
     if (gated) ft__forward_gate(f, &at->attention);
     ft__acts out = ft__forward_rows(f, s->att, o);
-    ft__forward_linear(f, layer, FT__O, &out, s->variants, s->h);
+    ft__forward_module(f, layer, FT__O, &out, s->h);
 }
 
 /* What a layer has left for the next input: its last output is to be added. */
@@ -23330,7 +27355,7 @@ static void ft__forward_mix(ft__forward *f, int layer) {
 static void ft__forward_feed(ft__forward *f, int layer) {
     ft__scratch *s = f->scratch;
     const ft__layer *at = &f->model->layers[layer];
-    unsigned want = ft__forward_want(&at->router);
+    unsigned want = ft__forward_want(&at->router.w);
     for (int i = FT__GATE; i <= FT__UP; i++) want |= ft__forward_want(&at->module[i].w);
     for (int i = 0; i < 2; i++) want |= ft__forward_want(&at->shared[i].w);
     ft__forward_input in = ft__forward_input_of(f, s->x, f->n_slots, f->model->info.n_embd, want);
@@ -23340,7 +27365,7 @@ static void ft__forward_feed(ft__forward *f, int layer) {
     in.normed = s->h;
     ft__acts a = ft__forward_acts(f, in);
     if (at->router_norm) ft__moe_beside(f, layer, &a);
-    else if (at->router.format) ft__moe_experts(f, layer, &a);
+    else if (at->router.w.format) ft__moe_experts(f, layer, &a);
     else ft__forward_dense(f, layer, &a, s->h);
     if (at->own_norm) ft__mixer_own(f, layer);
 }
@@ -23384,7 +27409,7 @@ static ft_status ft__forward_head(ft__forward *f, ft_error *err) {
         in.norm = m->output_norm;
         in.normed = s->h;
         ft__acts a = ft__forward_acts(f, in);
-        ft__forward_linear(f, 0, FT__HEAD, &a, s->variants, s->logits);
+        ft__forward_linear(f, &m->output, &a, s->variants, s->logits, (size_t)m->info.n_vocab);
         for (int r = 0; r < n && !status; r++)
             status = ft__forward_row_out(f, &f->slots[s->rows[r]],
                                          s->logits + (size_t)r * (size_t)m->info.n_vocab, err);
@@ -23397,9 +27422,8 @@ FT__PRIV ft_status ft__forward_run(ft__forward *f, ft_error *err) {
     const ft_model *m = f->model;
     const int D = m->info.n_embd;
     for (int t = 0; t < f->n_slots; t++) {
-        const uint8_t *row = m->embedding.data + (size_t)f->slots[t].token * m->embedding.row_bytes;
         float *x = s->x + (size_t)t * (size_t)D;
-        m->embedding.format->decode(row, (size_t)D, x);
+        ft__forward_embed(f, &f->slots[t], x);
         if (m->embedding_scale != 1) m->kernels.scale(x, x, m->embedding_scale, NULL, D);
         s->variants[t] = f->slots[t].variant;
     }
@@ -23463,9 +27487,8 @@ static int ft__digest_by_name(const void *a, const void *b) {
     return strcmp(*(const char *const *)a, *(const char *const *)b);
 }
 
-/* The names of the files that count, sorted. */
-static ft_status ft__digest_names(const char *folder, ft__arena *arena, const char ***names, size_t *n,
-                                  ft_error *err) {
+FT__PRIV ft_status ft__digest_names(const char *folder, ft__arena *arena, const char ***names, size_t *n,
+                                    ft_error *err) {
     const char **list = NULL;
     size_t cap = 0;
     DIR *dir = opendir(folder);
@@ -23544,25 +27567,26 @@ ft_status ft_model_digest(const char *path, const ft_allocator *allocator, char 
    unfolding matrix the other way round, and what comes back through the one of the values. */
 
 /* One head's rows of a matrix that holds all heads. */
-static ft__matrix ft__mixer_head(const ft__matrix *all, int head, int n_rows) {
-    ft__matrix w = *all;
+static ft__linear ft__mixer_head(const ft__linear *all, int head, int n_rows) {
+    ft__linear l = *all;
     const size_t first = (size_t)head * (size_t)n_rows;
-    w.n_rows = n_rows;
-    w.data += first * w.row_bytes;
-    if (w.packed) w.packed += first / FT__LANES * ft__pack_group_bytes(&w);
-    return w;
+    l.w.n_rows = n_rows;
+    l.w.data += first * l.w.row_bytes;
+    if (l.w.packed) l.w.packed += first / FT__LANES * ft__pack_group_bytes(&l.w);
+    l.first_row += (int)first;
+    return l;
 }
 
 /* out[t * ld + r] = row r of the head's matrix . x[t * stride ...]; gathers into s->up. */
-static void ft__mixer_through(ft__forward *f, const ft__matrix *all, int head, int n_rows, const float *x,
+static void ft__mixer_through(ft__forward *f, const ft__linear *all, int head, int n_rows, const float *x,
                               size_t stride, float *out, size_t ld) {
     ft__scratch *s = f->scratch;
-    const ft__matrix w = ft__mixer_head(all, head, n_rows);
-    const size_t n_cols = (size_t)w.n_cols;
+    const ft__linear l = ft__mixer_head(all, head, n_rows);
+    const size_t n_cols = (size_t)l.w.n_cols;
     for (int t = 0; t < f->n_slots; t++)
         memcpy(s->up + (size_t)t * n_cols, x + (size_t)t * stride, n_cols * sizeof(float));
-    ft__acts a = ft__forward_rows(f, s->up, &w);
-    ft__matmul(f->pool, &f->model->kernels, &w, NULL, &a, out, ld);
+    ft__acts a = ft__forward_rows(f, s->up, &l.w);
+    ft__forward_linear(f, &l, &a, s->variants, out, ld);
 }
 
 static void ft__mixer_latent_store(void *user, int t) {
@@ -23573,7 +27597,8 @@ static void ft__mixer_latent_store(void *user, int t) {
     const size_t hd = (size_t)a->head_dim, r = (size_t)m->kv_rank;
     float *q = f->scratch->q + (size_t)t * (size_t)a->n_heads * hd, *k = f->scratch->k + (size_t)t * hd;
     for (int h = 0; h < a->n_heads; h++) ft__forward_turn(f, t, at->rope, q + (size_t)h * hd + r);
-    ft__rms_norm(&m->kernels, k, at->kv_a_norm, m->norm_eps, m->kv_rank, k);
+    const float *norm = ft__forward_vector(f, f->slots[t].variant, at->kv_a_norm);
+    ft__rms_norm(&m->kernels, k, norm, m->norm_eps, m->kv_rank, k);
     ft__forward_turn(f, t, at->rope, k + r);
     if (!ft__attention_store(a, f->slots[t].pages, f->slots[t].position, k, k))
         __atomic_store_n(&f->overflow, 1, __ATOMIC_RELAXED);
@@ -23584,16 +27609,17 @@ static void ft__mixer_latent_queries(ft__forward *f, int layer, const ft__acts *
     ft__scratch *s = f->scratch;
     const ft_model *m = f->model;
     const ft__layer *at = &m->layers[layer];
+    const ft__linear *q = &at->module[FT__Q];
     if (!m->q_rank) {
-        ft__forward_linear(f, layer, FT__Q, a, s->variants, s->wide);
+        ft__forward_linear(f, q, a, s->variants, s->wide, (size_t)q->w.n_rows);
         return;
     }
-    ft__matmul(f->pool, &m->kernels, &at->q_a.w, at->q_a.bias, a, s->gate, (size_t)m->q_rank);
+    ft__forward_linear(f, &at->q_a, a, s->variants, s->gate, (size_t)m->q_rank);
     ft__forward_input in = ft__forward_input_of(f, s->gate, f->n_slots, m->q_rank, ft__forward_want(&at->q_b.w));
     in.norm = at->q_a_norm;
     in.normed = s->gate;
     ft__acts low = ft__forward_acts(f, in);
-    ft__matmul(f->pool, &m->kernels, &at->q_b.w, at->q_b.bias, &low, s->wide, (size_t)at->q_b.w.n_rows);
+    ft__forward_linear(f, &at->q_b, &low, s->variants, s->wide, (size_t)at->q_b.w.n_rows);
 }
 
 FT__PRIV void ft__mixer_latent(ft__forward *f, int layer, const ft__acts *a) {
@@ -23604,8 +27630,8 @@ FT__PRIV void ft__mixer_latent(ft__forward *f, int layer, const ft__acts *a) {
     const int H = shape->n_heads, r = m->kv_rank, turned = shape->head_dim - r;
     const size_t hd = (size_t)shape->head_dim, q_row = (size_t)H * hd;
     const size_t wide_row = (size_t)H * (size_t)(m->nope + turned);
-    const ft__matrix *o = &at->module[FT__O].w;
-    ft__matmul(f->pool, &m->kernels, &at->kv_a.w, at->kv_a.bias, a, s->k, hd);
+    const ft__linear *o = &at->module[FT__O];
+    ft__forward_linear(f, &at->kv_a, a, s->variants, s->k, hd);
     ft__mixer_latent_queries(f, layer, a);
     for (int h = 0; h < H; h++) {
         const float *q = s->wide + (size_t)h * (size_t)(m->nope + turned);
@@ -23618,8 +27644,8 @@ FT__PRIV void ft__mixer_latent(ft__forward *f, int layer, const ft__acts *a) {
     for (int h = 0; h < H; h++)
         ft__mixer_through(f, &at->v_b, h, m->v_dim, s->att + (size_t)h * hd, q_row,
                           s->wide + (size_t)h * (size_t)m->v_dim, (size_t)H * (size_t)m->v_dim);
-    ft__acts out = ft__forward_rows(f, s->wide, o);
-    ft__forward_linear(f, layer, FT__O, &out, s->variants, s->h);
+    ft__acts out = ft__forward_rows(f, s->wide, &o->w);
+    ft__forward_linear(f, o, &out, s->variants, s->h, (size_t)m->info.n_embd);
 }
 
 /* ---- short convolution (LFM2).  The input makes b, c and z; of b z every channel is convolved over the last
@@ -23664,12 +27690,12 @@ FT__PRIV void ft__mixer_conv(ft__forward *f, int layer, const ft__acts *a) {
     const ft_model *m = f->model;
     const ft__layer *at = &m->layers[layer];
     const size_t D = (size_t)m->info.n_embd;
-    ft__matmul(f->pool, &m->kernels, &at->conv_in.w, at->conv_in.bias, a, s->wide, 3 * D);
+    ft__forward_linear(f, &at->conv_in, a, s->variants, s->wide, 3 * D);
     for (int t = 0; t < f->n_slots; t++) ft__mixer_conv_token(f, t);
     for (int t = 0; t < f->n_slots; t++)
         memcpy(s->h + (size_t)t * D, s->wide + (size_t)t * 3 * D + D, D * sizeof(float));
     ft__acts out = ft__forward_rows(f, s->h, &at->conv_out.w);
-    ft__matmul(f->pool, &m->kernels, &at->conv_out.w, at->conv_out.bias, &out, s->wide, D);
+    ft__forward_linear(f, &at->conv_out, &out, s->variants, s->wide, D);
     memcpy(s->h, s->wide, (size_t)f->n_slots * D * sizeof(float));
 }
 
@@ -23755,7 +27781,8 @@ static void ft__mixer_delta_head(void *user, int head) {
         float *matrix = f->slots[t].state + f->scratch->state_at[f->layer] + (size_t)head * hd * hd;
         float fade = ft__mixer_delta_fade(at->delta_decay[head], rate[head] + at->delta_bias[head]);
         ft__mixer_delta_step(matrix, S, q, k, v, fade, ft__forward_sigmoid(write[head]));
-        ft__rms_norm(&m->kernels, v, at->delta_norm, m->norm_eps, S, v);
+        const float *norm = ft__forward_vector(f, f->slots[t].variant, at->delta_norm);
+        ft__rms_norm(&m->kernels, v, norm, m->norm_eps, S, v);
         for (int d = 0; d < S; d++) z[d] = v[d] * (z[d] * ft__forward_sigmoid(z[d]));
     }
 }
@@ -23767,16 +27794,16 @@ FT__PRIV void ft__mixer_delta(ft__forward *f, int layer, const ft__acts *a) {
     const size_t n = (size_t)f->n_slots, n_v = (size_t)m->n_delta_v, C = (size_t)at->conv_in.w.n_rows;
     const size_t V = n_v * (size_t)m->delta_size;
     float *gate = s->wide + 2 * n * C, *rate = gate + n * V;
-    ft__matmul(f->pool, &m->kernels, &at->conv_in.w, at->conv_in.bias, a, s->wide, C);
-    ft__matmul(f->pool, &m->kernels, &at->delta_gate.w, at->delta_gate.bias, a, gate, V);
-    ft__matmul(f->pool, &m->kernels, &at->delta_rate.w, at->delta_rate.bias, a, rate, n_v);
-    ft__matmul(f->pool, &m->kernels, &at->delta_write.w, at->delta_write.bias, a, rate + n * n_v, n_v);
+    ft__forward_linear(f, &at->conv_in, a, s->variants, s->wide, C);
+    ft__forward_linear(f, &at->delta_gate, a, s->variants, gate, V);
+    ft__forward_linear(f, &at->delta_rate, a, s->variants, rate, n_v);
+    ft__forward_linear(f, &at->delta_write, a, s->variants, rate + n * n_v, n_v);
     ft__forward_share(f, ft__mixer_delta_token, f, f->n_slots, n * C * 20);
     for (int t = 0; t < f->n_slots; t++)
         memcpy(ft__mixer_delta_ring(f, t, f->slots[t].position), s->wide + (size_t)t * C, C * sizeof(float));
     ft__forward_share(f, ft__mixer_delta_head, f, m->n_delta_v, n * V * (size_t)m->delta_size);
     ft__acts out = ft__forward_rows(f, gate, &at->conv_out.w);
-    ft__matmul(f->pool, &m->kernels, &at->conv_out.w, at->conv_out.bias, &out, s->h, (size_t)m->info.n_embd);
+    ft__forward_linear(f, &at->conv_out, &out, s->variants, s->h, (size_t)m->info.n_embd);
 }
 
 /* ---- own inputs (Gemma 4).  Beside its embedding every token has a short vector for each layer, made of a table's
@@ -23790,14 +27817,15 @@ static void ft__mixer_own_token(void *user, int t) {
     const size_t P = (size_t)m->n_own, row = P * (size_t)m->info.n_layers, T = (size_t)s->max_tokens;
     const float of_map = (float)(1.0 / ft__sqrt(m->info.n_embd)), of_table = (float)ft__sqrt(m->n_own);
     const float half = 0.70710678f; /* the square root of it */
-    const size_t part_bytes = m->own_embedding.row_bytes / (size_t)m->info.n_layers;
+    const size_t part_bytes = m->own_embedding.w.row_bytes / (size_t)m->info.n_layers;
     float *mapped = s->wide + (size_t)t * row;
-    const uint8_t *table = m->own_embedding.data + (size_t)f->slots[t].token * m->own_embedding.row_bytes;
+    const uint8_t *table = m->own_embedding.w.data + (size_t)f->slots[t].token * m->own_embedding.w.row_bytes;
+    const float *norm = ft__forward_vector(f, f->slots[t].variant, m->own_map_norm);
     m->kernels.scale(mapped, mapped, of_map, NULL, (int)row);
     for (size_t layer = 0; layer < (size_t)m->info.n_layers; layer++) {
         float *own = s->own + (layer * T + (size_t)t) * P, *y = mapped + layer * P;
-        ft__rms_norm(&m->kernels, y, m->own_map_norm, m->norm_eps, m->n_own, y);
-        m->own_embedding.format->decode(table + layer * part_bytes, P, own);
+        ft__rms_norm(&m->kernels, y, norm, m->norm_eps, m->n_own, y);
+        m->own_embedding.w.format->decode(table + layer * part_bytes, P, own);
         for (size_t i = 0; i < P; i++) own[i] = (y[i] + own[i] * of_table) * half;
     }
 }
@@ -23807,7 +27835,7 @@ FT__PRIV void ft__mixer_own_inputs(ft__forward *f) {
     const ft_model *m = f->model;
     const ft__matrix *w = &m->own_map.w;
     ft__acts a = ft__forward_rows(f, s->x, w);
-    ft__matmul(f->pool, &m->kernels, w, m->own_map.bias, &a, s->wide, (size_t)w->n_rows);
+    ft__forward_linear(f, &m->own_map, &a, s->variants, s->wide, (size_t)w->n_rows);
     ft__forward_share(f, ft__mixer_own_token, f, f->n_slots, (size_t)f->n_slots * (size_t)w->n_rows * 4);
 }
 
@@ -23820,13 +27848,1105 @@ FT__PRIV void ft__mixer_own(ft__forward *f, int layer) {
     in.add = s->h;
     in.add_norm = at->ffn_post_norm;
     ft__acts a = ft__forward_acts(f, in);
-    ft__matmul(f->pool, &m->kernels, &at->own_in.w, at->own_in.bias, &a, s->gate, (size_t)m->n_own);
+    ft__forward_linear(f, &at->own_in, &a, s->variants, s->gate, (size_t)m->n_own);
     in = ft__forward_input_of(f, s->gate, f->n_slots, m->n_own, ft__forward_want(&at->own_out.w));
     in.up = s->own + (size_t)layer * (size_t)s->max_tokens * (size_t)m->n_own;
     a = ft__forward_acts(f, in);
-    ft__matmul(f->pool, &m->kernels, &at->own_out.w, at->own_out.bias, &a, s->h, (size_t)m->info.n_embd);
+    ft__forward_linear(f, &at->own_out, &a, s->variants, s->h, (size_t)m->info.n_embd);
 }
 /* ---- end src/model/mixers.c */
+/* ---- begin src/model/remake.c */
+/* A tensor made anew: decoded, changed, encoded, measured, and handed on a few thousand rows at a time, so
+   that a model of any size takes the memory of a part of one tensor.
+
+   The rows of a piece are shared out over the pool in parts.  How rows are grouped into pieces and parts
+   follows from their length alone, and every sum is added up in the order of the rows: the bytes and the
+   measures are the same for any number of threads. */
+
+enum {
+    FT__REMAKE_PARTS = 64,     /* of a piece */
+    FT__REMAKE_PART = 32768    /* elements, or one row where that is longer */
+};
+
+typedef struct ft__remake_part {
+    ft__remade sums;
+    ft_error err;
+    ft_status status;
+} ft__remake_part;
+
+/* A piece: n_rows rows from first_row on. */
+typedef struct ft__remake {
+    const ft__remake_desc *desc;
+    const ft__format *from, *to;
+    size_t n_cols, from_bytes, to_bytes; /* of a row */
+    uint64_t first_row;
+    size_t n_rows, part_rows;
+    float *base, *w, *stored;  /* (n_rows, n_cols) as it was; with the change; as it will be read */
+    uint8_t *out;              /* (n_rows, to_bytes) */
+    ft__remake_part *parts;    /* (FT__REMAKE_PARTS) */
+} ft__remake;
+
+static bool ft__remake_finite(const float *x, size_t n) {
+    for (size_t i = 0; i < n; i++)
+        if (!ft__finite((double)x[i])) return false;
+    return true;
+}
+
+static void ft__remake_measure(ft__remade *sums, const float *base, const float *w, const float *stored, size_t n) {
+    for (size_t i = 0; i < n; i++) {
+        const double change = (double)w[i] - (double)base[i], error = (double)stored[i] - (double)w[i];
+        sums->weight += (double)base[i] * (double)base[i];
+        sums->result += (double)w[i] * (double)w[i];
+        sums->change += change * change;
+        sums->error += error * error;
+        sums->kept += ((double)stored[i] - (double)base[i]) * change;
+    }
+}
+
+static void ft__remake_row(ft__remake *r, size_t row, ft__remake_part *part) {
+    const ft__gguf_tensor *t = r->desc->from;
+    const size_t n = r->n_cols;
+    const uint8_t *bytes = t->data + (size_t)(r->first_row + row) * r->from_bytes;
+    const float *base = r->base + row * n, *w = r->w + row * n;
+    float *stored = r->stored + row * n;
+    uint8_t *out = r->out + row * r->to_bytes;
+    if (!ft__remake_finite(w, n)) {
+        part->status = ft__fail(&part->err, FT_ERR_FORMAT, r->desc->where, "row %llu holds an infinity or a NaN",
+                                (unsigned long long)(r->first_row + row));
+        return;
+    }
+    /* what does not change keeps its bytes: encoding would not always find them again */
+    if (r->from == r->to && memcmp(base, w, n * sizeof *w) == 0) memcpy(out, bytes, r->to_bytes);
+    else r->to->encode(w, n, out);
+    r->to->decode(out, n, stored);
+    if (!ft__remake_finite(stored, n))
+        part->status = ft__fail(&part->err, FT_ERR_UNSUPPORTED, r->desc->where, "row %llu holds numbers that are "
+                                "too large for %s", (unsigned long long)(r->first_row + row), r->to->name);
+    ft__remake_measure(&part->sums, base, w, stored, n);
+}
+
+static void ft__remake_one(void *user, int index) {
+    ft__remake *r = (ft__remake *)user;
+    ft__remake_part *part = &r->parts[index];
+    const size_t first = (size_t)index * r->part_rows, n = r->n_cols;
+    const size_t n_rows = r->n_rows - first < r->part_rows ? r->n_rows - first : r->part_rows;
+    const uint64_t row = r->first_row + first;
+    memset(part, 0, sizeof *part);
+    r->from->decode(r->desc->from->data + (size_t)row * r->from_bytes, n_rows * n, r->base + first * n);
+    memcpy(r->w + first * n, r->base + first * n, n_rows * n * sizeof *r->w);
+    if (r->desc->change)
+        part->status = r->desc->change(r->desc->user, row, n_rows, r->base + first * n, r->w + first * n, &part->err);
+    for (size_t i = 0; i < n_rows && !part->status; i++) ft__remake_row(r, first + i, part);
+}
+
+static ft_status ft__remake_piece(ft__remake *r, ft__remade *sums, ft_error *err) {
+    const size_t n_parts = (r->n_rows + r->part_rows - 1) / r->part_rows;
+    ft__pool_run(r->desc->pool, ft__remake_one, r, (int)n_parts);
+    for (size_t i = 0; i < n_parts; i++) {
+        const ft__remake_part *part = &r->parts[i];
+        if (part->status) return ft__fail(err, part->status, part->err.where, "%s", part->err.message);
+        sums->weight += part->sums.weight;
+        sums->result += part->sums.result;
+        sums->change += part->sums.change;
+        sums->error += part->sums.error;
+        sums->kept += part->sums.kept;
+    }
+    return r->desc->put(r->desc->user, r->out, r->n_rows * r->to_bytes, err);
+}
+
+static ft_status ft__remake_check(ft__remake *r, ft_error *err) {
+    const ft__remake_desc *desc = r->desc;
+    if (!r->from->decode)
+        return ft__fail(err, FT_ERR_UNSUPPORTED, desc->where, "type %s is not in this version", r->from->name);
+    if (!r->to->encode)
+        return ft__fail(err, FT_ERR_UNSUPPORTED, desc->where, "type %s can be read but not made; ask for another type",
+                        r->to->name);
+    if (r->n_cols % r->to->n_elements)
+        return ft__fail(err, FT_ERR_UNSUPPORTED, desc->where, "rows of %zu do not fit %s, which wants multiples of %u",
+                        r->n_cols, r->to->name, (unsigned)r->to->n_elements);
+    return FT_OK;
+}
+
+static ft_status ft__remake_pieces(ft__remake *r, ft__remade *sums, ft_error *err) {
+    const ft__gguf_tensor *t = r->desc->from;
+    const uint64_t rows = t->ne[1] * t->ne[2] * t->ne[3];
+    const size_t n = r->n_cols;
+    r->part_rows = n < FT__REMAKE_PART ? FT__REMAKE_PART / n : 1;
+    const size_t most = r->part_rows * FT__REMAKE_PARTS, room = rows < most ? (size_t)rows : most;
+    size_t n_floats; /* the file has as many elements: they can be counted, if not always held */
+    if (!ft__mul_size(room, n, &n_floats)) return ft__fail_memory(err);
+    const ft_allocator *a = &r->desc->allocator;
+    r->base = (float *)ft__alloc_zero(a, n_floats, sizeof *r->base);
+    r->w = (float *)ft__alloc_zero(a, n_floats, sizeof *r->w);
+    r->stored = (float *)ft__alloc_zero(a, n_floats, sizeof *r->stored);
+    r->out = (uint8_t *)ft__alloc_zero(a, room, r->to_bytes);
+    r->parts = (ft__remake_part *)ft__alloc_zero(a, FT__REMAKE_PARTS, sizeof *r->parts);
+    ft_status status = FT_OK;
+    if (!r->base || !r->w || !r->stored || !r->out || !r->parts) status = ft__fail_memory(err);
+    for (; r->first_row < rows && !status; r->first_row += r->n_rows) {
+        r->n_rows = rows - r->first_row < room ? (size_t)(rows - r->first_row) : room;
+        status = ft__remake_piece(r, sums, err);
+    }
+    ft__free(a, r->base);
+    ft__free(a, r->w);
+    ft__free(a, r->stored);
+    ft__free(a, r->out);
+    ft__free(a, r->parts);
+    return status;
+}
+
+FT__PRIV ft_status ft__remake_tensor(const ft__remake_desc *desc, ft__remade *sums, ft_error *err) {
+    const ft__gguf_tensor *t = desc->from;
+    ft__remake r;
+    memset(&r, 0, sizeof r);
+    memset(sums, 0, sizeof *sums);
+    r.desc = desc;
+    r.from = ft__format_find(t->type);
+    r.to = ft__format_find(desc->type);
+    r.n_cols = (size_t)t->ne[0];
+    r.from_bytes = r.n_cols / r.from->n_elements * r.from->n_bytes;
+    if (r.from == r.to && !desc->change) return desc->put(desc->user, t->data, (size_t)t->size, err);
+    ft_status status = ft__remake_check(&r, err);
+    if (status) return status;
+    r.to_bytes = r.n_cols / r.to->n_elements * r.to->n_bytes;
+    return ft__remake_pieces(&r, sums, err);
+}
+/* ---- end src/model/remake.c */
+/* ---- begin src/model/mix.c */
+/* Which type each tensor gets when a model is quantised.  A file type is a name for a mix: most matrices have
+   its type, those that suffer more (the head, values, the second half of the gated unit) a better one, and
+   small or touchy ones stay as they are.  The mixes are those that llama.cpp's quantizer makes of the same
+   names without an importance matrix, so that files compare; the rules are one table. */
+
+/* Ids of the formats that num.h has no name for. */
+enum {
+    FT__MIX_F32 = FT__FORMAT_F32, FT__MIX_F16 = FT__FORMAT_F16, FT__MIX_BF16 = FT__FORMAT_BF16,
+    FT__MIX_Q4_0 = FT__FORMAT_Q4_0, FT__MIX_Q4_1 = 3, FT__MIX_Q5_0 = 6, FT__MIX_Q5_1 = 7,
+    FT__MIX_Q8_0 = FT__FORMAT_Q8_0, FT__MIX_Q2_K = 10, FT__MIX_Q3_K = 11, FT__MIX_Q4_K = FT__FORMAT_Q4_K,
+    FT__MIX_Q5_K = 13, FT__MIX_Q6_K = FT__FORMAT_Q6_K, FT__MIX_IQ4_NL = 20, FT__MIX_IQ4_XS = 23,
+    FT__MIX_MXFP4 = 39
+};
+
+/* The numbers of general.file_type. */
+enum {
+    FT__MIX_ALL_Q2_K = 10, FT__MIX_ALL_Q3_K_S = 11, FT__MIX_ALL_Q3_K_M = 12, FT__MIX_ALL_Q3_K_L = 13,
+    FT__MIX_ALL_Q4_K_S = 14, FT__MIX_ALL_Q4_K_M = 15, FT__MIX_ALL_Q5_K_M = 17, FT__MIX_ALL_IQ4_NL = 25,
+    FT__MIX_ALL_IQ4_XS = 30, FT__MIX_ALL_MXFP4 = 38
+};
+
+static const ft__mix ft__mix_rows[] = {
+    {"F32", 0, FT__MIX_F32}, {"F16", 1, FT__MIX_F16}, {"BF16", 32, FT__MIX_BF16},
+    {"Q8_0", 7, FT__MIX_Q8_0}, {"Q6_K", 18, FT__MIX_Q6_K},
+    {"Q5_0", 8, FT__MIX_Q5_0}, {"Q5_1", 9, FT__MIX_Q5_1},
+    {"Q5_K_S", 16, FT__MIX_Q5_K}, {"Q5_K_M", FT__MIX_ALL_Q5_K_M, FT__MIX_Q5_K},
+    {"Q4_0", 2, FT__MIX_Q4_0}, {"Q4_1", 3, FT__MIX_Q4_1},
+    {"Q4_K_S", FT__MIX_ALL_Q4_K_S, FT__MIX_Q4_K}, {"Q4_K_M", FT__MIX_ALL_Q4_K_M, FT__MIX_Q4_K},
+    {"IQ4_NL", FT__MIX_ALL_IQ4_NL, FT__MIX_IQ4_NL}, {"IQ4_XS", FT__MIX_ALL_IQ4_XS, FT__MIX_IQ4_XS},
+    {"Q3_K_S", FT__MIX_ALL_Q3_K_S, FT__MIX_Q3_K}, {"Q3_K_M", FT__MIX_ALL_Q3_K_M, FT__MIX_Q3_K},
+    {"Q3_K_L", FT__MIX_ALL_Q3_K_L, FT__MIX_Q3_K}, {"Q2_K", FT__MIX_ALL_Q2_K, FT__MIX_Q2_K},
+    {"MXFP4", FT__MIX_ALL_MXFP4, FT__MIX_MXFP4}, {"MXFP4_MOE", FT__MIX_ALL_MXFP4, FT__MIX_MXFP4},
+};
+
+/* Kinds of tensors that rules speak of. */
+typedef enum ft__mix_kind {
+    FT__MIX_VALUES,  /* attn_v, or a tensor that has its rows */
+    FT__MIX_KEYS, FT__MIX_ATTN_OUT, FT__MIX_DOWN, FT__MIX_OTHER
+} ft__mix_kind;
+
+typedef enum ft__mix_when {
+    FT__MIX_ALWAYS,
+    FT__MIX_SHARED,     /* four or more heads share keys and values */
+    FT__MIX_EIGHT,      /* the model has eight experts */
+    FT__MIX_NOT_EIGHT,
+    FT__MIX_FIRST_2, FT__MIX_FIRST_4, FT__MIX_FIRST_8TH, FT__MIX_FIRST_16TH, /* of the layers */
+    FT__MIX_MORE        /* the first and last eighth, and every third between */
+} ft__mix_when;
+
+typedef struct ft__mix_rule {
+    uint32_t file_type;
+    ft__mix_kind kind;
+    ft__mix_when when;
+    uint32_t type;
+} ft__mix_rule;
+
+enum { FT__MIX_ANY = 0xFFFF };
+
+/* The first that applies. */
+static const ft__mix_rule ft__mix_rules[] = {
+    {FT__MIX_ANY, FT__MIX_VALUES, FT__MIX_EIGHT, FT__MIX_Q8_0},
+    {FT__MIX_ANY, FT__MIX_KEYS, FT__MIX_EIGHT, FT__MIX_Q8_0},
+    {FT__MIX_ALL_Q2_K, FT__MIX_ATTN_OUT, FT__MIX_EIGHT, FT__MIX_Q5_K},
+    {FT__MIX_ALL_Q3_K_S, FT__MIX_ATTN_OUT, FT__MIX_EIGHT, FT__MIX_Q5_K},
+    {FT__MIX_ALL_Q3_K_M, FT__MIX_ATTN_OUT, FT__MIX_EIGHT, FT__MIX_Q5_K},
+    {FT__MIX_ALL_Q4_K_S, FT__MIX_ATTN_OUT, FT__MIX_EIGHT, FT__MIX_Q5_K},
+    {FT__MIX_ALL_Q4_K_M, FT__MIX_ATTN_OUT, FT__MIX_EIGHT, FT__MIX_Q5_K},
+    {FT__MIX_ALL_IQ4_NL, FT__MIX_ATTN_OUT, FT__MIX_EIGHT, FT__MIX_Q5_K},
+    {FT__MIX_ALL_IQ4_XS, FT__MIX_ATTN_OUT, FT__MIX_EIGHT, FT__MIX_Q5_K},
+    {FT__MIX_ALL_Q2_K, FT__MIX_VALUES, FT__MIX_SHARED, FT__MIX_Q4_K},
+    {FT__MIX_ALL_Q2_K, FT__MIX_VALUES, FT__MIX_ALWAYS, FT__MIX_Q3_K},
+    {FT__MIX_ALL_Q2_K, FT__MIX_DOWN, FT__MIX_ALWAYS, FT__MIX_Q3_K},
+    {FT__MIX_ALL_Q2_K, FT__MIX_ATTN_OUT, FT__MIX_ALWAYS, FT__MIX_Q3_K},
+    {FT__MIX_ALL_Q3_K_M, FT__MIX_VALUES, FT__MIX_FIRST_2, FT__MIX_Q5_K},
+    {FT__MIX_ALL_Q3_K_M, FT__MIX_VALUES, FT__MIX_ALWAYS, FT__MIX_Q4_K},
+    {FT__MIX_ALL_Q3_K_M, FT__MIX_DOWN, FT__MIX_FIRST_16TH, FT__MIX_Q5_K},
+    {FT__MIX_ALL_Q3_K_M, FT__MIX_DOWN, FT__MIX_ALWAYS, FT__MIX_Q4_K},
+    {FT__MIX_ALL_Q3_K_M, FT__MIX_ATTN_OUT, FT__MIX_ALWAYS, FT__MIX_Q4_K},
+    {FT__MIX_ALL_Q3_K_L, FT__MIX_VALUES, FT__MIX_ALWAYS, FT__MIX_Q5_K},
+    {FT__MIX_ALL_Q3_K_L, FT__MIX_DOWN, FT__MIX_ALWAYS, FT__MIX_Q5_K},
+    {FT__MIX_ALL_Q3_K_L, FT__MIX_ATTN_OUT, FT__MIX_NOT_EIGHT, FT__MIX_Q5_K},
+    {FT__MIX_ALL_Q4_K_S, FT__MIX_VALUES, FT__MIX_FIRST_4, FT__MIX_Q5_K},
+    {FT__MIX_ALL_Q4_K_S, FT__MIX_DOWN, FT__MIX_FIRST_8TH, FT__MIX_Q5_K},
+    {FT__MIX_ALL_Q4_K_M, FT__MIX_VALUES, FT__MIX_MORE, FT__MIX_Q6_K},
+    {FT__MIX_ALL_Q4_K_M, FT__MIX_DOWN, FT__MIX_MORE, FT__MIX_Q6_K},
+    {FT__MIX_ALL_Q5_K_M, FT__MIX_VALUES, FT__MIX_MORE, FT__MIX_Q6_K},
+    {FT__MIX_ALL_Q5_K_M, FT__MIX_DOWN, FT__MIX_MORE, FT__MIX_Q6_K},
+    {FT__MIX_ALL_IQ4_NL, FT__MIX_VALUES, FT__MIX_SHARED, FT__MIX_Q5_K},
+    {FT__MIX_ALL_IQ4_NL, FT__MIX_DOWN, FT__MIX_FIRST_8TH, FT__MIX_Q5_K},
+    {FT__MIX_ALL_IQ4_XS, FT__MIX_VALUES, FT__MIX_SHARED, FT__MIX_Q5_K},
+    {FT__MIX_ALL_IQ4_XS, FT__MIX_DOWN, FT__MIX_FIRST_8TH, FT__MIX_Q5_K},
+};
+
+/* What takes the place of a type where rows are no multiple of its blocks. */
+static const uint32_t ft__mix_fallbacks[][2] = {
+    {FT__MIX_Q2_K, FT__MIX_Q4_0}, {FT__MIX_Q3_K, FT__MIX_Q4_0},     {FT__MIX_Q4_K, FT__MIX_Q5_0},
+    {FT__MIX_Q5_K, FT__MIX_Q5_1}, {FT__MIX_Q6_K, FT__MIX_Q8_0}, {FT__MIX_IQ4_XS, FT__MIX_IQ4_NL}};
+
+FT__PRIV ft_status ft__mix_find(const char *name, const ft__mix **mix, ft_error *err) {
+    char names[256] = "";
+    for (size_t i = 0; i < FT__COUNT(ft__mix_rows); i++)
+        if (strcmp(ft__mix_rows[i].name, name) == 0) {
+            *mix = &ft__mix_rows[i];
+            return FT_OK;
+        }
+    for (size_t i = 0, n = 0; i < FT__COUNT(ft__mix_rows) && n < sizeof names; i++)
+        n += (size_t)snprintf(names + n, sizeof names - n, i ? ", %s" : "%s", ft__mix_rows[i].name);
+    return ft__fail(err, FT_ERR_ARGUMENT, "type", "found \"%.32s\", expected one of %s", name, names);
+}
+
+const char *ft_quantize_type_at(int index) {
+    return index >= 0 && index < (int)FT__COUNT(ft__mix_rows) ? ft__mix_rows[index].name : NULL;
+}
+
+/* ---- a model's tensors */
+
+typedef struct ft__mix_model {
+    const ft__mix *mix;
+    int n_layers, n_experts;
+    int shared;          /* heads that share one of keys and values; 0: not known */
+    bool tied;           /* the embedding is the head */
+    bool wide_80;        /* a llama or qwen2 of 80 layers, whose values are small beside the rest */
+    int *n_values;       /* (n_layers + 1) tensors of values in the layers before */
+} ft__mix_model;
+
+static int ft__mix_layer(const ft__mix_model *m, const char *name) {
+    int layer = 0;
+    if (strncmp(name, "blk.", 4) != 0) return 0;
+    for (name += 4; *name >= '0' && *name <= '9' && layer < m->n_layers; name++) layer = 10 * layer + (*name - '0');
+    return layer < m->n_layers ? layer : m->n_layers - 1;
+}
+
+static ft__mix_kind ft__mix_kind_of(const char *name) {
+    static const struct { const char *part; ft__mix_kind kind; } kinds[] = {
+        {"attn_qkv.weight", FT__MIX_VALUES}, {"attn_kv_b.weight", FT__MIX_VALUES}, {"attn_v.weight", FT__MIX_VALUES},
+        {"attn_k.weight", FT__MIX_KEYS}, {"attn_output.weight", FT__MIX_ATTN_OUT}, {"ffn_down", FT__MIX_DOWN}};
+    for (size_t i = 0; i < FT__COUNT(kinds); i++)
+        if (strstr(name, kinds[i].part)) return kinds[i].kind;
+    return FT__MIX_OTHER;
+}
+
+static bool ft__mix_is_embedding(const char *name) {
+    return strcmp(name, "token_embd.weight") == 0 || strcmp(name, "per_layer_token_embd.weight") == 0;
+}
+
+/* Matrices, but for those that are small and decide much: routers, convolutions, norms. */
+static bool ft__mix_quantizes(const ft__gguf_tensor *t) {
+    static const char *const kept[] = {"_norm.weight", "ffn_gate_inp.weight", "per_layer_model_proj", "ssm_conv1d",
+                                       "shortconv.conv.weight"};
+    const size_t n = strlen(t->name);
+    if (t->ne[1] * t->ne[2] * t->ne[3] == 1 || n < 6 || strcmp(t->name + n - 6, "weight") != 0) return false;
+    for (size_t i = 0; i < FT__COUNT(kept); i++)
+        if (strstr(t->name, kept[i])) return false;
+    return true;
+}
+
+static bool ft__mix_applies(const ft__mix_model *m, const ft__mix_rule *rule, ft__mix_kind kind, int layer) {
+    if ((rule->file_type != FT__MIX_ANY && rule->file_type != m->mix->file_type) || rule->kind != kind) return false;
+    int i = layer, n = m->n_layers;
+    if (kind == FT__MIX_VALUES) i = m->n_values[layer], n = m->n_values[m->n_layers];
+    switch (rule->when) {
+    case FT__MIX_SHARED: return m->shared >= 4;
+    case FT__MIX_EIGHT: return m->n_experts == 8;
+    case FT__MIX_NOT_EIGHT: return m->n_experts != 8;
+    case FT__MIX_FIRST_2: return i < 2;
+    case FT__MIX_FIRST_4: return i < 4;
+    case FT__MIX_FIRST_8TH: return i < n / 8;
+    case FT__MIX_FIRST_16TH: return i < n / 16;
+    case FT__MIX_MORE: return i < n / 8 || i >= 7 * n / 8 || (i - n / 8) % 3 == 2;
+    case FT__MIX_ALWAYS: break;
+    }
+    return true;
+}
+
+static bool ft__mix_fits(const ft__gguf_tensor *t, uint32_t type) {
+    return t->ne[0] % ft__format_find(type)->n_elements == 0;
+}
+
+/* Before it is known whether the rows fit. */
+static uint32_t ft__mix_wanted(const ft__mix_model *m, const ft__gguf_tensor *t) {
+    const uint32_t type = m->mix->type;
+    const ft__mix_kind kind = ft__mix_kind_of(t->name);
+    const bool head = strcmp(t->name, "output.weight") == 0 || (m->tied && ft__mix_is_embedding(t->name));
+    if (ft__format_find(type)->n_elements == 1) return type;
+    if (type == FT__MIX_MXFP4) return strstr(t->name, "_exps.") ? type : (uint32_t)FT__MIX_Q8_0;
+    if (head && (type == FT__MIX_Q8_0 || !ft__mix_fits(t, type))) return FT__MIX_Q8_0;
+    if (head) return FT__MIX_Q6_K;
+    if (ft__mix_is_embedding(t->name)) return type;
+    size_t i = 0;
+    while (i < FT__COUNT(ft__mix_rules) && !ft__mix_applies(m, &ft__mix_rules[i], kind, ft__mix_layer(m, t->name))) i++;
+    const uint32_t wanted = i < FT__COUNT(ft__mix_rules) ? ft__mix_rules[i].type : type;
+    const bool raise = kind == FT__MIX_VALUES && m->wide_80 && (wanted == FT__MIX_Q3_K || wanted == FT__MIX_Q4_K);
+    return raise ? (uint32_t)FT__MIX_Q5_K : wanted;
+}
+
+static uint32_t ft__mix_type(const ft__mix_model *m, const ft__gguf_tensor *t) {
+    if (!ft__mix_quantizes(t)) return t->type;
+    uint32_t type = ft__mix_wanted(m, t);
+    for (size_t i = 0; i < FT__COUNT(ft__mix_fallbacks) && !ft__mix_fits(t, type); i++)
+        if (ft__mix_fallbacks[i][0] == type) type = ft__mix_fallbacks[i][1];
+    return ft__mix_fits(t, type) ? type : (uint32_t)FT__MIX_F16;
+}
+
+/* A number of the architecture; of an array the first; 0 where there is none. */
+static int ft__mix_number(const ft__gguf *g, const char *arch, const char *key) {
+    char name[128];
+    snprintf(name, sizeof name, "%s.%s", arch, key);
+    const ft__gguf_kv *kv = ft__gguf_key(g, name);
+    const int64_t n = kv && kv->count ? ft__gguf_int_at(kv, 0) : 0;
+    return n < 0 || n > 65536 ? 0 : (int)n;
+}
+
+static ft_status ft__mix_read(ft__mix_model *m, const ft__gguf *g, ft_error *err) {
+    ft__gguf_str text = {"", 0};
+    char name[64];
+    ft_status status = ft__gguf_string(g, "general.architecture", &text, err);
+    if (status) return status;
+    snprintf(name, sizeof name, "%.*s", (int)(text.len < 63 ? text.len : 63), text.data);
+    if (!ft__arch_find(name))
+        return ft__fail(err, FT_ERR_UNSUPPORTED, g->path, "the architecture \"%s\" is not in this version", name);
+    m->n_layers = ft__mix_number(g, name, "block_count");
+    m->n_experts = ft__mix_number(g, name, "expert_count");
+    const int n_heads = ft__mix_number(g, name, "attention.head_count");
+    const int n_kv = ft__mix_number(g, name, "attention.head_count_kv");
+    m->shared = n_kv ? n_heads / n_kv : 0;
+    m->tied = !ft__gguf_find(g, "output.weight");
+    m->wide_80 = m->n_layers == 80 && m->shared > 1 && (strcmp(name, "llama") == 0 || strcmp(name, "qwen2") == 0);
+    if (m->n_layers) return FT_OK;
+    return ft__fail(err, FT_ERR_FORMAT, g->path, "%s.block_count must be 1 to 65536", name);
+}
+
+FT__PRIV ft_status ft__mix_types(const ft__mix *mix, const ft__gguf *g, const ft_allocator *a, uint32_t *types,
+                                 ft_error *err) {
+    ft__mix_model m;
+    memset(&m, 0, sizeof m);
+    m.mix = mix;
+    ft_status status = ft__mix_read(&m, g, err);
+    if (status) return status;
+    m.n_values = (int *)ft__alloc_zero(a, (size_t)m.n_layers + 1, sizeof *m.n_values);
+    if (!m.n_values) return ft__fail_memory(err);
+    for (size_t i = 0; i < g->n_tensors; i++)
+        if (ft__mix_kind_of(g->tensors[i].name) == FT__MIX_VALUES)
+            m.n_values[ft__mix_layer(&m, g->tensors[i].name) + 1]++;
+    for (int i = 0; i < m.n_layers; i++) m.n_values[i + 1] += m.n_values[i];
+    for (size_t i = 0; i < g->n_tensors; i++) types[i] = ft__mix_type(&m, &g->tensors[i]);
+    ft__free(a, m.n_values);
+    return FT_OK;
+}
+/* ---- end src/model/mix.c */
+/* ---- begin src/model/rewrite.c */
+/* A whole model made anew, tensor by tensor: quantised, or with adapters merged.  All keys of the old one are
+   carried over, but for those that speak of the container itself.  The file appears under its name only once it is
+   whole. */
+
+/* The item being made, and where its bytes go. */
+typedef struct ft__rewrite_sink {
+    const ft__rewrite *w;
+    const ft__rewrite_item *item;
+    ft__gguf_writer *writer; /* or, if NULL, */
+    uint8_t *memory;
+} ft__rewrite_sink;
+
+static ft_status ft__rewrite_change(void *user, uint64_t first_row, uint64_t n_rows, const float *base, float *w,
+                                    ft_error *err) {
+    const ft__rewrite_sink *sink = (const ft__rewrite_sink *)user;
+    return sink->w->change(sink->w->user, sink->item, first_row, n_rows, base, w, err);
+}
+
+static ft_status ft__rewrite_put(void *user, const uint8_t *bytes, size_t n, ft_error *err) {
+    ft__rewrite_sink *sink = (ft__rewrite_sink *)user;
+    if (sink->writer) return ft__gguf_write_part(sink->writer, bytes, n, err);
+    memcpy(sink->memory, bytes, n);
+    sink->memory += n;
+    return FT_OK;
+}
+
+static ft_status ft__rewrite_item_make(ft__rewrite *w, ft__rewrite_item *item, ft__gguf_writer *writer, uint8_t *memory,
+                                       ft_error *err) {
+    char where[384];
+    ft__rewrite_sink sink = {w, item, writer, memory};
+    ft__remake_desc desc;
+    snprintf(where, sizeof where, "%.250s: %.120s", w->from->path, item->name);
+    memset(&desc, 0, sizeof desc);
+    desc.allocator = w->allocator;
+    desc.pool = w->pool;
+    desc.from = item->from;
+    desc.type = item->type;
+    desc.where = where;
+    desc.user = &sink;
+    desc.change = item->changes ? ft__rewrite_change : NULL;
+    desc.put = ft__rewrite_put;
+    return ft__remake_tensor(&desc, &item->made, err);
+}
+
+static ft_status ft__rewrite_types(ft__rewrite *w, ft_error *err) {
+    const size_t n = w->from->n_tensors;
+    uint32_t *types = (uint32_t *)ft__alloc_zero(&w->allocator, n, sizeof *types);
+    ft_status status = types ? ft__mix_types(w->mix, w->from, &w->allocator, types, err) : ft__fail_memory(err);
+    for (size_t i = 0; i < n && !status; i++) w->items[i].type = types[i];
+    ft__free(&w->allocator, types);
+    return status;
+}
+
+FT__PRIV ft_status ft__rewrite_begin(ft__rewrite *w, const ft__gguf *from, const char *type, size_t n_new,
+                                     const ft_convert_desc *desc, ft_error *err) {
+    ft_error mine;
+    memset(w, 0, sizeof *w);
+    w->allocator = ft__allocator(&desc->allocator);
+    w->desc = desc;
+    w->from = from;
+    w->items = (ft__rewrite_item *)ft__alloc_zero(&w->allocator, from->n_tensors + n_new, sizeof *w->items);
+    if (!w->items) return ft__fail_memory(err);
+    for (w->n_items = 0; w->n_items < from->n_tensors; w->n_items++) {
+        ft__rewrite_item *item = &w->items[w->n_items];
+        item->from = &from->tensors[w->n_items];
+        item->name = item->from->name;
+        item->type = item->from->type;
+    }
+    ft_status status = type ? ft__mix_find(type, &w->mix, err) : FT_OK;
+    if (!status && type) status = ft__rewrite_types(w, err);
+    if (status) return status;
+    w->pool = ft__pool_create(desc->threads ? desc->threads : ft__cpu_count(), &w->allocator, err ? err : (err = &mine));
+    return w->pool ? FT_OK : err->code;
+}
+
+FT__PRIV void ft__rewrite_end(ft__rewrite *w) {
+    ft__pool_free(w->pool);
+    ft__free(&w->allocator, w->items);
+}
+
+/* ---- into a file */
+
+/* What is known of the container stays behind, and what the new one says anew. */
+static bool ft__rewrite_drops(const ft__rewrite *w, const ft__gguf_kv *kv) {
+    static const char *const keys[] = {"general.alignment", "split.no", "split.count", "split.tensors.count",
+                                       "general.file_type", "general.quantization_version"};
+    const size_t n = w->mix ? FT__COUNT(keys) : FT__COUNT(keys) - 2;
+    for (size_t i = 0; i < n; i++)
+        if (ft__text_equal(kv->key.data, kv->key.len, keys[i], strlen(keys[i]))) return true;
+    return false;
+}
+
+static ft_status ft__rewrite_declare(const ft__rewrite *w, ft__gguf_writer *writer, ft_error *err) {
+    ft_status status = FT_OK;
+    for (size_t i = 0; i < w->from->n_kv; i++)
+        if (!ft__rewrite_drops(w, &w->from->kv[i])) ft__gguf_write_kv(writer, &w->from->kv[i]);
+    if (w->mix) {
+        ft__gguf_write_u32(writer, "general.file_type", w->mix->file_type);
+        ft__gguf_write_u32(writer, "general.quantization_version", 2);
+    }
+    for (size_t i = 0; i < w->n_items && !status; i++) {
+        const ft__gguf_tensor *t = w->items[i].from;
+        status = ft__gguf_write_tensor(writer, w->items[i].name, t->n_dims, t->ne, w->items[i].type, err);
+    }
+    return status;
+}
+
+static ft_status ft__rewrite_data(ft__rewrite *w, ft__gguf_writer *writer, ft_error *err) {
+    const ft_convert_desc *desc = w->desc;
+    uint64_t done = 0, total = 0;
+    ft_status status = FT_OK;
+    for (size_t i = 0; i < w->n_items; i++) total += w->items[i].from->size;
+    for (size_t i = 0; i < w->n_items && !status; i++) {
+        status = ft__rewrite_item_make(w, &w->items[i], writer, NULL, err);
+        done += w->items[i].from->size;
+        if (!status && desc->progress && desc->progress(desc->user, done, total) != 0)
+            status = ft__fail(err, FT_ERR_CANCELLED, writer->file.path, "cancelled");
+    }
+    return status;
+}
+
+/* Whoever names an input as the output would lose it. */
+static ft_status ft__rewrite_check(const ft__rewrite *w, const char *path, ft_error *err) {
+    ft__arena arena;
+    int count;
+    bool same = ft__same_file(path, w->from->path);
+    ft__arena_init(&arena, &w->allocator);
+    if (ft__split_first(w->from->path, &count))
+        for (int i = 2; i <= count && !same && !arena.failed; i++)
+            same = ft__same_file(ft__split_path(&arena, w->from->path, i, count), path);
+    ft_status status = arena.failed ? ft__fail_memory(err) : FT_OK;
+    ft__arena_free(&arena);
+    return status || !same ? status : ft__fail(err, FT_ERR_ARGUMENT, path, "the output would replace the input");
+}
+
+FT__PRIV ft_status ft__rewrite_file(ft__rewrite *w, const char *path, void (*report)(const ft__rewrite *w, ft__buf *out),
+                                    ft_write_fn write, void *user, ft_error *err) {
+    ft__gguf_writer writer;
+    ft__buf text;
+    ft_status status = ft__rewrite_check(w, path, err);
+    if (!status) status = ft__gguf_write_begin(&writer, path, &w->allocator, err);
+    if (status) return status;
+    ft__buf_init(&text, &w->allocator);
+    status = ft__rewrite_declare(w, &writer, err);
+    if (!status) status = ft__rewrite_data(w, &writer, err);
+    if (!status && write) report(w, &text);
+    if (!status && text.failed) status = ft__fail_memory(err);
+    if (!status) status = ft__gguf_write_end(&writer, err);
+    else ft__gguf_write_abort(&writer);
+    if (!status && write) status = ft__buf_write(&text, write, user, path, err);
+    ft__buf_free(&text);
+    return status;
+}
+
+FT__PRIV void ft__rewrite_percent(ft__buf *out, double part, double whole, int width) {
+    double percent = whole > 0 ? 100 * ft__sqrt(part / whole) : 0;
+    if (!(percent < 1e9)) percent = 1e9;
+    const uint64_t n = (uint64_t)(percent * 1e4 + 0.5);
+    ft__buf_printf(out, "%*llu.%04u", width, (unsigned long long)(n / 10000), (unsigned)(n % 10000));
+}
+
+/* ---- in memory */
+
+FT__PRIV ft_status ft__rewrite_memory(ft__rewrite *w, ft__gguf *g, ft_error *err) {
+    ft_status status = FT_OK;
+    for (size_t i = 0; i < w->n_items && !status; i++) {
+        ft__rewrite_item *item = &w->items[i];
+        const ft__gguf_tensor *t = item->from;
+        if (item->type == t->type && !item->changes) continue;
+        const ft__format *format = ft__format_find(item->type);
+        size_t blocks = (size_t)(t->ne[0] * t->ne[1] * t->ne[2] * t->ne[3]) / format->n_elements, size;
+        uint8_t *bytes = ft__mul_size(blocks, format->n_bytes, &size)
+                             ? (uint8_t *)ft__arena_alloc(&g->arena, size, 1) : NULL;
+        if (!bytes) return ft__fail_memory(err);
+        status = ft__rewrite_item_make(w, item, NULL, bytes, err);
+        g->tensors[i].type = item->type;
+        g->tensors[i].size = size;
+        g->tensors[i].data = bytes;
+    }
+    return status;
+}
+/* ---- end src/model/rewrite.c */
+/* ---- begin src/model/quantize.c */
+/* Quantising a model: every tensor becomes what the mix wants (mix.c).  Weights that were quantised before are
+   decoded first, and the report says so: what the first rounding lost does not come back. */
+
+/* What became of the tensors of one type. */
+typedef struct ft__quantize_sum {
+    uint64_t n, weights, bytes;
+    ft__remade made;
+} ft__quantize_sum;
+
+static uint64_t ft__quantize_weights(const ft__rewrite_item *item) {
+    const uint64_t *ne = item->from->ne;
+    return ne[0] * ne[1] * ne[2] * ne[3];
+}
+
+static void ft__quantize_add(ft__quantize_sum *sum, const ft__rewrite_item *item) {
+    const ft__format *format = ft__format_find(item->type);
+    sum->n++;
+    sum->weights += ft__quantize_weights(item);
+    sum->bytes += ft__quantize_weights(item) / format->n_elements * format->n_bytes;
+    sum->made.result += item->made.result;
+    sum->made.error += item->made.error;
+}
+
+static bool ft__quantize_twice(const ft__rewrite_item *item) {
+    return item->type != item->from->type && ft__format_find(item->from->type)->n_elements > 1;
+}
+
+static void ft__quantize_line(ft__buf *out, const char *name, const ft__quantize_sum *sum) {
+    ft__buf_printf(out, "%-8s %7llu %14llu ", name, (unsigned long long)sum->n, (unsigned long long)sum->bytes);
+    const uint64_t bits = (uint64_t)(8e3 * (double)sum->bytes / (double)sum->weights + 0.5);
+    ft__buf_printf(out, "%8llu.%03u", (unsigned long long)(bits / 1000), (unsigned)(bits % 1000));
+    ft__rewrite_percent(out, sum->made.error, sum->made.result, 8);
+    ft__buf_byte(out, '\n');
+}
+
+static void ft__quantize_text(const ft__rewrite *w, ft__buf *out) {
+    ft__quantize_sum all, types[FT__FORMATS];
+    uint64_t n_twice = 0;
+    memset(&all, 0, sizeof all);
+    memset(types, 0, sizeof types);
+    for (size_t i = 0; i < w->n_items; i++) {
+        ft__quantize_add(&types[w->items[i].type], &w->items[i]);
+        ft__quantize_add(&all, &w->items[i]);
+        n_twice += ft__quantize_twice(&w->items[i]);
+    }
+    ft__buf_text(out, "type     tensors          bytes  bits/weight      error %\n");
+    for (uint32_t id = 0; id < FT__FORMATS; id++)
+        if (types[id].n) ft__quantize_line(out, ft__format_find(id)->name, &types[id]);
+    ft__quantize_line(out, "all", &all);
+    if (n_twice)
+        ft__buf_printf(out, "%llu tensors were quantised before: what that lost stays lost, and the errors here come "
+                            "on top\n", (unsigned long long)n_twice);
+}
+
+static void ft__quantize_tensor_json(ft__json_writer *json, const ft__rewrite_item *item) {
+    ft__json_begin(json, '{');
+    ft__json_key(json, "name");
+    ft__json_text(json, item->name);
+    ft__json_key(json, "from");
+    ft__json_text(json, ft__format_find(item->from->type)->name);
+    ft__json_key(json, "type");
+    ft__json_text(json, ft__format_find(item->type)->name);
+    ft__json_key(json, "error");
+    ft__json_number(json, item->made.result > 0 ? ft__sqrt(item->made.error / item->made.result) : 0);
+    ft__json_end(json, '}');
+}
+
+static void ft__quantize_json(const ft__rewrite *w, ft__buf *out) {
+    ft__json_writer json;
+    ft__quantize_sum all;
+    uint64_t n_twice = 0;
+    memset(&all, 0, sizeof all);
+    ft__json_writer_init(&json, out, 2);
+    ft__json_begin(&json, '{');
+    ft__json_key(&json, "type");
+    ft__json_text(&json, w->mix->name);
+    ft__json_key(&json, "tensors");
+    ft__json_begin(&json, '[');
+    for (size_t i = 0; i < w->n_items; i++) {
+        ft__quantize_tensor_json(&json, &w->items[i]);
+        ft__quantize_add(&all, &w->items[i]);
+        n_twice += ft__quantize_twice(&w->items[i]);
+    }
+    ft__json_end(&json, ']');
+    ft__json_key(&json, "quantised before");
+    ft__json_number(&json, (double)n_twice);
+    ft__json_key(&json, "parameters");
+    ft__json_number(&json, (double)all.weights);
+    ft__json_key(&json, "bytes");
+    ft__json_number(&json, (double)all.bytes);
+    ft__json_end(&json, '}');
+    ft__buf_byte(out, '\n');
+}
+
+/* An adapter is no model, and neither is a vocabulary. */
+static ft_status ft__quantize_check(const ft__gguf *g, ft_error *err) {
+    ft__gguf_str type = {"", 0};
+    ft_status status = ft__gguf_string(g, "general.type", &type, err);
+    if (status) return status;
+    if (type.len && !ft__text_equal(type.data, type.len, "model", 5))
+        return ft__fail(err, FT_ERR_ARGUMENT, g->path, "general.type: found \"%.*s\", expected a model",
+                        (int)(type.len > 64 ? 64 : type.len), type.data);
+    return g->n_tensors ? FT_OK : ft__fail(err, FT_ERR_ARGUMENT, g->path, "the file holds no weights");
+}
+
+ft_status ft_quantize(const char *model, const char *out, const char *type, const ft_convert_desc *desc,
+                      ft_write_fn write, void *user, ft_error *err) {
+    ft_convert_desc defaults;
+    ft__gguf g;
+    ft__rewrite w;
+    memset(&defaults, 0, sizeof defaults);
+    if (!desc) desc = &defaults;
+    if (!model || !out || !out[0] || !type)
+        return ft__fail(err, FT_ERR_ARGUMENT, NULL, "ft_quantize needs a model, an output and a type");
+    ft_allocator a = ft__allocator(&desc->allocator);
+    ft_status status = ft__model_file_open(&g, model, &a, err);
+    if (status) return status;
+    status = ft__quantize_check(&g, err);
+    if (!status) {
+        status = ft__rewrite_begin(&w, &g, type, 0, desc, err);
+        if (!status)
+            status = ft__rewrite_file(&w, out, desc->json ? ft__quantize_json : ft__quantize_text, write, user, err);
+        ft__rewrite_end(&w);
+    }
+    ft__gguf_close(&g);
+    return status;
+}
+
+FT__PRIV ft_status ft__quantize_memory(ft__gguf *g, const char *type, const ft_allocator *a, int threads,
+                                       ft_error *err) {
+    ft_convert_desc desc;
+    ft__rewrite w;
+    memset(&desc, 0, sizeof desc);
+    desc.allocator = *a;
+    desc.threads = threads;
+    ft_status status = ft__rewrite_begin(&w, g, type, 0, &desc, err);
+    if (!status) status = ft__rewrite_memory(&w, g, err);
+    ft__rewrite_end(&w);
+    return status;
+}
+/* ---- end src/model/quantize.c */
+/* ---- begin src/model/merge.c */
+/* Adapters merged into the weights: W + the sum of scale times change, tensor by tensor, encoded into the type
+   that the tensor had or that was asked for.  Changes are added in double to the decoded rows (adapter.c), so a
+   merged F32 model differs from the running adapter by rounding alone; a quantised one by what encoding loses.
+   How much that is of the change stands in the report: a change that is small beside the steps of the type drowns,
+   and then the merged file is not the model that was judged.
+
+   Two things need tensors that the file may not have: a bias behind B where the map has none, and the head of a
+   model whose head is its embedding, once only one of the two changes. */
+
+/* What the adapters do to one item. */
+typedef struct ft__merge_place {
+    int tensor; /* as ft__adapter_apply counts, or -1 */
+    int map;    /* tensor of the map whose bias this is, or -1 */
+} ft__merge_place;
+
+typedef struct ft__merge {
+    ft__rewrite w;
+    const ft_model *m;
+    const ft_adapter_use *uses;
+    int n_uses;
+    ft__arena arena;
+    ft__merge_place *places; /* (w.n_items) */
+} ft__merge;
+
+/* ---- what changes */
+
+static const ft__change *ft__merge_change_of(const ft__merge *g, int use, int tensor) {
+    return g->uses[use].scale == 0 ? NULL : g->uses[use].adapter->change_of[tensor];
+}
+
+static bool ft__merge_changes(const ft__merge *g, int tensor) {
+    for (int i = 0; i < g->n_uses; i++)
+        if (ft__merge_change_of(g, i, tensor)) return true;
+    return false;
+}
+
+/* Whether one of the adapters has a bias behind the map's B. */
+static bool ft__merge_has_bias(const ft__merge *g, int tensor) {
+    for (int i = 0; i < g->n_uses; i++) {
+        const ft__change *c = ft__merge_change_of(g, i, tensor);
+        if (c && c->bias) return true;
+    }
+    return false;
+}
+
+static ft_status ft__merge_apply(void *user, const ft__rewrite_item *item, uint64_t first_row, uint64_t n_rows,
+                                 const float *base, float *w, ft_error *err) {
+    const ft__merge *g = (const ft__merge *)user;
+    const ft__merge_place *at = &g->places[item - g->w.items];
+    for (int i = 0; i < g->n_uses; i++) {
+        const ft_adapter_use *use = &g->uses[i];
+        const ft__change *c = at->map < 0 ? NULL : ft__merge_change_of(g, i, at->map);
+        ft_status status = at->tensor < 0 ? FT_OK
+                                          : ft__adapter_apply(use->adapter, use->scale, at->tensor, first_row, n_rows,
+                                                              base, w, err);
+        if (status) return status;
+        for (int k = 0; c && c->bias && k < c->n_out; k++)
+            w[k] = (float)((double)w[k] + (double)use->scale * (double)c->factor * (double)c->bias[k]);
+    }
+    return FT_OK;
+}
+
+/* ---- tensors that are new */
+
+static ft__rewrite_item *ft__merge_add(ft__merge *g, const ft__gguf_tensor *from, const char *name) {
+    ft__rewrite_item *item = &g->w.items[g->w.n_items];
+    g->places[g->w.n_items].tensor = g->places[g->w.n_items].map = -1;
+    g->w.n_items++;
+    item->from = from;
+    item->name = name;
+    item->type = from->type;
+    return item;
+}
+
+/* The head as a tensor of its own. */
+static void ft__merge_head(ft__merge *g) {
+    const int head = (int)g->m->file.n_tensors, embedding = g->m->embedding.tensor;
+    if (g->m->output.tensor != head || (!ft__merge_changes(g, head) && !ft__merge_changes(g, embedding))) return;
+    ft__rewrite_item *item = ft__merge_add(g, &g->m->file.tensors[embedding], "output.weight");
+    item->type = g->w.items[embedding].type;
+    item->changes = ft__merge_changes(g, head);
+    g->places[item - g->w.items].tensor = head;
+}
+
+/* Whether the maps of this name may have a bias: what all architectures read where it is there. */
+static bool ft__merge_takes_bias(const char *name) {
+    static const char *const maps[] = {".attn_q.", ".attn_k.", ".attn_v.", ".attn_qkv.", ".attn_output.", ".ffn_gate.",
+                                       ".ffn_up.", ".ffn_down."};
+    for (size_t i = 0; i < FT__COUNT(maps); i++)
+        if (strstr(name, maps[i])) return true;
+    return false;
+}
+
+/* The bias of a map, in the file or of zeros, takes what stands behind B. */
+static ft_status ft__merge_bias(ft__merge *g, int map, ft_error *err) {
+    const char *weight = ft__model_tensor_name(g->m, map);
+    const size_t n = strlen(weight), n_stem = n - strlen("weight");
+    const int n_out = (int)g->m->file.tensors[map < (int)g->m->file.n_tensors ? map : g->m->embedding.tensor].ne[1];
+    if (n < 7 || strcmp(weight + n_stem, "weight") != 0) return FT_OK;
+    const char *name = ft__arena_printf(&g->arena, "%.*sbias", (int)n_stem, weight);
+    if (!name) return ft__fail_memory(err);
+    const int tensor = ft__model_tensor(g->m, name);
+    if (tensor >= 0) {
+        g->w.items[tensor].changes = true;
+        g->places[tensor].map = map;
+        return FT_OK;
+    }
+    if (!ft__merge_takes_bias(name))
+        return ft__fail(err, FT_ERR_UNSUPPORTED, weight, "the adapter has a bias there and the model has no %s, which "
+                        "its architecture would not read", name);
+    ft__gguf_tensor *zeros = (ft__gguf_tensor *)ft__arena_alloc(&g->arena, 1, sizeof *zeros);
+    void *data = ft__arena_alloc(&g->arena, (size_t)n_out, sizeof(float));
+    if (!zeros || !data) return ft__fail_memory(err);
+    zeros->name = name;
+    zeros->n_dims = 1;
+    for (int i = 0; i < FT__MAX_DIMS; i++) zeros->ne[i] = 1;
+    zeros->ne[0] = (uint64_t)n_out;
+    zeros->type = FT__FORMAT_F32;
+    zeros->size = (uint64_t)n_out * sizeof(float);
+    zeros->data = (const uint8_t *)data;
+    ft__rewrite_item *item = ft__merge_add(g, zeros, name);
+    item->changes = true;
+    g->places[item - g->w.items].map = map;
+    return FT_OK;
+}
+
+/* ---- the plan */
+
+/* *g needs ft__merge_end, whatever failed. */
+static ft_status ft__merge_begin(ft__merge *g, const ft_model *m, const ft_adapter_use *uses, int n_uses,
+                                 const char *type, const ft_convert_desc *desc, ft_error *err) {
+    const size_t n = m->file.n_tensors;
+    size_t n_bias = 0;
+    memset(g, 0, sizeof *g);
+    g->m = m;
+    g->uses = uses;
+    g->n_uses = n_uses;
+    ft_allocator a = ft__allocator(&desc->allocator);
+    ft__arena_init(&g->arena, &a);
+    for (size_t i = 0; i <= n; i++) n_bias += ft__merge_has_bias(g, (int)i);
+    ft_status status = ft__rewrite_begin(&g->w, &m->file, type, n_bias + 1, desc, err);
+    if (!status) status = ft__adapter_check_uses(uses, n_uses, err);
+    if (status) return status;
+    g->w.user = g;
+    g->w.change = ft__merge_apply;
+    g->places = (ft__merge_place *)ft__arena_alloc(&g->arena, n + n_bias + 1, sizeof *g->places);
+    if (!g->places) return ft__fail_memory(err);
+    for (size_t i = 0; i < n; i++) {
+        g->places[i].tensor = (int)i;
+        g->places[i].map = -1;
+        g->w.items[i].changes = ft__merge_changes(g, (int)i);
+    }
+    ft__merge_head(g);
+    for (size_t i = 0; i <= n && !status; i++)
+        if (ft__merge_has_bias(g, (int)i)) status = ft__merge_bias(g, (int)i, err);
+    return status;
+}
+
+static void ft__merge_end(ft__merge *g) {
+    ft__rewrite_end(&g->w);
+    ft__arena_free(&g->arena);
+}
+
+/* ---- the report */
+
+/* The share of a change that is stored: 1 all of it, 0 none. */
+static double ft__merge_kept(const ft__remade *made) { return made->change > 0 ? made->kept / made->change : 1; }
+
+/* A change that encoding undoes leaves an error of its own size. */
+static bool ft__merge_drowns(const ft__rewrite_item *item) {
+    return item->made.change > 0 && item->made.error >= item->made.change;
+}
+
+static void ft__merge_text(const ft__rewrite *w, ft__buf *out) {
+    int longest = 6;
+    size_t n_changed = 0, n_drowned = 0;
+    for (size_t i = 0; i < w->n_items; i++) {
+        if (!w->items[i].changes) continue;
+        if ((int)strlen(w->items[i].name) > longest) longest = (int)strlen(w->items[i].name);
+        n_changed++;
+    }
+    ft__buf_printf(out, "%-*s type       change %%       error %%  kept\n", longest, "tensor");
+    for (size_t i = 0; i < w->n_items; i++) {
+        const ft__rewrite_item *item = &w->items[i];
+        if (!item->changes) continue;
+        ft__buf_printf(out, "%-*s %-7s", longest, item->name, ft__format_find(item->type)->name);
+        ft__rewrite_percent(out, item->made.change, item->made.weight, 8);
+        ft__rewrite_percent(out, item->made.error, item->made.result, 9);
+        ft__buf_text(out, "  ");
+        ft__buf_fixed(out, ft__merge_kept(&item->made), 2);
+        ft__buf_text(out, ft__merge_drowns(item) ? "  drowned: the error is as large as the change\n" : "\n");
+        n_drowned += ft__merge_drowns(item);
+    }
+    ft__buf_printf(out, "%zu of %zu tensors changed", n_changed, w->n_items);
+    if (n_drowned)
+        ft__buf_printf(out, "; in %zu of them encoding loses as much as the change brought or more: judge this "
+                            "file, not the adapter, or merge into a finer type", n_drowned);
+    ft__buf_byte(out, '\n');
+}
+
+static void ft__merge_ratio(ft__json_writer *json, const char *key, double part, double whole) {
+    ft__json_key(json, key);
+    if (whole > 0) ft__json_number(json, ft__sqrt(part / whole));
+    else ft__json_null(json); /* there was nothing before */
+}
+
+static void ft__merge_json(const ft__rewrite *w, ft__buf *out) {
+    ft__json_writer json;
+    ft__json_writer_init(&json, out, 2);
+    ft__json_begin(&json, '{');
+    ft__json_key(&json, "tensors");
+    ft__json_number(&json, (double)w->n_items);
+    ft__json_key(&json, "changed");
+    ft__json_begin(&json, '[');
+    for (size_t i = 0; i < w->n_items; i++) {
+        const ft__rewrite_item *item = &w->items[i];
+        if (!item->changes) continue;
+        ft__json_begin(&json, '{');
+        ft__json_key(&json, "name");
+        ft__json_text(&json, item->name);
+        ft__json_key(&json, "from");
+        ft__json_text(&json, ft__format_find(item->from->type)->name);
+        ft__json_key(&json, "type");
+        ft__json_text(&json, ft__format_find(item->type)->name);
+        ft__merge_ratio(&json, "change", item->made.change, item->made.weight);
+        ft__merge_ratio(&json, "error", item->made.error, item->made.result);
+        ft__json_key(&json, "kept");
+        ft__json_number(&json, ft__merge_kept(&item->made));
+        ft__json_key(&json, "drowned");
+        ft__json_bool(&json, ft__merge_drowns(item));
+        ft__json_end(&json, '}');
+    }
+    ft__json_end(&json, ']');
+    ft__json_end(&json, '}');
+    ft__buf_byte(out, '\n');
+}
+
+/* ---- into a file */
+
+/* Whether the text is one number. */
+static ft_status ft__merge_scale(const ft_allocator *a, const char *text, float *scale, bool *is) {
+    ft__arena arena;
+    ft__json *value;
+    ft__arena_init(&arena, a);
+    ft_status status = ft__json_parse(text, strlen(text), "scale", 1, &arena, &value, NULL);
+    *is = status == FT_OK && value->type == FT__JSON_NUMBER;
+    if (*is) *scale = (float)value->number;
+    ft__arena_free(&arena);
+    return status == FT_ERR_MEMORY ? status : FT_OK;
+}
+
+/* "refund.gguf:0.5" is the file refund.gguf at half strength; a name may hold other colons. */
+FT__PRIV ft_status ft__adapter_spec(const char *spec, const ft_allocator *a, char **path, float *scale, ft_error *err) {
+    const char *colon = strrchr(spec, ':');
+    size_t n = colon ? (size_t)(colon - spec) : 0;
+    bool is_scale = false;
+    *scale = 1;
+    if (colon && ft__merge_scale(a, colon + 1, scale, &is_scale)) return ft__fail_memory(err);
+    if (!is_scale) n = strlen(spec);
+    *path = (char *)ft__alloc_zero(a, n + 1, 1);
+    if (!*path) return ft__fail_memory(err);
+    memcpy(*path, spec, n);
+    return FT_OK;
+}
+
+static ft_status ft__merge_load(const ft_model *m, const char *spec, const char *out, const ft_allocator *a,
+                                ft_adapter_use *use, ft_error *err) {
+    char *path;
+    ft_error mine;
+    if (!err) err = &mine;
+    ft_status status = ft__adapter_spec(spec, a, &path, &use->scale, err);
+    if (status) return status;
+    if (!ft__finite((double)use->scale))
+        status = ft__fail(err, FT_ERR_ARGUMENT, spec, "the scale must be a finite number");
+    else if (ft__same_file(path, out))
+        status = ft__fail(err, FT_ERR_ARGUMENT, out, "the output would replace an adapter");
+    else if (!(use->adapter = ft_adapter_load(m, path, err)))
+        status = err->code;
+    ft__free(a, path);
+    return status;
+}
+
+ft_status ft_merge(const char *model, const char *const *adapters, int n_adapters, const char *out, const char *type,
+                   const ft_convert_desc *desc, ft_write_fn write, void *user, ft_error *err) {
+    ft_convert_desc defaults;
+    ft_model_desc model_desc;
+    ft_error mine;
+    ft__merge g;
+    memset(&defaults, 0, sizeof defaults);
+    if (!desc) desc = &defaults;
+    if (!err) err = &mine;
+    if (!model || !out || !out[0] || n_adapters < 1 || !adapters)
+        return ft__fail(err, FT_ERR_ARGUMENT, NULL, "ft_merge needs a model, an adapter or more, and an output");
+    memset(&model_desc, 0, sizeof model_desc);
+    model_desc.allocator = desc->allocator;
+    model_desc.no_pack = true; /* rows are read where they are */
+    ft_model *m = ft_model_load(model, &model_desc, err);
+    if (!m) return err->code;
+    ft_adapter_use *uses = (ft_adapter_use *)ft__alloc_zero(&m->allocator, (size_t)n_adapters, sizeof *uses);
+    ft_status status = uses ? FT_OK : ft__fail_memory(err);
+    for (int i = 0; i < n_adapters && !status; i++)
+        status = ft__merge_load(m, adapters[i], out, &m->allocator, &uses[i], err);
+    if (!status) {
+        status = ft__merge_begin(&g, m, uses, n_adapters, type, desc, err);
+        if (!status)
+            status = ft__rewrite_file(&g.w, out, desc->json ? ft__merge_json : ft__merge_text, write, user, err);
+        ft__merge_end(&g);
+    }
+    for (int i = 0; i < n_adapters && uses; i++) ft_adapter_free((ft_adapter *)(uintptr_t)uses[i].adapter);
+    ft__free(&m->allocator, uses);
+    ft_model_free(m);
+    return status;
+}
+
+/* ---- in memory */
+
+/* A file in memory that has the items' tensors as they are, and the keys of the model's. */
+static ft_status ft__merge_copy(const ft__merge *g, ft__gguf *file, ft_error *err) {
+    const ft__gguf *from = &g->m->file;
+    ft__gguf_make_begin(file, from->path, &g->w.allocator);
+    for (size_t i = 0; i < g->w.n_items; i++) {
+        const ft__gguf_tensor *t = g->w.items[i].from;
+        ft__gguf_make_tensor(file, g->w.items[i].name, t->n_dims, t->ne, t->type, t->data);
+    }
+    file->kv = from->kv;
+    file->n_kv = from->n_kv;
+    return ft__gguf_make_end(file, err);
+}
+
+ft_model *ft_model_merge(const ft_model *base, const ft_adapter_use *uses, int n_uses, const ft_model_desc *desc,
+                         ft_error *err) {
+    ft_model_desc defaults;
+    ft_convert_desc convert;
+    ft_error mine;
+    ft__merge g;
+    ft__gguf file;
+    memset(&defaults, 0, sizeof defaults);
+    memset(&convert, 0, sizeof convert);
+    if (!err) err = &mine;
+    ft_model_desc own = desc ? *desc : defaults;
+    for (int i = 0; i < n_uses; i++)
+        if (!uses[i].adapter || uses[i].adapter->model != base || !ft__finite((double)uses[i].scale)) {
+            ft__fail(err, FT_ERR_MISMATCH, NULL, "adapter %d was loaded for another model, or its scale is not finite",
+                     i);
+            return NULL;
+        }
+    convert.allocator = own.allocator;
+    convert.threads = own.threads;
+    ft_status status = ft__merge_begin(&g, base, uses, n_uses, own.quantize, &convert, err);
+    own.quantize = NULL; /* that is done */
+    if (!status) {
+        status = ft__merge_copy(&g, &file, err);
+        if (!status) status = ft__rewrite_memory(&g.w, &file, err);
+        if (status) ft__gguf_close(&file);
+    }
+    ft__merge_end(&g);
+    return status ? NULL : ft__model_make(&file, &own, err);
+}
+/* ---- end src/model/merge.c */
 /* ---- begin src/run/kv.c */
 /* Memory for keys and values: pages of 64 positions.
 
@@ -23877,6 +28997,7 @@ FT__PRIV uint8_t *ft__kv_find(const ft__kv *kv, const uint8_t *before, int varia
    one if that prefix was known already. */
 FT__PRIV uint8_t *ft__kv_learn(ft__kv *kv, const uint8_t *before, int variant, const int32_t *tokens,
                                uint8_t *page);
+FT__PRIV void ft__kv_forget_variant(ft__kv *kv, int variant); /* its known pages, of which none may be held */
 FT__PRIV uint32_t ft__kv_hash(const uint8_t *before, int variant, const int32_t *tokens);
 FT__PRIV void ft__kv_clear(ft__kv *kv); /* frees all pages; none may be held */
 
@@ -23950,6 +29071,22 @@ FT__PRIV void ft__places_end(ft__places *all, int i); /* free ones are left alon
 
 /* ---- score: run/score.c */
 FT__PRIV float ft__logprob(const float *logits, int n_vocab, int32_t token);
+/* Sees the logits (n_vocab) before each token to score: of which request, which of its tokens.  Called from
+   several threads at a time. */
+typedef struct ft__score_hook {
+    void (*row)(void *user, int request, int token, const float *logits);
+    void *user;
+} ft__score_hook;
+/* ft_session_score, with a hook or NULL. */
+FT__PRIV ft_status ft__score(ft_session *s, const ft_score_request *requests, int n_requests,
+                             const ft__score_hook *hook, ft_error *err);
+
+/* ---- likelihood: run/likelihood.c */
+
+/* The request that scores a text after its prompt; its tokens and log-probs lie in the arena.  Its n_tokens stays
+   0 where there is nothing to score. */
+FT__PRIV ft_status ft__likelihood_request(const ft_session *s, const ft_text_request *t, ft__arena *arena,
+                                          ft_score_request *r, ft_error *err);
 
 #endif /* FT__RUN_H */
 /* ---- end src/run/run.h */
@@ -24028,13 +29165,29 @@ FT__PRIV uint8_t *ft__kv_learn(ft__kv *kv, const uint8_t *before, int variant, c
     return data;
 }
 
-static ft__kv_page *ft__kv_forget_oldest(ft__kv *kv) {
-    ft__kv_page *page = kv->oldest, **at = &kv->known[page->hash % FT__KV_BUCKETS];
+static void ft__kv_forget(ft__kv *kv, ft__kv_page *page) {
+    ft__kv_page **at = &kv->known[page->hash % FT__KV_BUCKETS];
     ft__kv_idle_remove(kv, page);
     while (*at != page) at = &(*at)->next;
     *at = page->next;
     page->known = false;
+}
+
+static ft__kv_page *ft__kv_forget_oldest(ft__kv *kv) {
+    ft__kv_page *page = kv->oldest;
+    ft__kv_forget(kv, page);
     return page;
+}
+
+FT__PRIV void ft__kv_forget_variant(ft__kv *kv, int variant) {
+    for (ft__kv_page *page = kv->oldest, *newer; page; page = newer) {
+        newer = page->newer;
+        if (page->variant != variant) continue;
+        ft__kv_forget(kv, page);
+        page->next = kv->free_pages;
+        kv->free_pages = page;
+        kv->n_free++;
+    }
 }
 
 /* ---- giving and taking */
@@ -24198,6 +29351,8 @@ static ft_status ft__session_rank(ft_session *s, const ft_adapter_use *uses, int
             return ft__fail(err, FT_ERR_ARGUMENT, "scale", "adapter %d: expected a finite number", i);
         if (uses[i].adapter->max_rank > rank) rank = uses[i].adapter->max_rank;
     }
+    ft_status status = ft__adapter_check_uses(uses, n_uses, err);
+    if (status) return status;
     for (size_t v = 0; v < s->n_variants; v++)
         for (int i = 0; i < s->variants[v].n_uses; i++)
             if (s->variants[v].uses[i].adapter->max_rank > rank)
@@ -24213,53 +29368,60 @@ ft_status ft_session_add_variant(ft_session *s, const ft_adapter_use *uses, int 
     if (n_uses < 0) return ft__fail(err, FT_ERR_ARGUMENT, "n_uses", "found %d, expected 0 or more", n_uses);
     ft_status status = ft__session_rank(s, uses, n_uses, err);
     if (status) return status;
+    size_t at = 0; /* removed ones are used again */
+    while (at < s->n_variants && s->variants[at].uses) at++;
     ft_adapter_use *copy = (ft_adapter_use *)ft__alloc_zero(&s->allocator, (size_t)n_uses, sizeof *copy);
-    if (!copy || !ft__grow(&s->allocator, (void **)&s->variants, &s->cap_variants, s->n_variants + 1,
-                           sizeof *s->variants)) {
+    if (!copy || !ft__grow(&s->allocator, (void **)&s->variants, &s->cap_variants, at + 1, sizeof *s->variants)) {
         ft__free(&s->allocator, copy);
         return ft__fail_memory(err);
     }
     for (int i = 0; i < n_uses; i++) copy[i] = uses[i];
-    s->variants[s->n_variants].uses = copy;
-    s->variants[s->n_variants].n_uses = n_uses;
-    *variant = (int)s->n_variants++;
+    s->variants[at].uses = copy;
+    s->variants[at].n_uses = n_uses;
+    if (at == s->n_variants) s->n_variants++;
+    *variant = (int)at;
     return FT_OK;
 }
 
-/* Whether the text is one number. */
-static ft_status ft__session_scale(const ft_session *s, const char *text, double *scale, bool *is) {
-    ft__arena arena;
-    ft__json *value;
-    ft__arena_init(&arena, &s->allocator);
-    ft_status status = ft__json_parse(text, strlen(text), "scale", 1, &arena, &value, NULL);
-    *is = status == FT_OK && value->type == FT__JSON_NUMBER;
-    if (*is) *scale = value->number;
-    ft__arena_free(&arena);
-    return status == FT_ERR_MEMORY ? status : FT_OK;
+/* Frees an adapter that the session owns. */
+static void ft__session_drop_adapter(ft_session *s, const ft_adapter *adapter) {
+    for (size_t i = 0; i < s->n_adapters; i++) {
+        if (s->adapters[i] != adapter) continue;
+        ft_adapter_free(s->adapters[i]);
+        s->adapters[i--] = s->adapters[--s->n_adapters];
+    }
 }
 
-/* "refund.gguf:0.5" is the file refund.gguf at half strength; a name may hold other colons. */
+ft_status ft_session_remove_variant(ft_session *s, int variant, ft_error *err) {
+    ft_status status = ft__session_check_variant(s, variant, NULL, err);
+    if (status) return status;
+    if (!variant) return ft__fail(err, FT_ERR_ARGUMENT, NULL, "variant: 0 is the base, which stays");
+    for (size_t i = 0; i < s->n_sequences; i++)
+        if (s->sequences[i].open && s->sequences[i].variant == variant)
+            return ft__fail(err, FT_ERR_ARGUMENT, NULL, "variant: sequence %d of %d is open", (int)i, variant);
+    ft__adaptation *v = &s->variants[variant];
+    ft__kv_forget_variant(&s->kv, variant);
+    for (int i = 0; i < v->n_uses; i++) ft__session_drop_adapter(s, v->uses[i].adapter);
+    ft__free(&s->allocator, v->uses);
+    v->uses = NULL;
+    v->n_uses = 0;
+    return FT_OK;
+}
+
 static ft_status ft__session_load_adapter(ft_session *s, const char *spec, ft_adapter_use *use,
                                           ft_error *err) {
-    const char *colon = strrchr(spec, ':');
-    size_t n = colon ? (size_t)(colon - spec) : strlen(spec);
-    double scale = 1;
-    bool is_scale = false;
-    if (colon && ft__session_scale(s, colon + 1, &scale, &is_scale)) return ft__fail_memory(err);
-    if (!is_scale) n = strlen(spec);
+    char *path;
+    ft_error mine;
     if (!ft__grow(&s->allocator, (void **)&s->adapters, &s->cap_adapters, s->n_adapters + 1,
                   sizeof *s->adapters))
         return ft__fail_memory(err);
-    char *path = (char *)ft__alloc_zero(&s->allocator, n + 1, 1);
-    if (!path) return ft__fail_memory(err);
-    memcpy(path, spec, n);
-    ft_error mine;
+    ft_status status = ft__adapter_spec(spec, &s->allocator, &path, &use->scale, err);
+    if (status) return status;
     ft_adapter *adapter = ft_adapter_load(s->model, path, err ? err : (err = &mine));
     ft__free(&s->allocator, path);
     if (!adapter) return err->code;
     s->adapters[s->n_adapters++] = adapter;
     use->adapter = adapter;
-    use->scale = (float)scale;
     return FT_OK;
 }
 
@@ -24271,13 +29433,17 @@ ft_status ft_session_load_variant(ft_session *s, const char *const *specs, int n
     for (int i = 0; i < n_specs && !status; i++)
         status = ft__session_load_adapter(s, specs[i], &uses[i], err);
     if (!status) status = ft_session_add_variant(s, uses, n_specs, variant, err);
+    for (int i = 0; i < n_specs && uses && status; i++) ft__session_drop_adapter(s, uses[i].adapter);
     ft__free(&s->allocator, uses);
     return status;
 }
 
 FT__PRIV ft_status ft__session_check_variant(const ft_session *s, int variant, const char *where,
                                              ft_error *err) {
-    if (variant >= 0 && (size_t)variant < s->n_variants) return FT_OK;
+    if (variant >= 0 && (size_t)variant < s->n_variants) {
+        if (s->variants[variant].uses) return FT_OK;
+        return ft__fail(err, FT_ERR_ARGUMENT, where, "variant: %d was removed", variant);
+    }
     return ft__fail(err, FT_ERR_ARGUMENT, where, "variant: found %d, expected 0 to %d", variant,
                     (int)s->n_variants - 1);
 }
@@ -24590,6 +29756,7 @@ typedef struct ft__score_run {
     float *logits;               /* (max_rows, n_vocab) */
     ft__score_row *rows;
     int n_rows, max_rows;
+    const ft__score_hook *hook;
     ft_error *err;
 } ft__score_run;
 
@@ -24633,6 +29800,8 @@ static void ft__score_row_part(void *user, int part) {
     const ft_score_request *r = g->rows[part].request;
     const int n = g->places.session->model->info.n_vocab, token = g->rows[part].token;
     const float *logits = g->logits + (size_t)part * (size_t)n;
+    if (g->hook) g->hook->row(g->hook->user, (int)(r - g->requests), token, logits);
+    if (!r->logprobs && !r->top_k) return;
     const ft__score_norm norm = ft__score_normalize(logits, n);
     const size_t at = (size_t)(token - ft__score_first(r)), top_at = at * (size_t)r->top_k;
     if (r->logprobs) r->logprobs[at] = ft__score_of(&norm, logits[r->tokens[token]]);
@@ -24716,7 +29885,8 @@ static bool ft__score_busy(const ft__score_run *g) {
     return g->n_taken < g->n_requests;
 }
 
-ft_status ft_session_score(ft_session *s, const ft_score_request *requests, int n_requests, ft_error *err) {
+FT__PRIV ft_status ft__score(ft_session *s, const ft_score_request *requests, int n_requests,
+                             const ft__score_hook *hook, ft_error *err) {
     ft__arena arena;
     ft__score_run g;
     const int n = n_requests < s->max_sequences ? n_requests : s->max_sequences;
@@ -24727,6 +29897,7 @@ ft_status ft_session_score(ft_session *s, const ft_score_request *requests, int 
     g.requests = requests;
     g.n_requests = n_requests;
     g.max_rows = n > FT__SCORE_ROWS ? n : (int)FT__SCORE_ROWS;
+    g.hook = hook;
     g.err = err;
     ft__arena_init(&arena, &s->allocator);
     g.at = (const ft_score_request **)ft__arena_alloc(&arena, (size_t)n, sizeof *g.at);
@@ -24738,6 +29909,10 @@ ft_status ft_session_score(ft_session *s, const ft_score_request *requests, int 
     for (int i = 0; i < g.places.n; i++) ft__places_end(&g.places, i);
     ft__arena_free(&arena);
     return status;
+}
+
+ft_status ft_session_score(ft_session *s, const ft_score_request *requests, int n_requests, ft_error *err) {
+    return ft__score(s, requests, n_requests, NULL, err);
 }
 /* ---- end src/run/score.c */
 /* ---- begin src/run/likelihood.c */
@@ -24759,9 +29934,8 @@ static ft_status ft__likelihood_tokens(const ft_model *m, const char *text, size
     return status;
 }
 
-/* The request for one text; its n_tokens stays 0 where there is nothing to score. */
-static ft_status ft__likelihood_request(const ft_session *s, const ft_text_request *t, ft__arena *arena,
-                                        ft_score_request *r, ft_error *err) {
+FT__PRIV ft_status ft__likelihood_request(const ft_session *s, const ft_text_request *t, ft__arena *arena,
+                                          ft_score_request *r, ft_error *err) {
     ft__arena scratch;
     int32_t *prompt, *whole, *kept;
     int n_prompt, n = 0, first = 0;
@@ -24777,9 +29951,6 @@ static ft_status ft__likelihood_request(const ft_session *s, const ft_text_reque
         status = ft__likelihood_tokens(s->model, text, t->prompt_len + t->text_len, t->flags, &scratch, &whole,
                                        &n, err);
     while (!status && first < n && first < n_prompt && whole[first] == prompt[first]) first++;
-    if (!status && n > s->n_ctx)
-        status = ft__fail(err, FT_ERR_CONTEXT, t->name, "the text with its prompt has %d tokens, over the "
-                          "context of %d", n, s->n_ctx);
     if (!status && !first) first = 1;
     if (!status && first < n) {
         kept = (int32_t *)ft__arena_alloc(arena, (size_t)n, sizeof *kept);
@@ -24808,6 +29979,9 @@ ft_status ft_session_score_texts(ft_session *s, const ft_text_request *texts, in
     for (int i = 0; i < n_texts && !status; i++) {
         status = ft__likelihood_request(s, &texts[i], &arena, &requests[n], err);
         out[i].n_tokens = status ? 0 : requests[n].n_tokens - requests[n].first;
+        if (!status && requests[n].n_tokens > s->n_ctx)
+            status = ft__fail(err, FT_ERR_CONTEXT, texts[i].name, "the text with its prompt has %d tokens, over "
+                              "the context of %d", requests[n].n_tokens, s->n_ctx);
         if (!status && requests[n].n_tokens) n++;
     }
     if (!status) status = ft_session_score(s, requests, n, err);
@@ -24904,6 +30078,329 @@ ft_status ft_write_score(ft_session *s, int variant, const char *path, ft_write_
     return status;
 }
 /* ---- end src/run/likelihood.c */
+/* ---- begin src/run/diverge.c */
+/* How far a candidate is from its base, token by token.  Both read the same texts: a slice of the references'
+   places at a time, whose logits of the base stand in one buffer until the candidate's come.  Then the base
+   reads what the candidate wrote, which tells what it would have drafted, and at the first token in which
+   their outputs differ both are asked for their likeliest ones.  Each place is one sum over the vocabulary in
+   the order of the ids, and places are added up in their order: slices, threads and company show in no bit. */
+
+enum { FT__DIVERGE_ITEMS = 64, FT__DIVERGE_PLACES = 512, FT__DIVERGE_BYTES = 1 << 25, FT__DIVERGE_DRAFT = 4 };
+
+/* Some of a request's reference, and perhaps its outputs. */
+typedef struct ft__diverge_item {
+    int request;
+    const int32_t *tokens; /* the prompt and the reference */
+    int from, to;          /* those of the reference that are read now; equal: none */
+    int place;             /* of the first one, among the slice's */
+    bool outputs;
+    int32_t *top[2];       /* (places, FT_ALTERNATIVES) base and candidate, from the first difference on */
+    float *top_logprobs[2];
+} ft__diverge_item;
+
+typedef struct ft__diverge_place {
+    double kl;
+    float logprob[2];
+    bool agree, changed;
+} ft__diverge_place;
+
+typedef struct ft__diverge {
+    ft_reader readers[2]; /* base, candidate */
+    const ft_diverge_request *requests;
+    ft_divergence *out;
+    int n_vocab, n_top;
+    float *logits; /* (max_places, n_vocab) of the base */
+    ft__diverge_place *places;
+    int n_places, max_places;
+    ft__diverge_item items[FT__DIVERGE_ITEMS];
+    int n_items;
+    ft_score_request scores[2 * FT__DIVERGE_ITEMS];
+    int item_of[2 * FT__DIVERGE_ITEMS]; /* -1: an output */
+    ft__arena texts, slice;             /* references; outputs and alternatives of a slice */
+    ft_error *err;
+} ft__diverge;
+
+/* ---- one place */
+
+/* KL(p || q) = sum p_i (log p_i - log q_i), with p_i = e^x_i / P, q_i = e^y_i / Q and x, y the logits less their
+   largest: sum e^x_i (x_i - y_i) / P + log Q - log P. */
+static void ft__diverge_compare(const float *base, const float *candidate, int n, int32_t token,
+                                ft__diverge_place *place) {
+    int best_p = 0, best_q = 0;
+    double sum_p = 0, sum_q = 0, weighted = 0;
+    for (int i = 1; i < n; i++) {
+        if (base[i] > base[best_p]) best_p = i;
+        if (candidate[i] > candidate[best_q]) best_q = i;
+    }
+    const double largest_p = (double)base[best_p], largest_q = (double)candidate[best_q];
+    for (int i = 0; i < n; i++) {
+        const double x = (double)base[i] - largest_p, y = (double)candidate[i] - largest_q, e = ft__exp(x);
+        sum_p += e;
+        sum_q += ft__exp(y);
+        weighted += e * (x - y);
+    }
+    const double log_p = ft__log(sum_p), log_q = ft__log(sum_q), kl = weighted / sum_p + (log_q - log_p);
+    place->kl = kl > 0 ? kl : 0; /* rounding may leave less */
+    place->logprob[0] = (float)((double)base[token] - largest_p - log_p); /* as ft_session_score has it */
+    place->logprob[1] = (float)((double)candidate[token] - largest_q - log_q);
+    place->agree = best_p == best_q;
+    place->changed = memcmp(base, candidate, (size_t)n * sizeof *base) != 0;
+}
+
+/* Where logits of a reference belong; NULL: they are an output's. */
+static ft__diverge_item *ft__diverge_item_of(ft__diverge *d, int request, int token, int *place) {
+    if (d->item_of[request] < 0) return NULL;
+    ft__diverge_item *item = &d->items[d->item_of[request]];
+    *place = item->place + token - item->from;
+    return item;
+}
+
+static void ft__diverge_keep_row(void *user, int request, int token, const float *logits) {
+    ft__diverge *d = (ft__diverge *)user;
+    int place;
+    if (ft__diverge_item_of(d, request, token, &place))
+        memcpy(d->logits + (size_t)place * (size_t)d->n_vocab, logits, (size_t)d->n_vocab * sizeof *logits);
+}
+
+static void ft__diverge_compare_row(void *user, int request, int token, const float *logits) {
+    ft__diverge *d = (ft__diverge *)user;
+    int place;
+    const ft__diverge_item *item = ft__diverge_item_of(d, request, token, &place);
+    if (item)
+        ft__diverge_compare(d->logits + (size_t)place * (size_t)d->n_vocab, logits, d->n_vocab, item->tokens[token],
+                            &d->places[place]);
+}
+
+/* ---- a slice */
+
+static int ft__diverge_common(const ft_diverge_request *r) {
+    int n = 0;
+    while (n < r->n_output && n < r->n_base_output && r->output[n] == r->base_output[n]) n++;
+    return n;
+}
+
+/* What a reader is asked about the outputs: the base about all that the candidate wrote after the first
+   difference, the candidate about that place alone. */
+static ft_status ft__diverge_ask_outputs(ft__diverge *d, ft__diverge_item *item, int side,
+                                         ft_score_request *score) {
+    const ft_diverge_request *r = &d->requests[item->request];
+    const int common = d->out[item->request].first_difference, first = r->n_prompt + common;
+    int n = side ? 1 : r->n_output - common;
+    if (n < 1) n = 1; /* the candidate's output has ended: what comes then is asked, too */
+    const size_t n_tops = (size_t)n * (size_t)d->n_top;
+    int32_t *tokens = (int32_t *)ft__arena_alloc(&d->slice, (size_t)(first + n), sizeof *tokens);
+    item->top[side] = (int32_t *)ft__arena_alloc(&d->slice, n_tops, sizeof(int32_t));
+    item->top_logprobs[side] = (float *)ft__arena_alloc(&d->slice, n_tops, sizeof(float));
+    if (d->slice.failed) return ft__fail_memory(d->err);
+    for (int t = 0; t < first + n; t++)
+        tokens[t] = t < r->n_prompt ? r->prompt[t]
+                    : t < r->n_prompt + r->n_output ? r->output[t - r->n_prompt]
+                                                    : 0; /* any token: nothing is asked after it */
+    ft_score_request ask = {d->readers[side].variant, tokens, first + n, first, NULL,
+                            d->n_top, item->top[side], item->top_logprobs[side]};
+    *score = ask;
+    return FT_OK;
+}
+
+static ft_status ft__diverge_read(ft__diverge *d, int side) {
+    const ft__score_hook hook = {side ? ft__diverge_compare_row : ft__diverge_keep_row, d};
+    ft_status status = FT_OK;
+    int n = 0;
+    for (int i = 0; i < d->n_items && !status; i++) {
+        ft__diverge_item *item = &d->items[i];
+        if (item->from < item->to) {
+            ft_score_request ask = {d->readers[side].variant, item->tokens, item->to, item->from,
+                                    NULL, 0, NULL, NULL};
+            d->scores[n] = ask;
+            d->item_of[n++] = i;
+        }
+        if (!item->outputs) continue;
+        status = ft__diverge_ask_outputs(d, item, side, &d->scores[n]);
+        d->item_of[n++] = -1;
+    }
+    return status ? status : ft__score(d->readers[side].session, d->scores, n, &hook, d->err);
+}
+
+/* Would the base have drafted the candidate's token?  `top` are its likeliest from the first difference on. */
+static bool ft__diverge_drafted(const ft__diverge *d, const ft_diverge_request *r, const ft_divergence *out,
+                                const int32_t *top, int at) {
+    const int same = out->first_difference < 0 ? r->n_output : out->first_difference;
+    return at < same || top[(at - same) * d->n_top] == r->output[at];
+}
+
+/* Walks the output as speculative decoding does: the base drafts, the candidate takes the draft up to the first
+   token that is not its own, writes one token itself, and the base drafts again. */
+static void ft__diverge_draft(const ft__diverge *d, const ft_diverge_request *r, const int32_t *top,
+                              ft_divergence *out) {
+    const int n = out->n_output = r->n_output;
+    for (int at = 0; at < n; at++) out->n_accepted += ft__diverge_drafted(d, r, out, top, at);
+    for (int at = 0; at < n;) {
+        int taken = 0;
+        while (taken < FT__DIVERGE_DRAFT && at + taken < n && ft__diverge_drafted(d, r, out, top, at + taken))
+            taken++;
+        if (taken < FT__DIVERGE_DRAFT && at + taken == n) break; /* the output ended, nothing was refused */
+        out->n_drafts++;
+        out->n_draft_accepted += taken;
+        at += taken + 1;
+    }
+}
+
+static void ft__diverge_outputs(const ft__diverge *d, const ft__diverge_item *item, ft_divergence *out) {
+    for (int k = 0; k < d->n_top; k++) {
+        ft_alternative base = {item->top[0][k], item->top_logprobs[0][k]};
+        ft_alternative candidate = {item->top[1][k], item->top_logprobs[1][k]};
+        out->base_top[k] = base;
+        out->top[k] = candidate;
+    }
+    out->n_top = d->n_top;
+    ft__diverge_draft(d, &d->requests[item->request], item->top[0], out);
+}
+
+static ft_status ft__diverge_flush(ft__diverge *d) {
+    ft_status status = ft__diverge_read(d, 0);
+    if (!status) status = ft__diverge_read(d, 1);
+    for (int i = 0; i < d->n_items && !status; i++) {
+        const ft__diverge_item *item = &d->items[i];
+        ft_divergence *out = &d->out[item->request];
+        for (int p = item->place; p < item->place + item->to - item->from; p++) {
+            const ft__diverge_place *place = &d->places[p];
+            out->n_tokens++;
+            out->n_agree += place->agree;
+            out->n_changed += place->changed;
+            out->kl_sum += place->kl;
+            if (place->kl > out->kl_max) out->kl_max = place->kl;
+            out->base_logprob += (double)place->logprob[0];
+            out->logprob += (double)place->logprob[1];
+        }
+        if (item->outputs) ft__diverge_outputs(d, item, out);
+    }
+    ft__arena_free(&d->slice);
+    ft__arena_init(&d->slice, &d->readers[0].session->allocator);
+    d->n_items = d->n_places = 0;
+    return status;
+}
+
+/* ---- requests */
+
+/* The prompt and its reference, as far as both contexts hold it; *first is the reference's first token. */
+static ft_status ft__diverge_reference(ft__diverge *d, const ft_diverge_request *r, const int32_t **tokens, int *n,
+                                       int *first) {
+    const int32_t *reference = r->reference ? r->reference : r->text ? NULL : r->base_output;
+    const int n_reference = r->reference ? r->n_reference : reference ? r->n_base_output : 0;
+    ft_score_request score;
+    memset(&score, 0, sizeof score);
+    if (!r->reference && r->text) {
+        ft_status status = ft__likelihood_request(d->readers[0].session, r->text, &d->texts, &score, d->err);
+        if (status) return status;
+    } else {
+        int32_t *copy =
+            (int32_t *)ft__arena_alloc(&d->texts, (size_t)r->n_prompt + (size_t)n_reference, sizeof *copy);
+        if (!copy) return ft__fail_memory(d->err);
+        memcpy(copy, r->prompt, (size_t)r->n_prompt * sizeof *copy);
+        if (n_reference) memcpy(copy + r->n_prompt, reference, (size_t)n_reference * sizeof *copy);
+        score.tokens = copy;
+        score.n_tokens = r->n_prompt + n_reference;
+        score.first = r->n_prompt;
+    }
+    *tokens = score.tokens;
+    *n = score.n_tokens;
+    *first = score.first;
+    for (int side = 0; side < 2; side++)
+        if (*n > d->readers[side].session->n_ctx) *n = d->readers[side].session->n_ctx;
+    return FT_OK;
+}
+
+/* A request in as many slices as its reference takes. */
+static ft_status ft__diverge_add(ft__diverge *d, int request) {
+    const ft_diverge_request *r = &d->requests[request];
+    ft_divergence *out = &d->out[request];
+    const int32_t *tokens = NULL;
+    int n = 0, from = 0;
+    bool outputs = false;
+    out->first_difference = -1;
+    if (r->output && r->base_output) {
+        out->compared = true;
+        const int common = ft__diverge_common(r);
+        outputs = common < r->n_output || common < r->n_base_output;
+        if (outputs) out->first_difference = common;
+        else ft__diverge_draft(d, r, NULL, out);
+    }
+    ft_status status = ft__diverge_reference(d, r, &tokens, &n, &from);
+    while (!status && (outputs || from < n)) {
+        const int room = d->max_places - d->n_places, to = n - from > room ? from + room : from < n ? n : from;
+        ft__diverge_item item = {request, tokens, from, to, d->n_places, outputs, {NULL, NULL}, {NULL, NULL}};
+        d->items[d->n_items++] = item;
+        d->n_places += to - from;
+        from = to;
+        outputs = false;
+        if (d->n_items == FT__DIVERGE_ITEMS || d->n_places == d->max_places) status = ft__diverge_flush(d);
+    }
+    return status;
+}
+
+static ft_status ft__diverge_check_tokens(const ft__diverge *d, const int32_t *tokens, int n, const char *where) {
+    if (n < 0) return ft__fail(d->err, FT_ERR_ARGUMENT, where, "%d tokens: expected 0 or more", n);
+    return tokens ? ft__session_check_tokens(d->readers[0].session, tokens, n, where, d->err) : FT_OK;
+}
+
+static ft_status ft__diverge_check(const ft__diverge *d, int request) {
+    const ft_diverge_request *r = &d->requests[request];
+    char where[32];
+    snprintf(where, sizeof where, "request %d", request);
+    if (!r->prompt || r->n_prompt < 1)
+        return ft__fail(d->err, FT_ERR_ARGUMENT, where, "expected a prompt of at least one token");
+    ft_status status = ft__diverge_check_tokens(d, r->prompt, r->n_prompt, where);
+    if (!status) status = ft__diverge_check_tokens(d, r->reference, r->n_reference, where);
+    if (!status) status = ft__diverge_check_tokens(d, r->base_output, r->n_base_output, where);
+    return status ? status : ft__diverge_check_tokens(d, r->output, r->n_output, where);
+}
+
+bool ft_model_same_vocabulary(const ft_model *a, const ft_model *b) {
+    if (a == b) return true;
+    if (a->info.n_vocab != b->info.n_vocab) return false;
+    for (int i = 0; i < a->info.n_vocab; i++) {
+        size_t n_a = 0, n_b = 0;
+        const char *text_a = ft_token_spelling(a, i, &n_a), *text_b = ft_token_spelling(b, i, &n_b);
+        if (!text_a || !text_b || !ft__text_equal(text_a, n_a, text_b, n_b)) return false;
+    }
+    return true;
+}
+
+ft_status ft_diverge(ft_reader base, ft_reader candidate, const ft_diverge_request *requests, int n_requests,
+                     ft_divergence *out, ft_error *err) {
+    ft__diverge d;
+    ft__arena arena;
+    if (n_requests < 1) return FT_OK;
+    memset(&d, 0, sizeof d);
+    d.readers[0] = base;
+    d.readers[1] = candidate;
+    d.requests = requests;
+    d.out = out;
+    d.n_vocab = base.session->model->info.n_vocab;
+    d.n_top = d.n_vocab < FT_ALTERNATIVES ? d.n_vocab : (int)FT_ALTERNATIVES;
+    d.max_places = (int)(FT__DIVERGE_BYTES / (sizeof(float) * (size_t)d.n_vocab)) + 1;
+    if (d.max_places > FT__DIVERGE_PLACES) d.max_places = FT__DIVERGE_PLACES;
+    d.err = err;
+    memset(out, 0, (size_t)n_requests * sizeof *out);
+    ft_status status = FT_OK;
+    if (!ft_model_same_vocabulary(base.session->model, candidate.session->model))
+        status = ft__fail(err, FT_ERR_MISMATCH, NULL, "base and candidate have different vocabularies");
+    for (int i = 0; i < n_requests && !status; i++) status = ft__diverge_check(&d, i);
+    if (status) return status;
+    ft__arena_init(&arena, &base.session->allocator);
+    ft__arena_init(&d.texts, &base.session->allocator);
+    ft__arena_init(&d.slice, &base.session->allocator);
+    d.logits = (float *)ft__arena_alloc(&arena, (size_t)d.max_places, sizeof(float) * (size_t)d.n_vocab);
+    d.places = (ft__diverge_place *)ft__arena_alloc(&arena, (size_t)d.max_places, sizeof *d.places);
+    if (arena.failed) status = ft__fail_memory(err);
+    for (int i = 0; i < n_requests && !status; i++) status = ft__diverge_add(&d, i);
+    if (!status) status = ft__diverge_flush(&d);
+    ft__arena_free(&d.slice);
+    ft__arena_free(&d.texts);
+    ft__arena_free(&arena);
+    return status;
+}
+/* ---- end src/run/diverge.c */
 /* ---- begin src/run/sampler.c */
 /* Choosing a token.  Greedy is the largest logit, the lowest id on ties.  Otherwise top-k, top-p and min-p
    cut the candidates, ordered by logit and then id, by their probabilities at temperature 1; one of those
@@ -25264,200 +30761,496 @@ void ft_completions_free(ft_session *session, ft_completion *completions, int n)
         completions[i].text = NULL;
     }
 }
+
+/* ---- one text, written */
+
+typedef struct ft__gen_out {
+    ft_write_fn write;
+    void *user;
+} ft__gen_out;
+
+static int ft__gen_write(void *user, int request, const char *bytes, size_t n) {
+    const ft__gen_out *out = (const ft__gen_out *)user;
+    (void)request;
+    return out->write(out->user, bytes, n);
+}
+
+ft_status ft_session_write_text(ft_session *session, const ft_request *request, ft_write_fn write, void *user,
+                                ft_error *err) {
+    ft__gen_out out = {write, user};
+    const ft_generate_hooks hooks = {&out, NULL, ft__gen_write};
+    ft_completion completion;
+    ft_status status = ft_session_generate(session, request, 1, &completion, &hooks, err);
+    if (status) return status;
+    ft_completions_free(session, &completion, 1);
+    return write(user, "\n", 1) == 0 ? FT_OK : ft__fail(err, FT_ERR_CANCELLED, NULL, "the output was refused");
+}
 /* ---- end src/run/generate.c */
 /* ---- begin src/run/info.c */
-/* What a file is: one list of facts, as a page of text or as one JSON object. */
+/* What a file is, in a page or as one JSON object, and what ft will do with it.
+
+   Facts come from three places.  What the keys say stands in every file.  Whether it runs, what the cache takes
+   and how weights are computed is found out by loading it (mapped, not packed), so the page says what loading
+   says.  Of the chat template only what rendering shows is told: whether a system text and tools come through.
+
+   A file may be damaged or made to harm: texts are cut, and what could steer a terminal is shown as '?'. */
+/* ---- begin src/run/info.h */
+/* What files are: what info.c and info_adapter.c gather, and info_page.c shows. */
+#ifndef FT__INFO_H
+#define FT__INFO_H
+
+
+enum {
+    FT__INFO_TYPES = FT__FORMATS + 32,
+    FT__INFO_WIDTH = 80,       /* columns of a page */
+    FT__INFO_MOST_TEXT = 1000  /* bytes of a text of the file in JSON */
+};
+
+/* The tensors of one type. */
+typedef struct ft__info_type {
+    const char *name;
+    const ft__format *format; /* NULL: no type of GGUF */
+    uint64_t n_tensors, n_params, n_bytes;
+} ft__info_type;
+
+/* A number, or the ends of a list with one for each layer; absent: -1. */
+typedef struct ft__info_range { int64_t lo, hi; } ft__info_range;
+
+enum {
+    FT__INFO_LAYERS, FT__INFO_EMBEDDING, FT__INFO_FF, FT__INFO_HEADS, FT__INFO_KV_HEADS, FT__INFO_HEAD_SIZE,
+    FT__INFO_EXPERTS, FT__INFO_USED, FT__INFO_EXPERT_FF, FT__INFO_CONTEXT, FT__INFO_WINDOW, FT__INFO_ROT,
+    FT__INFO_SIZES
+};
+typedef struct ft__info_template {
+    const char *source, *first_line;
+    size_t n, n_first_line;
+    char sha256[65];
+    ft_error error;             /* of parsing, or of rendering a lone question */
+    const char *system, *tools; /* "used", "left out" or "refused"; NULL: not known */
+} ft__info_template;
 
 typedef struct ft__info {
     const char *path;
-    ft__gguf file;
-    ft__buf out;
-    ft__json_writer json;
-    bool as_json;
+    ft_allocator allocator;
+    ft__gguf file;              /* of a folder that cannot be read as a model: what config.json says */
+    ft__arena arena;
+    ft_model *model;            /* NULL if it does not run, or has no weights */
+    ft_model *vocab;            /* the same, or its vocabulary alone, or NULL */
+    ft_error why;               /* it does not run; or FT_OK */
+    ft__info_type types[FT__INFO_TYPES];
+    int n_types;
+    uint64_t n_tensors, n_params, n_active, n_bytes, n_tensor_bytes, n_files;
+    ft__info_range size[FT__INFO_SIZES];
+    int window_layers;          /* -1: not known */
+    size_t kv_page[3], state;   /* bytes of 64 positions by ft_kv_type, and of a sequence; 0: not known */
+    size_t packed, replaced;    /* bytes that packing takes, and of the file that they stand for */
+    ft__info_template chat;
+    char sha256[65];
 } ft__info;
 
-/* ---- one fact */
+/* ---- adapters */
 
-static void ft__info_label(ft__info *i, const char *key) {
-    if (i->as_json) ft__json_key(&i->json, key);
-    else ft__buf_printf(&i->out, "%-18s", key);
+/* A tensor of an adapter, whichever kind of file it is in. */
+typedef struct ft__info_part {
+    const char *base;         /* the tensor or module that it is about, as the file names it */
+    const char *module;       /* the same without the layer: "attn_q", "self_attn.q_proj" */
+    int layer;                /* -1: none */
+    int what;                 /* FT__INFO_A ... */
+    const ft__format *format; /* NULL: no type of GGUF */
+    const char *type;
+    const uint8_t *data;
+    uint64_t ne[FT__MAX_DIMS], n_params, n_bytes; /* fastest first */
+} ft__info_part;
+enum { FT__INFO_A, FT__INFO_B, FT__INFO_SCALE, FT__INFO_BIAS, FT__INFO_DORA, FT__INFO_VERA, FT__INFO_WHOLE,
+       FT__INFO_PARTS };
+
+/* What an adapter does to one tensor or module: the parts it has. */
+typedef struct ft__info_change {
+    const ft__info_part *part[FT__INFO_PARTS]; /* NULL: it has none */
+    const ft__info_part *any;                  /* one that it has */
+    const ft__gguf_tensor *weight;             /* of the model, where one is given and has it */
+    bool embedding;                            /* A holds a row per token */
+    uint64_t rank;                             /* 0: no factors */
+    double scale;                              /* of BA; NaN: not known */
+    double norm, relative;                     /* |scale| |BA|, and |W' - W| / |W|; NaN: not known */
+    const char *problem;                       /* it does not fit, and why; or NULL */
+} ft__info_change;
+
+/* The changes of one module in all layers; `mean` and so on over those that are known. */
+typedef struct ft__info_group {
+    const ft__info_change *first;
+    uint64_t n, rank_lo, rank_hi, n_norm, n_relative;
+    double scale_lo, scale_hi, norm_sum, relative_sum;
+    const ft__info_change *norm_max, *relative_max;
+} ft__info_group;
+
+typedef struct ft__info_adapter {
+    const char *path;
+    ft_allocator allocator;
+    ft__arena arena;
+    ft__gguf file;            /* of a GGUF adapter */
+    ft__safetensors tensors;  /* of a PEFT folder */
+    bool gguf_open, tensors_open;
+    const ft__json *config;   /* adapter_config.json, or NULL */
+    const char *method;       /* "LoRA", "DoRA" ... */
+    ft__gguf_str name, architecture, base;
+    double alpha;             /* NaN: none */
+    bool root;                /* the scale is alpha / sqrt(rank) */
+    uint64_t n_bytes, n_params;
+    ft__info_part *parts;     /* (n_parts) sorted by layer and base */
+    size_t n_parts;
+    ft__info_change *changes; /* (n_changes) in the same order */
+    size_t n_changes, n_problems;
+    ft__info_group *groups;
+    size_t n_groups;
+    char sha256[65];
+    ft_model *model;          /* that it is for, or NULL */
+    ft_error misfit;          /* why it cannot be loaded for that */
+} ft__info_adapter;
+
+/* Is the path an adapter, as a GGUF file or as a PEFT folder? */
+FT__PRIV bool ft__info_is_adapter(const char *path, const ft_allocator *a);
+
+/* ---- info_norm: run/info_norm.c.  Fills norm and, where there is a weight, relative. */
+FT__PRIV ft_status ft__info_norms(ft__info_adapter *a, ft_error *err);
+
+/* ---- info_adapter: run/info_adapter.c */
+FT__PRIV ft_status ft__info_adapter_report(const char *path, const char *model_path, bool json, ft__buf *out,
+                                           ft_error *err);
+
+/* ---- info_adapter_page: run/info_adapter_page.c */
+FT__PRIV void ft__info_adapter_page(const ft__info_adapter *a, ft__buf *out);
+FT__PRIV void ft__info_adapter_json(const ft__info_adapter *a, ft__json_writer *w);
+
+/* ---- info: run/info.c */
+
+FT__PRIV ft__gguf_str ft__info_key(const ft__gguf *g, const char *key); /* "" if absent or no text */
+/* The architecture's key in `full`, or NULL if the file names no architecture. */
+FT__PRIV const char *ft__info_arch_key(const ft__info *i, const char *key, char full[192]);
+/* Relates ft__info.size to its key in JSON. */
+FT__PRIV const char *ft__info_size_name(int size);
+
+/* ---- info_page: run/info_page.c */
+
+FT__PRIV void ft__info_page(const ft__info *i, ft__buf *out);
+FT__PRIV void ft__info_json(const ft__info *i, ft__json_writer *w);
+
+/* For adapters, too.  A line's label, its text to come; a number as "1.06 MB"; text of a file, cut after `most`
+   characters, that cannot steer a terminal; a line that goes on below its beginning. */
+FT__PRIV void ft__info_label(ft__buf *out, const char *label);
+FT__PRIV void ft__info_short(ft__buf *out, double n, const char *unit);
+FT__PRIV void ft__info_safe(ft__buf *out, const char *text, size_t n, int most);
+FT__PRIV void ft__info_line(ft__buf *out, const char *label, ft__gguf_str text); /* nothing for "" */
+FT__PRIV void ft__info_wrapped(ft__buf *out, const char *label, const char *text);
+FT__PRIV void ft__info_json_cut(ft__json_writer *w, const char *key, const char *text, size_t n);
+FT__PRIV void ft__info_json_number(ft__json_writer *w, const char *key, double value); /* null if not finite */
+
+#endif /* FT__INFO_H */
+/* ---- end src/run/info.h */
+
+static const struct { const char *name, *key; } ft__info_sizes[FT__INFO_SIZES] = {
+    {"layers", "block_count"}, {"embedding", "embedding_length"}, {"feed_forward", "feed_forward_length"},
+    {"heads", "attention.head_count"}, {"kv_heads", "attention.head_count_kv"},
+    {"head_size", "attention.key_length"}, {"experts", "expert_count"}, {"experts_used", "expert_used_count"},
+    {"expert_feed_forward", "expert_feed_forward_length"}, {"context", "context_length"},
+    {"window", "attention.sliding_window"}, {"rope_dimensions", "rope.dimension_count"}};
+
+FT__PRIV const char *ft__info_size_name(int size) { return ft__info_sizes[size].name; }
+
+/* ---- keys and tensors */
+
+FT__PRIV ft__gguf_str ft__info_key(const ft__gguf *g, const char *key) {
+    ft__gguf_str text = {"", 0};
+    if (ft__gguf_string(g, key, &text, NULL)) text.len = 0;
+    return text;
 }
 
-static void ft__info_text(ft__info *i, const char *key, const char *text, size_t n) {
-    ft__info_label(i, key);
-    if (i->as_json) {
-        ft__json_string(&i->json, text, n);
+/* The name of a key of the architecture, or NULL. */
+FT__PRIV const char *ft__info_arch_key(const ft__info *i, const char *key, char full[192]) {
+    const ft__gguf_str arch = ft__info_key(&i->file, "general.architecture");
+    if (arch.len > 64) return NULL;
+    snprintf(full, 192, "%.*s.%s", (int)arch.len, arch.data, key);
+    return full;
+}
+
+static void ft__info_read_size(ft__info *i, const char *key, ft__info_range *size) {
+    char full[192];
+    size->lo = size->hi = -1;
+    if (!ft__info_arch_key(i, key, full)) return;
+    const ft__gguf_kv *kv = ft__gguf_key(&i->file, full);
+    const bool array = kv && kv->type == FT__GGUF_ARRAY;
+    if (!array) {
+        if (ft__gguf_int(&i->file, full, 0, INT64_MAX, &size->lo, NULL)) size->lo = -1;
+        size->hi = size->lo;
         return;
     }
-    for (size_t k = 0; k < n; k++) /* a file's text may not steer the terminal */
-        ft__buf_byte(&i->out, (unsigned char)text[k] < 32 || text[k] == 127 ? '?' : text[k]);
-    ft__buf_byte(&i->out, '\n');
-}
-
-static void ft__info_number(ft__info *i, const char *key, uint64_t n) {
-    ft__info_label(i, key);
-    if (i->as_json) ft__json_number(&i->json, (double)n);
-    else ft__buf_printf(&i->out, "%llu\n", (unsigned long long)n);
-}
-
-/* ---- facts from metadata: a key as it is, or one of the architecture's */
-
-static void ft__info_key_text(ft__info *i, const char *label, const char *key) {
-    ft__gguf_str text = {NULL, 0};
-    if (ft__gguf_string(&i->file, key, &text, NULL) == FT_OK && text.data)
-        ft__info_text(i, label, text.data, text.len);
-}
-
-static void ft__info_key_number(ft__info *i, const char *label, const char *key) {
-    ft__gguf_str arch = {"", 0};
-    char full[192];
-    int64_t n = -1;
-    ft__gguf_string(&i->file, "general.architecture", &arch, NULL);
-    if (arch.len > 64) return;
-    snprintf(full, sizeof full, "%.*s.%s", (int)arch.len, arch.data, key);
-    if (ft__gguf_int(&i->file, full, 0, INT64_MAX, &n, NULL) == FT_OK && n >= 0)
-        ft__info_number(i, label, (uint64_t)n);
-}
-
-static void ft__info_model(ft__info *i) {
-    static const char *const keys[][2] = {
-        {"layers", "block_count"}, {"embedding", "embedding_length"}, {"feed forward", "feed_forward_length"},
-        {"heads", "attention.head_count"}, {"KV heads", "attention.head_count_kv"},
-        {"experts", "expert_count"}, {"experts used", "expert_used_count"}, {"context", "context_length"}};
-    for (size_t k = 0; k < FT__COUNT(keys); k++) ft__info_key_number(i, keys[k][0], keys[k][1]);
-    ft__info_key_text(i, "tokenizer", "tokenizer.ggml.model");
-    ft__info_key_text(i, "pre-tokenizer", "tokenizer.ggml.pre");
-    const ft__gguf_kv *tokens = ft__gguf_key(&i->file, "tokenizer.ggml.tokens");
-    if (tokens) ft__info_number(i, "vocabulary", tokens->count);
-    const char *has = ft__gguf_key(&i->file, "tokenizer.chat_template") ? "yes" : "none";
-    ft__info_text(i, "chat template", has, strlen(has));
-}
-
-static void ft__info_adapter(ft__info *i) {
-    double alpha = 0;
-    uint64_t lowest = 0, highest = 0;
-    ft__gguf_float(&i->file, "adapter.lora.alpha", &alpha, NULL);
-    for (size_t t = 0; t < i->file.n_tensors; t++) {
-        const char *name = i->file.tensors[t].name;
-        size_t n = strlen(name);
-        uint64_t rank = i->file.tensors[t].ne[1];
-        if (n < 7 || strcmp(name + n - 7, ".lora_a") != 0) continue;
-        if (!lowest || rank < lowest) lowest = rank;
-        if (rank > highest) highest = rank;
+    if (kv->element == FT__GGUF_STRING || kv->element == FT__GGUF_ARRAY || kv->element == FT__GGUF_F32 ||
+        kv->element == FT__GGUF_F64)
+        return;
+    for (uint64_t k = 0; k < kv->count; k++) {
+        const int64_t n = ft__gguf_int_at(kv, k);
+        if (k == 0 || n < size->lo) size->lo = n;
+        if (k == 0 || n > size->hi) size->hi = n;
     }
-    ft__info_key_text(i, "adapter", "adapter.type");
-    ft__info_label(i, "alpha");
-    if (i->as_json && ft__finite(alpha)) ft__json_number(&i->json, alpha);
-    else if (i->as_json) ft__json_null(&i->json);
-    else ft__buf_fixed(&i->out, alpha, 3), ft__buf_byte(&i->out, '\n');
-    ft__info_number(i, "rank", highest);
-    if (lowest != highest) ft__info_number(i, "lowest rank", lowest);
 }
 
-/* ---- tensors */
+static void ft__info_count(ft__info *i, const char *name, const ft__format *format, uint64_t n_params,
+                           uint64_t n_bytes) {
+    int k = 0;
+    while (k < i->n_types && strcmp(i->types[k].name, name) != 0) k++;
+    if (k == FT__INFO_TYPES) return;
+    ft__info_type *type = &i->types[k];
+    if (k == i->n_types) i->n_types++, type->name = name, type->format = format;
+    type->n_tensors++;
+    type->n_params += n_params;
+    type->n_bytes += n_bytes;
+    i->n_tensors++;
+    i->n_params += n_params;
+    i->n_tensor_bytes += n_bytes;
+}
 
-static void ft__info_types(ft__info *i) {
-    uint64_t n_params = 0, params[FT__FORMATS] = {0}, bytes[FT__FORMATS] = {0};
+static int ft__info_by_bytes(const void *a, const void *b) {
+    const ft__info_type *x = (const ft__info_type *)a, *y = (const ft__info_type *)b;
+    if (x->n_bytes != y->n_bytes) return x->n_bytes < y->n_bytes ? 1 : -1;
+    return strcmp(x->name, y->name);
+}
+
+/* Of the experts of a layer a token sees as many as are used. */
+static void ft__info_tensors(ft__info *i) {
+    const int64_t n_experts = i->size[FT__INFO_EXPERTS].lo, n_used = i->size[FT__INFO_USED].lo;
     for (size_t t = 0; t < i->file.n_tensors; t++) {
         const ft__gguf_tensor *tensor = &i->file.tensors[t];
-        uint64_t n = tensor->ne[0] * tensor->ne[1] * tensor->ne[2] * tensor->ne[3];
-        n_params += n;
-        params[tensor->type] += n;
-        bytes[tensor->type] += tensor->size;
+        const ft__format *format = ft__format_find(tensor->type);
+        const uint64_t n = tensor->ne[0] * tensor->ne[1] * tensor->ne[2] * tensor->ne[3];
+        const bool experts = strstr(tensor->name, "_exps.") && n_used > 0 && n_used < n_experts;
+        ft__info_count(i, format->name, format, n, tensor->size);
+        i->n_active += experts ? n / (uint64_t)n_experts * (uint64_t)n_used : n;
     }
-    ft__info_number(i, "parameters", n_params);
-    ft__info_number(i, "tensors", i->file.n_tensors);
-    ft__info_label(i, "types");
-    if (i->as_json) ft__json_begin(&i->json, '{');
-    for (uint32_t id = 0, n = 0; id < FT__FORMATS; id++) {
-        if (!params[id]) continue;
-        const char *name = ft__format_find(id)->name;
-        if (i->as_json) {
-            ft__json_key(&i->json, name);
-            ft__json_number(&i->json, (double)bytes[id]);
-        } else {
-            ft__buf_printf(&i->out, "%s%s ", n++ ? ", " : "", name);
-            ft__buf_fixed(&i->out, 100.0 * (double)params[id] / (double)n_params, 1);
-            ft__buf_text(&i->out, " %");
-        }
-    }
-    if (i->as_json) ft__json_end(&i->json, '}');
-    else ft__buf_byte(&i->out, '\n');
 }
 
-static void ft__info_tensors_json(ft__info *i) {
-    ft__json_key(&i->json, "tensor list");
-    ft__json_begin(&i->json, '[');
-    for (size_t t = 0; t < i->file.n_tensors; t++) {
-        const ft__gguf_tensor *tensor = &i->file.tensors[t];
-        ft__json_begin(&i->json, '{');
-        ft__json_key(&i->json, "name");
-        ft__json_text(&i->json, tensor->name);
-        ft__json_key(&i->json, "type");
-        ft__json_text(&i->json, ft__format_find(tensor->type)->name);
-        ft__json_key(&i->json, "shape");
-        ft__json_begin(&i->json, '[');
-        for (int d = 0; d < tensor->n_dims; d++) ft__json_number(&i->json, (double)tensor->ne[d]);
-        ft__json_end(&i->json, ']');
-        ft__json_end(&i->json, '}');
+/* ---- what loading says */
+
+static ft_status ft__info_memory(ft__info *i) {
+    ft_model *m = i->model;
+    i->window_layers = 0;
+    for (int k = 0; k < m->info.n_layers; k++) i->window_layers += m->layers[k].attention.window > 0;
+    ft__model_packed_bytes(m, &i->packed, &i->replaced);
+    for (int type = FT_KV_F16; type <= FT_KV_Q8_0; type++) {
+        ft__scratch scratch;
+        ft__arena arena;
+        memset(&scratch, 0, sizeof scratch);
+        ft__arena_init(&arena, &i->allocator);
+        bool ok = ft__scratch_init(&scratch, m, 1, 1, m->info.n_ctx, (ft_kv_type)type, &arena);
+        i->kv_page[type] = scratch.page_bytes;
+        i->state = scratch.n_state * sizeof(float);
+        ft__arena_free(&arena);
+        if (!ok) return FT_ERR_MEMORY;
     }
-    ft__json_end(&i->json, ']');
+    return FT_OK;
 }
 
 /* Whether this version can run it is found out by trying. */
-static void ft__info_runs(ft__info *i, const ft_allocator *a) {
-    ft_error why;
-    ft_model_desc desc = {*a, i->file.n_tensors == 0, true, 0};
-    char text[sizeof why.message + 8] = "yes";
-    ft_model *m = ft_model_load(i->path, &desc, &why);
-    if (!m) snprintf(text, sizeof text, "no: %s", why.message);
-    else if (desc.vocab_only) snprintf(text, sizeof text, "no weights: a vocabulary alone");
-    ft_model_free(m);
-    ft__info_text(i, "runs", text, strlen(text));
+static ft_status ft__info_load(ft__info *i) {
+    ft_model_desc desc;
+    memset(&desc, 0, sizeof desc);
+    desc.allocator = i->allocator;
+    desc.vocab_only = i->n_tensors == 0;
+    desc.no_pack = true;
+    if (i->why.code) return FT_OK; /* a folder that cannot be read as a model */
+    i->vocab = ft_model_load(i->path, &desc, &i->why);
+    if (i->vocab) i->why.code = FT_OK;
+    if (i->vocab && !desc.vocab_only) i->model = i->vocab;
+    if (i->why.code == FT_ERR_MEMORY) return FT_ERR_MEMORY;
+    desc.vocab_only = true;
+    if (!i->vocab) i->vocab = ft_model_load(i->path, &desc, NULL);
+    return i->model ? ft__info_memory(i) : FT_OK;
 }
 
-static void ft__info_all(ft__info *i, const ft_allocator *a) {
-    ft__gguf_str type = {"", 0};
-    char digest[65], version[16];
-    ft__gguf_string(&i->file, "general.type", &type, NULL);
-    bool adapter = ft__text_equal(type.data, type.len, "adapter", 7);
-    const char *kind = adapter ? "adapter" : i->file.n_tensors ? "model" : "vocabulary";
-    if (ft__is_folder(i->path)) snprintf(version, sizeof version, "safetensors");
-    else snprintf(version, sizeof version, "GGUF v%u", (unsigned)i->file.version);
-    ft__info_text(i, "kind", kind, strlen(kind));
-    ft__info_text(i, "format", version, strlen(version));
-    ft__info_key_text(i, "name", "general.name");
-    ft__info_key_text(i, "architecture", "general.architecture");
-    if (adapter) ft__info_adapter(i);
-    else ft__info_model(i);
-    ft__info_types(i);
-    size_t bytes = i->file.file.size;
-    for (size_t k = 0; k < i->file.n_more; k++) bytes += i->file.more[k].size;
-    ft__info_number(i, "bytes", bytes);
-    if (ft_model_digest(i->path, a, digest, NULL) == FT_OK) ft__info_text(i, "sha256", digest, 64);
-    if (!adapter) ft__info_runs(i, a);
+static int ft__info_collect(void *user, const char *bytes, size_t n) {
+    ft__buf_add((ft__buf *)user, bytes, n);
+    return 0;
+}
+
+static void ft__info_quoted(const ft__info *i, ft__buf *out, int id) {
+    size_t n = 0;
+    ft__json_writer w;
+    const char *text = i->vocab && id >= 0 ? ft_token_spelling(i->vocab, id, &n) : NULL;
+    ft__json_writer_init(&w, out, 0);
+    ft__json_string(&w, text ? text : "", n);
+}
+
+/* Renders a question with a message before it and a member beside it, both as JSON.  *used: does their mark
+   come out? */
+static ft_status ft__info_render(const ft__info *i, const ft_template *t, const char *message, const char *member,
+                                 bool *used, ft_error *err) {
+    ft__buf in, out;
+    ft__buf_init(&in, &i->allocator);
+    ft__buf_init(&out, &i->allocator);
+    ft__buf_printf(&in, "{\"messages\": [%s{\"role\": \"user\", \"content\": \"hello\"}], %s"
+                   "\"add_generation_prompt\": true, \"bos_token\": ", message, member);
+    ft__info_quoted(i, &in, i->vocab ? ft_model_get_info(i->vocab).bos : -1);
+    ft__buf_text(&in, ", \"eos_token\": ");
+    ft__info_quoted(i, &in, i->vocab ? ft_model_get_info(i->vocab).eos : -1);
+    ft__buf_byte(&in, '}');
+    ft_status status = in.failed ? ft__fail_memory(err)
+                                 : ft_template_render(t, in.data, in.len, "2026-01-01T00:00:00",
+                                                      ft__info_collect, &out, err);
+    if (!status && out.failed) status = ft__fail_memory(err);
+    *used = !status && out.len && strstr(out.data, "ftprobe");
+    ft__buf_free(&in);
+    ft__buf_free(&out);
+    return status;
+}
+
+static const char *ft__info_probe(const ft__info *i, const ft_template *t, const char *message,
+                                  const char *member) {
+    bool used;
+    ft_error err;
+    ft_status status = ft__info_render(i, t, message, member, &used, &err);
+    return status == FT_ERR_MEMORY ? NULL : status ? "refused" : used ? "used" : "left out";
+}
+
+static ft_status ft__info_read_template(ft__info *i) {
+    ft__info_template *c = &i->chat;
+    bool used;
+    const ft__gguf_str text = ft__info_key(&i->file, "tokenizer.chat_template");
+    if (!text.len) return FT_OK;
+    c->source = text.data;
+    c->n = text.len;
+    c->first_line = text.data;
+    while (c->n_first_line < text.len && text.data[c->n_first_line] != '\n') c->n_first_line++;
+    ft__sha256_hex(text.data, text.len, c->sha256);
+    ft_template *t = ft_template_parse(text.data, text.len, NULL, &i->allocator, &c->error);
+    if (t && !ft__info_render(i, t, "", "", &used, &c->error)) {
+        c->system = ft__info_probe(i, t, "{\"role\": \"system\", \"content\": \"ftprobe\"}, ", "");
+        c->tools = ft__info_probe(i, t, "", "\"tools\": [{\"type\": \"function\", \"function\": {\"name\": "
+                                  "\"ftprobe\", \"description\": \"a tool\", \"parameters\": {\"type\": "
+                                  "\"object\", \"properties\": {}}}}], ");
+        c->error.code = FT_OK;
+    }
+    ft_template_free(t);
+    return c->error.code == FT_ERR_MEMORY ? FT_ERR_MEMORY : FT_OK;
+}
+
+/* ---- folders that cannot be read as a model */
+
+/* What config.json says, as keys. */
+static ft_status ft__info_config(ft__info *i, const char *folder, ft_error *err) {
+    static const char *const names[][2] = {
+        {"num_hidden_layers", "block_count"}, {"hidden_size", "embedding_length"},
+        {"intermediate_size", "feed_forward_length"}, {"num_attention_heads", "attention.head_count"},
+        {"num_key_value_heads", "attention.head_count_kv"}, {"head_dim", "attention.key_length"},
+        {"num_experts", "expert_count"}, {"num_local_experts", "expert_count"},
+        {"num_experts_per_tok", "expert_used_count"}, {"max_position_embeddings", "context_length"},
+        {"sliding_window", "attention.sliding_window"}};
+    char key[160];
+    ft__json *root;
+    char *text;
+    size_t n;
+    const char *path = ft__path_join(&i->arena, folder, "config.json");
+    ft_status status = path ? ft__read_file(path, &i->allocator, &text, &n, err) : ft__fail_memory(err);
+    if (status) return status;
+    status = ft__json_parse(text, n, path, 1, &i->arena, &root, err);
+    ft__free(&i->allocator, text);
+    if (status) return status;
+    const ft__json *type = ft__json_get(root, "model_type");
+    const char *arch = type && type->type == FT__JSON_STRING && type->text_len <= 64 ? type->text : "unknown";
+    ft__gguf_make_begin(&i->file, folder, &i->allocator);
+    ft__gguf_make_string(&i->file, "general.architecture", arch, strlen(arch));
+    for (size_t k = 0; k < FT__COUNT(names); k++) {
+        const ft__json *v = ft__json_get(root, names[k][0]);
+        snprintf(key, sizeof key, "%s.%s", arch, names[k][1]);
+        if (v && ft__json_is_integer(v, 0, UINT32_MAX)) ft__gguf_make_u32(&i->file, key, (uint32_t)v->number);
+    }
+    return ft__gguf_make_end(&i->file, err);
+}
+
+static ft_status ft__info_shard(ft__info *i, const char *path, ft_error *err) {
+    ft__safetensors s;
+    ft_status status = ft__safetensors_open(&s, path, &i->allocator, err);
+    if (status) return status;
+    for (size_t t = 0; t < s.n_tensors; t++) {
+        const ft__st_dtype *dtype = s.tensors[t].dtype;
+        const ft__format *format = dtype->format < 0 ? NULL : ft__format_find((uint32_t)dtype->format);
+        ft__info_count(i, dtype->name, format, s.tensors[t].count, s.tensors[t].size);
+    }
+    i->n_bytes += s.file.size;
+    i->n_files++;
+    ft__safetensors_close(&s);
+    return FT_OK;
+}
+
+static ft_status ft__info_folder(ft__info *i, const char *folder, ft_error *err) {
+    const char **names = NULL;
+    size_t n = 0;
+    ft_status status = ft__info_config(i, folder, err);
+    const bool opened = status == FT_OK;
+    if (!status) status = ft__digest_names(folder, &i->arena, &names, &n, err);
+    for (size_t k = 0; k < n && !status; k++) {
+        const size_t len = strlen(names[k]), n_end = strlen(".safetensors");
+        if (len < n_end || strcmp(names[k] + len - n_end, ".safetensors") != 0) continue;
+        const char *path = ft__path_join(&i->arena, folder, names[k]);
+        status = path ? ft__info_shard(i, path, err) : ft__fail_memory(err);
+    }
+    ft__free(&i->allocator, names);
+    if (status && opened) ft__gguf_close(&i->file);
+    i->n_active = i->n_params;
+    return status;
+}
+
+static ft_status ft__info_gather(ft__info *i, ft_error *err) {
+    for (int k = 0; k < FT__INFO_SIZES; k++) ft__info_read_size(i, ft__info_sizes[k].key, &i->size[k]);
+    i->window_layers = -1;
+    if (!i->why.code) {
+        ft__info_tensors(i);
+        i->n_bytes = i->file.file.size;
+        i->n_files = (i->file.file.size > 0) + i->file.n_more;
+        for (size_t k = 0; k < i->file.n_more; k++) i->n_bytes += i->file.more[k].size;
+    }
+    if (i->n_types) qsort(i->types, (size_t)i->n_types, sizeof i->types[0], ft__info_by_bytes);
+    if (ft__info_load(i) || ft__info_read_template(i)) return ft__fail_memory(err);
+    return ft_model_digest(i->path, &i->allocator, i->sha256, err);
+}
+
+/* ---- calls */
+
+/* A folder that this version cannot read as a model has facts all the same, and the reason. */
+static ft_status ft__info_open(ft__info *i, ft_error *err) {
+    ft_status status = ft__model_file_open(&i->file, i->path, &i->allocator, err);
+    if (status != FT_ERR_UNSUPPORTED || !ft__is_folder(i->path)) return status;
+    i->why = *err;
+    return ft__info_folder(i, i->path, err);
+}
+
+static ft_status ft__info_model(ft__info *i, bool json, ft__buf *out, ft_error *err) {
+    ft__json_writer w;
+    ft_status status = ft__info_open(i, err);
+    if (status) return status;
+    status = ft__info_gather(i, err);
+    ft__json_writer_init(&w, out, 2);
+    if (!status && json) ft__info_json(i, &w);
+    else if (!status) ft__info_page(i, out);
+    ft_model_free(i->vocab);
+    ft__gguf_close(&i->file);
+    return status;
 }
 
 ft_status ft_info(const char *path, bool json, ft_write_fn write, void *user, ft_error *err) {
-    ft_allocator a = ft__allocator(NULL);
+    ft_error mine;
     ft__info i;
+    ft__buf out;
     memset(&i, 0, sizeof i);
-    ft_status status = ft__model_file_open(&i.file, path, &a, err);
-    if (status) return status;
     i.path = path;
-    i.as_json = json;
-    ft__buf_init(&i.out, &a);
-    ft__json_writer_init(&i.json, &i.out, 2);
-    if (json) ft__json_begin(&i.json, '{');
-    ft__info_all(&i, &a);
-    if (json) {
-        ft__info_tensors_json(&i);
-        ft__json_end(&i.json, '}');
-        ft__buf_byte(&i.out, '\n');
-    }
-    status = ft__buf_write(&i.out, write, user, path, err);
-    ft__buf_free(&i.out);
-    ft__gguf_close(&i.file);
+    i.allocator = ft__allocator(NULL);
+    ft__arena_init(&i.arena, &i.allocator);
+    ft__buf_init(&out, &i.allocator);
+    if (!err) err = &mine;
+    const bool adapter = ft__info_is_adapter(path, &i.allocator);
+    ft_status status = adapter ? ft__info_adapter_report(path, NULL, json, &out, err)
+                               : ft__info_model(&i, json, &out, err);
+    if (!status) status = ft__buf_write(&out, write, user, path, err);
+    ft__buf_free(&out);
+    ft__arena_free(&i.arena);
     return status;
 }
 
@@ -25486,12 +31279,1286 @@ ft_status ft_info_tensor(const char *path, const char *tensor, ft_write_fn write
     const ft__format *format = t ? ft__format_find(t->type) : NULL;
     if (!t) status = ft__fail(err, FT_ERR_NOT_FOUND, path, "there is no tensor \"%s\"", tensor);
     else if (!format->decode)
-        status = ft__fail(err, FT_ERR_UNSUPPORTED, path, "%s: type %s is not in this version", tensor, format->name);
+        status = ft__fail(err, FT_ERR_UNSUPPORTED, path, "%s: type %s is not in this version", tensor,
+                          format->name);
     else status = ft__info_decode(t, format, &a, write, user, err);
     ft__gguf_close(&g);
     return status;
 }
 /* ---- end src/run/info.c */
+/* ---- begin src/run/info_page.c */
+/* What ft__info holds, as a page of text or as one JSON object.
+
+   The page is for people: 80 columns, numbers rounded.  The object has all of it, exact, by keys that stay. */
+
+enum { FT__INFO_ENDS = 8 };
+
+/* ---- how a page is written */
+
+FT__PRIV void ft__info_label(ft__buf *out, const char *label) { ft__buf_printf(out, "%-16s", label); }
+
+FT__PRIV void ft__info_short(ft__buf *out, double n, const char *unit) {
+    static const char *const powers[] = {"", "K", "M", "B", "T", "P", "E"};
+    const bool bytes = unit[0] == 'B';
+    size_t k = 0;
+    while (n >= 999.5 && k + 1 < FT__COUNT(powers)) n /= 1000, k++;
+    ft__buf_fixed(out, n, k == 0 || n >= 99.95 ? 0 : n >= 9.995 ? 1 : 2);
+    const char *power = bytes && k == 3 ? "G" : powers[k];
+    if (power[0] || unit[0]) ft__buf_printf(out, " %s%s", power, unit);
+}
+
+FT__PRIV void ft__info_safe(ft__buf *out, const char *text, size_t n, int most) {
+    const char *end = text + n;
+    for (int k = 0; text < end; k++) {
+        const char *from = text;
+        const uint32_t c = ft__utf8_next(&text, end);
+        if (k == most) {
+            ft__buf_text(out, "...");
+            return;
+        }
+        const bool shown = c != FT__BAD_UTF8 && ft__char_class_of(c) < FT__UNICODE_CONTROL_SPACE;
+        if (!shown) ft__buf_byte(out, '?');
+        else ft__buf_add(out, from, (size_t)(text - from));
+    }
+}
+
+FT__PRIV void ft__info_wrapped(ft__buf *out, const char *label, const char *text) {
+    const size_t width = FT__INFO_WIDTH - 16;
+    ft__info_label(out, label);
+    for (size_t n = strlen(text); n > width; n = strlen(text)) {
+        size_t cut = width;
+        while (cut > width / 2 && text[cut] != ' ') cut--;
+        if (text[cut] != ' ') cut = width;
+        ft__info_safe(out, text, cut, INT_MAX);
+        ft__buf_byte(out, '\n');
+        ft__info_label(out, "");
+        text += cut + (text[cut] == ' ');
+    }
+    ft__info_safe(out, text, strlen(text), INT_MAX);
+    ft__buf_byte(out, '\n');
+}
+
+FT__PRIV void ft__info_json_cut(ft__json_writer *w, const char *key, const char *text, size_t n) {
+    ft__json_key(w, key);
+    ft__json_string(w, text ? text : "", n > (size_t)FT__INFO_MOST_TEXT ? (size_t)FT__INFO_MOST_TEXT : n);
+}
+
+FT__PRIV void ft__info_json_number(ft__json_writer *w, const char *key, double value) {
+    ft__json_key(w, key);
+    if (ft__finite(value)) ft__json_number(w, value);
+    else ft__json_null(w);
+}
+
+FT__PRIV void ft__info_line(ft__buf *out, const char *label, ft__gguf_str text) {
+    if (!text.len) return;
+    ft__info_label(out, label);
+    ft__info_safe(out, text.data, text.len, FT__INFO_WIDTH - 19);
+    ft__buf_byte(out, '\n');
+}
+
+/* ---- as a page */
+
+static void ft__info_range_text(ft__buf *out, const ft__info_range *r) {
+    ft__buf_printf(out, "%lld", (long long)r->lo);
+    if (r->hi != r->lo) ft__buf_printf(out, " to %lld", (long long)r->hi);
+}
+
+/* "before 32 after" if there is such a number. */
+static void ft__info_size_text(ft__buf *out, const ft__info *i, int size, const char *before, const char *after) {
+    if (i->size[size].lo < 0) return;
+    ft__buf_text(out, before);
+    ft__info_range_text(out, &i->size[size]);
+    ft__buf_text(out, after);
+}
+
+static void ft__info_page_types(const ft__info *i, ft__buf *out) {
+    for (int k = 0; k < i->n_types; k++) {
+        const ft__info_type *t = &i->types[k];
+        const bool can = t->format && t->format->decode;
+        ft__info_label(out, k ? "" : "types");
+        ft__buf_printf(out, "%-9s", t->name);
+        const size_t at = out->len;
+        ft__buf_fixed(out, 100.0 * (double)t->n_params / (double)(i->n_params ? i->n_params : 1), 1);
+        ft__buf_text(out, " % of the weights, ");
+        ft__info_short(out, (double)t->n_bytes, "B");
+        while (!out->failed && out->len - at < 34) ft__buf_byte(out, ' ');
+        ft__buf_text(out, !can ? "not in this version" : t->format->n_elements > 1 ? "computed in int8"
+                                                                                   : "computed in float");
+        ft__buf_byte(out, '\n');
+    }
+}
+
+static void ft__info_page_shape(const ft__info *i, ft__buf *out) {
+    const ft__info_range *size = i->size;
+    if (size[FT__INFO_LAYERS].lo >= 0) {
+        ft__info_label(out, "shape");
+        ft__info_size_text(out, i, FT__INFO_LAYERS, "", " layers");
+        ft__info_size_text(out, i, FT__INFO_EMBEDDING, ", embedding ", "");
+        ft__info_size_text(out, i, FT__INFO_FF, ", feed forward ", "");
+        ft__buf_byte(out, '\n');
+    }
+    if (size[FT__INFO_HEADS].lo >= 0) {
+        ft__info_label(out, "attention");
+        ft__info_size_text(out, i, FT__INFO_HEADS, "", " heads");
+        if (i->model) ft__buf_printf(out, " of %d", i->model->info.head_dim);
+        else ft__info_size_text(out, i, FT__INFO_HEAD_SIZE, " of ", "");
+        ft__info_size_text(out, i, FT__INFO_KV_HEADS, ", ", " KV heads");
+        ft__buf_byte(out, '\n');
+    }
+    if (size[FT__INFO_EXPERTS].lo > 0) {
+        ft__info_label(out, "experts");
+        ft__info_size_text(out, i, FT__INFO_EXPERTS, "", "");
+        ft__info_size_text(out, i, FT__INFO_USED, ", of which a token takes ", "");
+        ft__info_size_text(out, i, FT__INFO_EXPERT_FF, ", feed forward ", "");
+        ft__buf_byte(out, '\n');
+    }
+    if (size[FT__INFO_CONTEXT].lo >= 0) {
+        ft__info_label(out, "context");
+        ft__info_size_text(out, i, FT__INFO_CONTEXT, "", " positions");
+        if (size[FT__INFO_WINDOW].lo > 0 && i->window_layers) {
+            ft__info_size_text(out, i, FT__INFO_WINDOW, ", window of ", "");
+            if (i->model) ft__buf_printf(out, " in %d of %d layers", i->window_layers, i->model->info.n_layers);
+        }
+        ft__buf_byte(out, '\n');
+    }
+}
+
+/* The base and what scales it, from the keys; tensors of factors stand for a scaling of their own. */
+typedef struct ft__info_rope {
+    double base, factor, original; /* 0: absent */
+    ft__gguf_str type;
+} ft__info_rope;
+
+static ft__info_rope ft__info_read_rope(const ft__info *i) {
+    ft__info_rope r = {0, 0, 0, {"", 0}};
+    char full[192];
+    if (!ft__info_arch_key(i, "rope.freq_base", full)) return r;
+    ft__gguf_float(&i->file, full, &r.base, NULL);
+    ft__gguf_float(&i->file, ft__info_arch_key(i, "rope.scaling.factor", full), &r.factor, NULL);
+    ft__gguf_float(&i->file, ft__info_arch_key(i, "rope.scaling.original_context_length", full), &r.original, NULL);
+    r.type = ft__info_key(&i->file, ft__info_arch_key(i, "rope.scaling.type", full));
+    if (r.type.len > 32) r.type.len = 32;
+    if (!r.type.len && r.factor != 0) r.type.data = "linear", r.type.len = 6;
+    if (ft__gguf_find(&i->file, "rope_freqs.weight")) r.type.data = "factors in a tensor", r.type.len = 19;
+    if (ft__gguf_find(&i->file, "rope_factors_long.weight")) r.type.data = "longrope", r.type.len = 8;
+    return r;
+}
+
+static void ft__info_page_rope(const ft__info *i, ft__buf *out) {
+    const ft__info_rope r = ft__info_read_rope(i);
+    ft__buf line;
+    if (r.base <= 0 && i->size[FT__INFO_ROT].lo < 0 && !r.type.len) return;
+    ft__buf_init(&line, &i->allocator);
+    ft__buf_text(&line, "base ");
+    ft__buf_fixed(&line, r.base > 0 ? r.base : 10000, 0);
+    if (i->model) ft__buf_printf(&line, ", turns %d dimensions of a head", i->model->rope[FT__ROPE_FULL].n_rot);
+    else ft__info_size_text(&line, i, FT__INFO_ROT, ", turns ", " dimensions of a head");
+    if (r.type.len) {
+        ft__buf_text(&line, ", ");
+        ft__info_safe(&line, r.type.data, r.type.len, 20);
+        if (r.factor > 0) ft__buf_text(&line, " x "), ft__buf_fixed(&line, r.factor, 1);
+        if (r.original > 0) ft__buf_text(&line, " of "), ft__buf_fixed(&line, r.original, 0);
+    }
+    if (line.failed) out->failed = true;
+    else ft__info_wrapped(out, "rope", line.data);
+    ft__buf_free(&line);
+}
+
+static void ft__info_page_token(const ft__info *i, ft__buf *out, const char *what, int id) {
+    size_t n = 0;
+    const char *text = ft_token_spelling(i->vocab, id, &n);
+    if (!text) return;
+    ft__buf_printf(out, "%s %d ", what, id);
+    ft__info_safe(out, text, n, 20);
+}
+
+static void ft__info_page_tokens(const ft__info *i, const ft__vocab *v, ft__buf *out) {
+    ft__buf line;
+    ft__buf_init(&line, &i->allocator);
+    ft__info_page_token(i, &line, "BOS", v->bos);
+    ft__info_page_token(i, &line, v->bos < 0 ? "EOS" : ", EOS", v->eos);
+    for (int32_t id = 0, n = 0; id < v->n_vocab && n < FT__INFO_ENDS; id++)
+        if (id != v->eos && (v->flags[id] & FT__TOKEN_IS_END))
+            ft__info_page_token(i, &line, n++ ? "," : ", ends also", id);
+    ft__buf_printf(&line, "; adds %s", v->add_bos && v->add_eos ? "BOS and EOS" : v->add_bos ? "BOS"
+                                       : v->add_eos             ? "EOS" : "neither");
+    if (line.failed) out->failed = true;
+    else ft__info_wrapped(out, "", line.data);
+    ft__buf_free(&line);
+}
+
+static void ft__info_page_tokenizer(const ft__info *i, ft__buf *out) {
+    const ft__gguf_str model = ft__info_key(&i->file, "tokenizer.ggml.model");
+    const ft__gguf_str pre = ft__info_key(&i->file, "tokenizer.ggml.pre");
+    const ft__vocab *v = i->vocab ? i->vocab->vocab : NULL;
+    ft__info_label(out, "tokenizer");
+    if (!model.len) {
+        ft__buf_text(out, "none\n");
+        return;
+    }
+    ft__info_safe(out, model.data, model.len, 20);
+    if (pre.len) ft__buf_text(out, ", pre-tokenizer "), ft__info_safe(out, pre.data, pre.len, 20);
+    if (v) ft__buf_printf(out, ", %d tokens", (int)v->n_vocab);
+    ft__buf_text(out, !v || !v->kind ? ": not in this version\n" : "\n");
+    if (v && v->n_vocab) ft__info_page_tokens(i, v, out);
+}
+
+static void ft__info_page_template(const ft__info *i, ft__buf *out) {
+    const ft__info_template *c = &i->chat;
+    ft__gguf_str first = {c->first_line, c->n_first_line};
+    char text[sizeof c->error.message + 64];
+    if (!c->source) {
+        ft__info_wrapped(out, "chat template", i->n_tensors ? "none: jobs need \"template\": \"none\" or a file"
+                                                            : "none");
+        return;
+    }
+    snprintf(text, sizeof text, "%zu bytes, system text %s, tools %s", c->n, c->system ? c->system : "?",
+             c->tools ? c->tools : "?");
+    if (c->error.code) snprintf(text, sizeof text, "%zu bytes, does not work: %s", c->n, c->error.message);
+    ft__info_wrapped(out, "chat template", text);
+    ft__info_line(out, "", first);
+    ft__info_wrapped(out, "", c->sha256);
+}
+
+static void ft__info_page_memory(const ft__info *i, ft__buf *out) {
+    if (!i->model) return;
+    const size_t context = (size_t)i->model->info.n_ctx, pages = (context + FT__TILE - 1) / FT__TILE;
+    ft__info_label(out, "memory");
+    ft__info_short(out, (double)(i->n_tensor_bytes - i->replaced + i->packed), "B");
+    ft__buf_text(out, " for weights");
+    if (i->packed) {
+        ft__buf_text(out, " (");
+        ft__info_short(out, (double)i->packed, "B");
+        ft__buf_text(out, " packed)");
+    }
+    ft__buf_byte(out, '\n');
+    ft__info_label(out, "KV cache");
+    ft__info_short(out, (double)i->kv_page[FT_KV_F16] / FT__TILE, "B");
+    ft__buf_text(out, " a token, ");
+    ft__info_short(out, (double)i->kv_page[FT_KV_F16] * (double)pages, "B");
+    ft__buf_printf(out, " for %zu (F16; Q8_0 ", context);
+    ft__info_short(out, (double)i->kv_page[FT_KV_Q8_0] * (double)pages, "B");
+    ft__buf_byte(out, ')');
+    if (i->state) {
+        ft__buf_text(out, " and ");
+        ft__info_short(out, (double)i->state, "B");
+        ft__buf_text(out, " of state");
+    }
+    ft__buf_byte(out, '\n');
+}
+
+static const char *ft__info_kind(const ft__info *i) {
+    return i->n_tensors || ft__is_folder(i->path) ? "model" : "vocabulary";
+}
+
+static void ft__info_format(const ft__info *i, char text[32]) {
+    if (ft__is_folder(i->path)) snprintf(text, 32, "safetensors");
+    else snprintf(text, 32, "GGUF v%u", (unsigned)i->file.version);
+}
+
+FT__PRIV void ft__info_page(const ft__info *i, ft__buf *out) {
+    char format[32], text[sizeof i->why.where + sizeof i->why.message + 16];
+    ft__info_format(i, format);
+    ft__info_label(out, "kind");
+    ft__buf_printf(out, "%s, %s, %llu file%s, ", ft__info_kind(i), format, (unsigned long long)i->n_files,
+                   i->n_files == 1 ? "" : "s");
+    ft__info_short(out, (double)i->n_bytes, "B");
+    ft__buf_byte(out, '\n');
+    ft__info_line(out, "name", ft__info_key(&i->file, "general.name"));
+    ft__info_line(out, "architecture", ft__info_key(&i->file, "general.architecture"));
+    ft__info_label(out, "parameters");
+    ft__info_short(out, (double)i->n_params, "");
+    ft__buf_printf(out, " (%llu)", (unsigned long long)i->n_params);
+    ft__buf_printf(out, " in %llu tensors", (unsigned long long)i->n_tensors);
+    if (i->n_active != i->n_params) {
+        ft__buf_text(out, ", a token takes ");
+        ft__info_short(out, (double)i->n_active, "");
+    }
+    ft__buf_byte(out, '\n');
+    ft__info_page_types(i, out);
+    ft__info_page_shape(i, out);
+    ft__info_page_rope(i, out);
+    ft__info_page_tokenizer(i, out);
+    ft__info_page_template(i, out);
+    ft__info_page_memory(i, out);
+    ft__info_wrapped(out, "sha256", i->sha256);
+    snprintf(text, sizeof text, i->model ? "yes" : "no weights: a vocabulary alone");
+    if (i->why.code) snprintf(text, sizeof text, "no: %s: %s", i->why.where, i->why.message);
+    ft__info_wrapped(out, "runs", text);
+}
+
+/* ---- as JSON */
+
+static void ft__info_json_sizes(const ft__info *i, ft__json_writer *w) {
+    for (int k = 0; k < FT__INFO_SIZES; k++) {
+        if (i->size[k].lo < 0) continue;
+        ft__json_key(w, ft__info_size_name(k));
+        if (i->size[k].lo != i->size[k].hi) {
+            ft__json_begin(w, '[');
+            ft__json_number(w, (double)i->size[k].lo);
+        }
+        ft__json_number(w, (double)i->size[k].hi);
+        if (i->size[k].lo != i->size[k].hi) ft__json_end(w, ']');
+    }
+    if (i->model) ft__info_json_number(w, "window_layers", i->window_layers);
+}
+
+static void ft__info_json_types(const ft__info *i, ft__json_writer *w) {
+    ft__json_key(w, "types");
+    ft__json_begin(w, '{');
+    for (int k = 0; k < i->n_types; k++) {
+        const ft__info_type *t = &i->types[k];
+        ft__json_key(w, t->name);
+        ft__json_begin(w, '{');
+        ft__info_json_number(w, "tensors", (double)t->n_tensors);
+        ft__info_json_number(w, "parameters", (double)t->n_params);
+        ft__info_json_number(w, "bytes", (double)t->n_bytes);
+        ft__json_key(w, "computed_in");
+        if (!t->format || !t->format->decode) ft__json_null(w);
+        else ft__json_text(w, t->format->n_elements > 1 ? "int8" : "float");
+        ft__json_end(w, '}');
+    }
+    ft__json_end(w, '}');
+}
+
+static void ft__info_json_rope(const ft__info *i, ft__json_writer *w) {
+    const ft__info_rope r = ft__info_read_rope(i);
+    if (r.base <= 0 && !i->model) return;
+    ft__json_key(w, "rope");
+    ft__json_begin(w, '{');
+    ft__info_json_number(w, "base", r.base > 0 ? r.base : 10000);
+    if (i->model) ft__info_json_number(w, "dimensions", i->model->rope[FT__ROPE_FULL].n_rot);
+    ft__info_json_cut(w, "scaling", r.type.len ? r.type.data : "none", r.type.len ? r.type.len : 4);
+    if (r.factor > 0) ft__info_json_number(w, "factor", r.factor);
+    if (r.original > 0) ft__info_json_number(w, "original_context", r.original);
+    ft__json_end(w, '}');
+}
+
+static void ft__info_json_tokenizer(const ft__info *i, ft__json_writer *w) {
+    const ft__gguf_str model = ft__info_key(&i->file, "tokenizer.ggml.model");
+    const ft__gguf_str pre = ft__info_key(&i->file, "tokenizer.ggml.pre");
+    const ft__vocab *v = i->vocab ? i->vocab->vocab : NULL;
+    ft__json_key(w, "tokenizer");
+    ft__json_begin(w, '{');
+    ft__info_json_cut(w, "model", model.data, model.len);
+    ft__info_json_cut(w, "pre", pre.data, pre.len);
+    ft__json_key(w, "supported");
+    ft__json_bool(w, v && v->kind);
+    if (v) {
+        ft__info_json_number(w, "vocabulary", v->n_vocab);
+        ft__info_json_number(w, "bos", v->bos);
+        ft__info_json_number(w, "eos", v->eos);
+        ft__json_key(w, "add_bos");
+        ft__json_bool(w, v->add_bos);
+        ft__json_key(w, "add_eos");
+        ft__json_bool(w, v->add_eos);
+        ft__json_key(w, "ends");
+        ft__json_begin(w, '[');
+        for (int32_t id = 0, n = 0; id < v->n_vocab && n < FT__INFO_ENDS; id++)
+            if (v->flags[id] & FT__TOKEN_IS_END) n++, ft__json_number(w, id);
+        ft__json_end(w, ']');
+    }
+    ft__json_end(w, '}');
+}
+
+static void ft__info_json_template(const ft__info *i, ft__json_writer *w) {
+    const ft__info_template *c = &i->chat;
+    ft__json_key(w, "chat_template");
+    if (!c->source) {
+        ft__json_null(w);
+        return;
+    }
+    ft__json_begin(w, '{');
+    ft__info_json_number(w, "bytes", (double)c->n);
+    ft__info_json_cut(w, "sha256", c->sha256, 64);
+    ft__info_json_cut(w, "first_line", c->first_line, c->n_first_line);
+    ft__json_key(w, "works");
+    ft__json_bool(w, !c->error.code);
+    if (c->error.code) ft__info_json_cut(w, "error", c->error.message, strlen(c->error.message));
+    if (c->system) ft__info_json_cut(w, "system_text", c->system, strlen(c->system));
+    if (c->tools) ft__info_json_cut(w, "tools", c->tools, strlen(c->tools));
+    ft__json_end(w, '}');
+}
+
+static void ft__info_json_memory(const ft__info *i, ft__json_writer *w) {
+    static const char *const kv[] = {"kv_f16", "kv_f32", "kv_q8_0"}; /* in the order of ft_kv_type */
+    if (!i->model) return;
+    ft__json_key(w, "memory");
+    ft__json_begin(w, '{');
+    ft__info_json_number(w, "weights", (double)(i->n_tensor_bytes - i->replaced + i->packed));
+    ft__info_json_number(w, "packed", (double)i->packed);
+    for (int k = 0; k < 3; k++) ft__info_json_number(w, kv[k], (double)i->kv_page[k] / FT__TILE);
+    ft__info_json_number(w, "state", (double)i->state);
+    ft__json_end(w, '}');
+}
+
+static void ft__info_json_tensors(const ft__info *i, ft__json_writer *w) {
+    ft__json_key(w, "tensor_list");
+    ft__json_begin(w, '[');
+    for (size_t t = 0; t < i->file.n_tensors; t++) {
+        const ft__gguf_tensor *tensor = &i->file.tensors[t];
+        ft__json_begin(w, '{');
+        ft__info_json_cut(w, "name", tensor->name, strlen(tensor->name));
+        ft__json_key(w, "type");
+        ft__json_text(w, ft__format_find(tensor->type)->name);
+        ft__json_key(w, "shape");
+        ft__json_begin(w, '[');
+        for (int d = 0; d < tensor->n_dims; d++) ft__json_number(w, (double)tensor->ne[d]);
+        ft__json_end(w, ']');
+        ft__json_end(w, '}');
+    }
+    ft__json_end(w, ']');
+}
+
+FT__PRIV void ft__info_json(const ft__info *i, ft__json_writer *w) {
+    char format[32];
+    const ft__gguf_str name = ft__info_key(&i->file, "general.name");
+    const ft__gguf_str arch = ft__info_key(&i->file, "general.architecture");
+    ft__info_format(i, format);
+    ft__json_begin(w, '{');
+    ft__info_json_cut(w, "kind", ft__info_kind(i), strlen(ft__info_kind(i)));
+    ft__info_json_cut(w, "format", format, strlen(format));
+    ft__info_json_number(w, "files", (double)i->n_files);
+    ft__info_json_number(w, "bytes", (double)i->n_bytes);
+    ft__info_json_cut(w, "sha256", i->sha256, 64);
+    ft__info_json_cut(w, "name", name.data, name.len);
+    ft__info_json_cut(w, "architecture", arch.data, arch.len);
+    ft__info_json_number(w, "parameters", (double)i->n_params);
+    ft__info_json_number(w, "parameters_active", (double)i->n_active);
+    ft__info_json_number(w, "tensors", (double)i->n_tensors);
+    ft__info_json_types(i, w);
+    ft__info_json_sizes(i, w);
+    ft__info_json_rope(i, w);
+    ft__info_json_tokenizer(i, w);
+    ft__info_json_template(i, w);
+    ft__info_json_memory(i, w);
+    ft__json_key(w, "runs");
+    ft__json_bool(w, i->model != NULL);
+    if (i->why.code) {
+        ft__info_json_cut(w, "error_where", i->why.where, strlen(i->why.where));
+        ft__info_json_cut(w, "error", i->why.message, strlen(i->why.message));
+    }
+    ft__info_json_tensors(i, w);
+    ft__json_end(w, '}');
+    ft__buf_byte(w->out, '\n');
+}
+/* ---- end src/run/info_page.c */
+/* ---- begin src/run/info_norm.c */
+/* How large an adapter's changes are, as Frobenius norms.
+
+   |BA|^2 is tr((A A^T) (B^T B)): through the small matrix G = A A^T it takes rank^2 products for each row of the
+   two factors, and BA itself, as large as the weight, is never made.  What is no plain product (DoRA, another
+   tensor in the weight's place) is compared with the weight row by row.  Sums are float64 in one order, so the
+   numbers are the same for any number of threads. */
+
+enum { FT__INFO_MAX_RANK = 2048 }; /* of what norms are computed: G takes rank^2 doubles */
+
+typedef struct ft__info_work {
+    ft__info_adapter *a;
+    int failed; /* atomic: out of memory */
+} ft__info_work;
+
+static double ft__info_nan(void) { return (double)ft__float_of(0x7fc00000u); }
+
+static const uint8_t *ft__info_row(const uint8_t *data, const ft__format *f, uint64_t n_cols, uint64_t row) {
+    return data + (size_t)row * ((size_t)n_cols / f->n_elements * f->n_bytes);
+}
+
+/* All of expert e's factor as floats; NULL: out of memory. */
+static float *ft__info_slice(const ft_allocator *a, const ft__info_part *p, uint64_t e) {
+    const uint64_t n_rows = p->ne[1];
+    size_t n;
+    if (!ft__mul_size((size_t)p->ne[0], (size_t)n_rows, &n)) return NULL;
+    float *values = (float *)ft__alloc_zero(a, n, sizeof *values);
+    if (values) p->format->decode(ft__info_row(p->data, p->format, p->ne[0], e * n_rows), n, values);
+    return values;
+}
+
+/* G = sum of v v^T over the n columns v of a (rank, n); `turned`: over the rows of (n, rank). */
+static void ft__info_gram(const float *a, size_t rank, size_t n, bool turned, double *v, double *g) {
+    memset(g, 0, rank * rank * sizeof *g);
+    for (size_t c = 0; c < n; c++) {
+        for (size_t r = 0; r < rank; r++) v[r] = (double)(turned ? a[c * rank + r] : a[r * n + c]);
+        for (size_t r = 0; r < rank; r++)
+            for (size_t s = 0; s < rank; s++) g[r * rank + s] += v[r] * v[s];
+    }
+}
+
+/* Sum of b G b^T over the rows b of (n, rank). */
+static double ft__info_product(const float *b, size_t rank, size_t n, const double *g, double *v) {
+    double sum = 0;
+    for (size_t c = 0; c < n; c++, b += rank) {
+        memset(v, 0, rank * sizeof *v);
+        for (size_t r = 0; r < rank; r++)
+            for (size_t s = 0; s < rank; s++) v[s] += (double)b[r] * g[r * rank + s];
+        for (size_t s = 0; s < rank; s++) sum += v[s] * (double)b[s];
+    }
+    return sum;
+}
+
+/* |BA|, over all experts.  False: out of memory. */
+static bool ft__info_norm(const ft_allocator *m, const ft__info_change *c, double *norm) {
+    const ft__info_part *a = c->part[FT__INFO_A], *b = c->part[FT__INFO_B];
+    const size_t rank = (size_t)c->rank, n_in = (size_t)a->ne[c->embedding ? 1 : 0];
+    double *g = (double *)ft__alloc_zero(m, (rank + 1) * rank, sizeof *g), sum = 0;
+    bool ok = g != NULL;
+    for (uint64_t e = 0; e < a->ne[2] && ok; e++) {
+        float *x = ft__info_slice(m, a, e), *y = ft__info_slice(m, b, e);
+        ok = x && y;
+        if (ok) ft__info_gram(x, rank, n_in, c->embedding, g + rank * rank, g);
+        if (ok) sum += ft__info_product(y, rank, (size_t)b->ne[1], g, g + rank * rank);
+        ft__free(m, x);
+        ft__free(m, y);
+    }
+    ft__free(m, g);
+    *norm = ok && ft__finite(sum) ? ft__sqrt(sum < 0 ? 0 : sum) : ft__info_nan();
+    return ok;
+}
+
+/* ---- row by row */
+
+/* One row of a change: what it is made of. */
+typedef struct ft__info_rows {
+    const ft__info_change *c;
+    const float *a, *b;  /* of the expert: (rank, n_in), (n_out, rank); DoRA alone */
+    const float *gain;   /* (n_out) m */
+    float *weight;       /* (n_in) */
+    float *other;        /* (n_in) the tensor in its place */
+    double *sum;         /* (n_in) */
+} ft__info_rows;
+
+/* DoRA: W' = m (W + s BA) / |W + s BA|, row by row.  Returns |W' - W|^2 of row o. */
+static double ft__info_dora_row(const ft__info_rows *r, size_t o) {
+    const size_t n = (size_t)r->c->weight->ne[0], rank = (size_t)r->c->rank;
+    double length = 0, change = 0;
+    for (size_t i = 0; i < n; i++) r->sum[i] = 0;
+    for (size_t k = 0; k < rank; k++)
+        for (size_t i = 0; i < n; i++) r->sum[i] += (double)r->b[o * rank + k] * (double)r->a[k * n + i];
+    for (size_t i = 0; i < n; i++) {
+        r->sum[i] = (double)r->weight[i] + r->c->scale * r->sum[i];
+        length += r->sum[i] * r->sum[i];
+    }
+    const double gain = (double)r->gain[o] / ft__sqrt(length);
+    for (size_t i = 0; i < n; i++) {
+        const double d = gain * r->sum[i] - (double)r->weight[i];
+        change += d * d;
+    }
+    return change;
+}
+
+/* |W' - W|^2 (where no product tells it) and |W|^2. */
+static bool ft__info_compare_rows(const ft_allocator *m, const ft__info_change *c, double *change, double *weight) {
+    const ft__gguf_tensor *t = c->weight;
+    const ft__format *format = ft__format_find(t->type);
+    const ft__info_part *whole = c->part[FT__INFO_WHOLE], *dora = c->part[FT__INFO_DORA];
+    const size_t n = (size_t)t->ne[0], n_rows = (size_t)(t->ne[1] * t->ne[2] * t->ne[3]);
+    ft__info_rows r = {c, NULL, NULL, NULL, NULL, NULL, NULL};
+    float *a = dora ? ft__info_slice(m, c->part[FT__INFO_A], 0) : NULL;
+    float *b = dora ? ft__info_slice(m, c->part[FT__INFO_B], 0) : NULL;
+    float *gain = dora ? ft__info_slice(m, dora, 0) : NULL;
+    r.weight = (float *)ft__alloc_zero(m, n, sizeof *r.weight);
+    r.other = (float *)ft__alloc_zero(m, n, sizeof *r.other);
+    r.sum = (double *)ft__alloc_zero(m, n, sizeof *r.sum);
+    r.a = a, r.b = b, r.gain = gain;
+    const bool ok = r.weight && r.other && r.sum && (!dora || (a && b && gain));
+    *change = *weight = 0;
+    for (size_t o = 0; o < n_rows && ok; o++) {
+        format->decode(ft__info_row(t->data, format, t->ne[0], o), n, r.weight);
+        for (size_t i = 0; i < n; i++) *weight += (double)r.weight[i] * (double)r.weight[i];
+        if (dora) *change += ft__info_dora_row(&r, o);
+        if (whole) whole->format->decode(ft__info_row(whole->data, whole->format, t->ne[0], o), n, r.other);
+        for (size_t i = 0; whole && i < n; i++) {
+            const double d = (double)r.other[i] - (double)r.weight[i];
+            *change += d * d;
+        }
+    }
+    ft__free(m, a);
+    ft__free(m, b);
+    ft__free(m, gain);
+    ft__free(m, r.weight);
+    ft__free(m, r.other);
+    ft__free(m, r.sum);
+    return ok;
+}
+
+static bool ft__info_can(const ft__info_part *p) { return p && p->format && p->format->decode; }
+
+static void ft__info_norm_of(void *user, int n) {
+    ft__info_work *work = (ft__info_work *)user;
+    const ft_allocator *m = &work->a->allocator;
+    ft__info_change *c = &work->a->changes[n];
+    const ft__info_part *dora = c->part[FT__INFO_DORA], *whole = c->part[FT__INFO_WHOLE];
+    const bool factors = ft__info_can(c->part[FT__INFO_A]) && ft__info_can(c->part[FT__INFO_B]) &&
+                         c->part[FT__INFO_B]->ne[0] == c->rank;
+    double norm = ft__info_nan(), change, weight;
+    bool ok = true;
+    if (c->problem) return;
+    if (factors && c->rank <= FT__INFO_MAX_RANK && !c->part[FT__INFO_VERA]) ok = ft__info_norm(m, c, &norm);
+    c->norm = norm * (c->scale < 0 ? -c->scale : c->scale);
+    const bool rows = dora ? factors && ft__info_can(dora) && !c->embedding && dora->ne[1] == 1 : whole != NULL;
+    if (ok && c->weight && ft__format_find(c->weight->type)->decode && (rows ? !whole || ft__info_can(whole)
+                                                                             : ft__finite(c->norm))) {
+        ok = ft__info_compare_rows(m, c, &change, &weight);
+        change = rows && ft__finite(change) ? ft__sqrt(change) : rows ? ft__info_nan() : c->norm;
+        c->relative = weight > 0 && ft__finite(weight) ? change / ft__sqrt(weight) : ft__info_nan();
+    }
+    if (!ok) __atomic_store_n(&work->failed, 1, __ATOMIC_RELAXED);
+}
+
+FT__PRIV ft_status ft__info_norms(ft__info_adapter *a, ft_error *err) {
+    ft__info_work work = {a, 0};
+    ft__pool *pool = ft__pool_create(ft__cpu_count(), &a->allocator, err);
+    if (!pool) return err ? err->code : FT_ERR_THREAD;
+    ft__pool_run(pool, ft__info_norm_of, &work, (int)a->n_changes);
+    ft__pool_free(pool);
+    return work.failed ? ft__fail_memory(err) : FT_OK;
+}
+/* ---- end src/run/info_norm.c */
+/* ---- begin src/run/info_adapter.c */
+/* What an adapter is and does: GGUF files and PEFT folders come down to one list of changes, each with the parts
+   that the file has for it; with a model at hand each is held against the weight it changes.
+
+   A PEFT folder is only looked at here: what its fields mean for the numbers is the business of loading it. */
+
+enum { FT__INFO_MAX_GROUPS = 256 };
+
+static const struct { const char *end; int what; } ft__info_ends[] = {
+    {".lora_a", FT__INFO_A}, {".lora_b", FT__INFO_B}, {".lora_scale", FT__INFO_SCALE},
+    {".lora_bias", FT__INFO_BIAS}, {".dora_scale", FT__INFO_DORA}, /* and in PEFT */
+    {".lora_A.weight", FT__INFO_A}, {".lora_B.weight", FT__INFO_B}, {".lora_B.bias", FT__INFO_BIAS},
+    {".lora_embedding_A", FT__INFO_A}, {".lora_embedding_B", FT__INFO_B},
+    {".lora_magnitude_vector.weight", FT__INFO_DORA}, {".lora_magnitude_vector", FT__INFO_DORA},
+    {".vera_lambda_b", FT__INFO_VERA}, {".vera_lambda_d", FT__INFO_VERA},
+    {".modules_to_save.weight", FT__INFO_WHOLE}, {".modules_to_save.bias", FT__INFO_WHOLE}};
+
+/* ---- parts */
+
+/* "blk.3.attn_q.weight" is attn_q of layer 3; numbers of experts become '*'. */
+static void ft__info_place(ft__info_adapter *a, ft__info_part *p) {
+    const char *at = p->base, *rest = p->base;
+    char module[256];
+    size_t n = 0;
+    p->layer = -1;
+    while (*at) {
+        const size_t len = strcspn(at, ".");
+        if (p->layer < 0 && len && len < 6 && strspn(at, "0123456789") == len && at != p->base && at[len]) {
+            p->layer = 0;
+            for (size_t k = 0; k < len; k++) p->layer = 10 * p->layer + (at[k] - '0');
+            rest = at + len + 1;
+        }
+        at += len + (at[len] == '.');
+    }
+    for (at = rest; *at && n + 2 < sizeof module;) {
+        const size_t digits = strspn(at, "0123456789");
+        const bool number = digits && (at == rest || at[-1] == '.') && (at[digits] == '.' || !at[digits]);
+        module[n++] = number ? '*' : *at;
+        at += number ? digits : 1;
+    }
+    if (n > 7 && memcmp(module + n - 7, ".weight", 7) == 0) n -= 7;
+    p->module = ft__arena_text(&a->arena, module, n);
+}
+
+static void ft__info_add(ft__info_adapter *a, const char *name, const ft__info_part *tensor) {
+    static const char outer[] = "base_model.model.";
+    ft__info_part *p = &a->parts[a->n_parts++];
+    size_t n = strlen(name);
+    *p = *tensor;
+    p->what = FT__INFO_WHOLE;
+    for (size_t k = 0; k < FT__COUNT(ft__info_ends); k++) {
+        const size_t n_end = strlen(ft__info_ends[k].end);
+        if (n <= n_end || strcmp(name + n - n_end, ft__info_ends[k].end) != 0) continue;
+        p->what = ft__info_ends[k].what;
+        n -= n_end;
+        break;
+    }
+    if (a->config && strncmp(name, outer, sizeof outer - 1) == 0) name += sizeof outer - 1, n -= sizeof outer - 1;
+    p->base = ft__arena_text(&a->arena, name, n);
+    if (p->base) ft__info_place(a, p);
+    a->n_params += p->n_params;
+}
+
+static int ft__info_by_place(const void *x, const void *y) {
+    const ft__info_part *a = (const ft__info_part *)x, *b = (const ft__info_part *)y;
+    if (a->layer != b->layer) return a->layer < b->layer ? -1 : 1;
+    const int order = strcmp(a->base, b->base);
+    return order ? order : a->what - b->what;
+}
+
+static ft_status ft__info_read_gguf(ft__info_adapter *a, ft_error *err) {
+    ft_status status = ft__split_gguf_open(&a->file, a->path, &a->allocator, err);
+    if (status) return status;
+    a->gguf_open = true;
+    const ft__gguf_str type = ft__info_key(&a->file, "general.type");
+    if (!ft__text_equal(type.data, type.len, "adapter", 7))
+        return ft__fail(err, FT_ERR_FORMAT, a->path, "general.type: found \"%.*s\", expected \"adapter\"",
+                        (int)(type.len > 64 ? 64 : type.len), type.data);
+    a->n_bytes = a->file.file.size;
+    for (size_t k = 0; k < a->file.n_more; k++) a->n_bytes += a->file.more[k].size;
+    a->parts = (ft__info_part *)ft__arena_alloc(&a->arena, a->file.n_tensors, sizeof *a->parts);
+    if (!a->parts) return ft__fail_memory(err);
+    for (size_t t = 0; t < a->file.n_tensors; t++) {
+        const ft__gguf_tensor *tensor = &a->file.tensors[t];
+        ft__info_part p;
+        memset(&p, 0, sizeof p);
+        p.format = ft__format_find(tensor->type);
+        p.type = p.format->name;
+        p.data = tensor->data;
+        p.n_params = 1;
+        p.n_bytes = tensor->size;
+        for (int d = 0; d < FT__MAX_DIMS; d++) p.ne[d] = tensor->ne[d], p.n_params *= tensor->ne[d];
+        ft__info_add(a, tensor->name, &p);
+    }
+    a->name = ft__info_key(&a->file, "general.name");
+    a->architecture = ft__info_key(&a->file, "general.architecture");
+    a->base = ft__info_key(&a->file, "general.base_model.0.name");
+    if (ft__gguf_key(&a->file, "adapter.lora.alpha") &&
+        (ft__gguf_float(&a->file, "adapter.lora.alpha", &a->alpha, NULL) || !ft__finite(a->alpha)))
+        a->alpha = (double)ft__float_of(0x7fc00000u);
+    return FT_OK;
+}
+
+static ft_status ft__info_read_json(ft__info_adapter *a, ft_error *err) {
+    ft__json *root;
+    char *text;
+    size_t n;
+    const char *path = ft__path_join(&a->arena, a->path, "adapter_config.json");
+    ft_status status = path ? ft__read_file(path, &a->allocator, &text, &n, err) : ft__fail_memory(err);
+    if (status) return status;
+    status = ft__json_parse(text, n, path, 1, &a->arena, &root, err);
+    ft__free(&a->allocator, text);
+    if (!status && root->type != FT__JSON_OBJECT)
+        return ft__fail(err, FT_ERR_FORMAT, path, "expected an object, found %s", ft__json_type_name(root->type));
+    a->config = status ? NULL : root;
+    return status;
+}
+
+static ft_status ft__info_read_peft(ft__info_adapter *a, ft_error *err) {
+    ft_status status = ft__info_read_json(a, err);
+    if (status) return status;
+    const char *path = ft__path_join(&a->arena, a->path, "adapter_model.safetensors");
+    status = path ? ft__safetensors_open(&a->tensors, path, &a->allocator, err) : ft__fail_memory(err);
+    if (status) return status;
+    a->tensors_open = true;
+    a->n_bytes = a->tensors.file.size;
+    a->parts = (ft__info_part *)ft__arena_alloc(&a->arena, a->tensors.n_tensors, sizeof *a->parts);
+    if (!a->parts) return ft__fail_memory(err);
+    for (size_t t = 0; t < a->tensors.n_tensors; t++) {
+        const ft__st_tensor *tensor = &a->tensors.tensors[t];
+        ft__info_part p;
+        memset(&p, 0, sizeof p);
+        p.format = tensor->dtype->format < 0 || tensor->n_dims > FT__MAX_DIMS
+                       ? NULL : ft__format_find((uint32_t)tensor->dtype->format);
+        p.type = tensor->dtype->name;
+        p.data = tensor->data;
+        p.n_params = tensor->count;
+        p.n_bytes = tensor->size;
+        for (int d = 0; d < FT__MAX_DIMS; d++)
+            p.ne[d] = d < tensor->n_dims ? tensor->shape[tensor->n_dims - 1 - d] : 1;
+        ft__info_add(a, tensor->name, &p);
+    }
+    const ft__json *base = ft__json_get(a->config, "base_model_name_or_path");
+    const ft__json *alpha = ft__json_get(a->config, "lora_alpha");
+    if (base && base->type == FT__JSON_STRING) a->base.data = base->text, a->base.len = base->text_len;
+    if (alpha && alpha->type == FT__JSON_NUMBER) a->alpha = alpha->number;
+    return FT_OK;
+}
+
+/* ---- changes */
+
+static bool ft__info_is(const ft__json *config, const char *key) {
+    const ft__json *v = ft__json_get(config, key);
+    return v && v->type == FT__JSON_TRUE;
+}
+
+/* A pattern of PEFT: the first key that is the module's name or its end.  Keys may be regular expressions, which
+   are not read here: *known becomes false. */
+static double ft__info_pattern(const ft__json *config, const char *key, const char *name, double otherwise,
+                               bool *known) {
+    const ft__json *pattern = ft__json_get(config, key);
+    const size_t n = strlen(name);
+    if (!pattern || pattern->type != FT__JSON_OBJECT) return otherwise;
+    for (const ft__json *v = pattern->child; v; v = v->next) {
+        if (strcspn(v->key, "\\^$*+?()[]{}|") != v->key_len) *known = false;
+        const bool end = n >= v->key_len && strcmp(name + n - v->key_len, v->key) == 0 &&
+                         (n == v->key_len || name[n - v->key_len - 1] == '.');
+        if (end && v->type == FT__JSON_NUMBER) return v->number;
+    }
+    return otherwise;
+}
+
+static double ft__info_scale(const ft__info_adapter *a, const ft__info_change *c) {
+    const ft__info_part *own = c->part[FT__INFO_SCALE];
+    const double rank = (double)c->rank;
+    bool known = true;
+    float value;
+    if (own && own->format && own->format->decode && own->n_params == 1) {
+        own->format->decode(own->data, 1, &value);
+        return (double)value;
+    }
+    if (c->part[FT__INFO_VERA]) return 1;
+    double alpha = ft__info_pattern(a->config, "alpha_pattern", c->any->base, a->alpha, &known);
+    if (!a->config && (!ft__finite(alpha) || alpha == 0)) return 1;
+    return !known ? (double)ft__float_of(0x7fc00000u) : a->root ? alpha / ft__sqrt(rank) : alpha / rank;
+}
+
+/* Shapes that do not go together, whatever the model. */
+static const char *ft__info_check(ft__info_adapter *a, const ft__info_change *c) {
+    const ft__info_part *x = c->part[FT__INFO_A], *y = c->part[FT__INFO_B];
+    if (c->part[FT__INFO_WHOLE]) return x || y ? "a whole tensor and factors" : NULL;
+    if (c->part[FT__INFO_VERA]) return NULL;
+    if (!x || !y) return x ? "A without B" : y ? "B without A" : "neither A nor B";
+    if (!c->rank) return "rank 0";
+    const uint64_t rank = x->ne[c->embedding ? 0 : 1];
+    if (rank != y->ne[0] || x->ne[2] != y->ne[2] || x->ne[3] != 1 || y->ne[3] != 1)
+        return ft__arena_printf(&a->arena, "A [%llu, %llu, %llu] and B [%llu, %llu, %llu] have no rank in common",
+                                (unsigned long long)x->ne[0], (unsigned long long)x->ne[1],
+                                (unsigned long long)x->ne[2], (unsigned long long)y->ne[0],
+                                (unsigned long long)y->ne[1], (unsigned long long)y->ne[2]);
+    const ft__json *r = ft__json_get(a->config, "r");
+    bool known = true;
+    const double said = ft__info_pattern(a->config, "rank_pattern", c->any->base,
+                                         r && r->type == FT__JSON_NUMBER ? r->number : (double)rank, &known);
+    if (!known || said == (double)rank || (c->rank != rank && said == (double)c->rank)) return NULL;
+    return ft__arena_printf(&a->arena, "rank %llu, but adapter_config.json says %lld", (unsigned long long)rank,
+                            (long long)(said < 1e9 && said > -1e9 ? said : 0));
+}
+
+/* ... and with the model. */
+static const char *ft__info_match(ft__info_adapter *a, ft__info_change *c) {
+    const ft__info_part *x = c->part[FT__INFO_A], *y = c->part[FT__INFO_B], *whole = c->part[FT__INFO_WHOLE];
+    const ft__gguf_tensor *t = ft__gguf_find(&a->model->file, c->any->base);
+    if (!t && strcmp(c->any->base, "output.weight") == 0) /* the head is the embedding */
+        t = ft__gguf_find(&a->model->file, "token_embd.weight");
+    if (!t) return "the model has no such tensor";
+    uint64_t in = x && y ? x->ne[c->embedding ? 1 : 0] : whole ? whole->ne[0] : t->ne[0];
+    uint64_t out = x && y ? y->ne[1] : whole ? whole->ne[1] : t->ne[1];
+    const uint64_t depth = x && y ? x->ne[2] : whole ? whole->ne[2] : t->ne[2];
+    if (c->embedding) { const uint64_t n_embd = out; out = in, in = n_embd; } /* a row per token */
+    if (in == t->ne[0] && out == t->ne[1] && depth == t->ne[2]) {
+        c->weight = t;
+        return NULL;
+    }
+    return ft__arena_printf(&a->arena, "it is for [%llu, %llu, %llu], the model has [%llu, %llu, %llu]",
+                            (unsigned long long)in, (unsigned long long)out, (unsigned long long)depth,
+                            (unsigned long long)t->ne[0], (unsigned long long)t->ne[1],
+                            (unsigned long long)t->ne[2]);
+}
+
+static ft_status ft__info_make_changes(ft__info_adapter *a, ft_error *err) {
+    if (a->arena.failed) return ft__fail_memory(err);
+    if (a->n_parts) qsort(a->parts, a->n_parts, sizeof *a->parts, ft__info_by_place);
+    a->changes = (ft__info_change *)ft__arena_alloc(&a->arena, a->n_parts, sizeof *a->changes);
+    if (!a->changes) return ft__fail_memory(err);
+    for (size_t p = 0; p < a->n_parts; p++) {
+        const ft__info_part *part = &a->parts[p];
+        if (a->config && strncmp(part->base, "base_model.vera_", 16) == 0) continue; /* all share them */
+        if (!a->n_changes || strcmp(a->changes[a->n_changes - 1].any->base, part->base) != 0)
+            a->changes[a->n_changes++].any = part;
+        a->changes[a->n_changes - 1].part[part->what] = part;
+    }
+    return FT_OK;
+}
+
+static void ft__info_describe(ft__info_adapter *a, ft__info_change *c) {
+    const ft__info_part *x = c->part[FT__INFO_A], *y = c->part[FT__INFO_B];
+    const ft__json *r = ft__json_get(a->config, "r");
+    c->norm = c->relative = c->scale = (double)ft__float_of(0x7fc00000u);
+    /* GGUF keeps an embedding's A turned, a row per token; PEFT does not, and neither has other parts for it */
+    c->embedding = !a->config && strcmp(c->any->base, "token_embd.weight") == 0;
+    if (x && y) c->rank = y->ne[0];
+    const uint64_t said = r && ft__json_is_integer(r, 1, 1e9) ? (uint64_t)r->number : 0;
+    const ft__json *experts = ft__json_get(a->config, "target_parameters"); /* their factors lie side by side */
+    if (said && c->rank % said == 0 && experts && experts->count) c->rank = said;
+    if (c->part[FT__INFO_VERA]) c->rank = said;
+    if (c->rank) c->scale = ft__info_scale(a, c);
+    c->problem = ft__info_check(a, c);
+    if (!c->problem && a->model && !a->config) c->problem = ft__info_match(a, c);
+    a->n_problems += c->problem != NULL;
+}
+
+/* ---- groups */
+
+static void ft__info_widen(double x, double *lo, double *hi) {
+    if (!(*lo <= x)) *lo = x; /* NaN at first */
+    if (!(*hi >= x)) *hi = x;
+}
+
+static ft_status ft__info_make_groups(ft__info_adapter *a, ft_error *err) {
+    a->groups = (ft__info_group *)ft__arena_alloc(&a->arena, FT__INFO_MAX_GROUPS, sizeof *a->groups);
+    if (!a->groups) return ft__fail_memory(err);
+    for (size_t n = 0; n < a->n_changes; n++) {
+        const ft__info_change *c = &a->changes[n];
+        size_t k = 0;
+        while (k < a->n_groups && strcmp(a->groups[k].first->any->module, c->any->module) != 0) k++;
+        if (k == FT__INFO_MAX_GROUPS) continue;
+        ft__info_group *g = &a->groups[k];
+        if (k == a->n_groups) {
+            a->n_groups++;
+            g->first = c;
+            g->rank_lo = g->rank_hi = c->rank;
+            g->scale_lo = g->scale_hi = c->scale;
+        }
+        g->n++;
+        if (c->rank < g->rank_lo) g->rank_lo = c->rank;
+        if (c->rank > g->rank_hi) g->rank_hi = c->rank;
+        if (ft__finite(c->scale)) ft__info_widen(c->scale, &g->scale_lo, &g->scale_hi);
+        if (ft__finite(c->norm)) {
+            g->n_norm++;
+            g->norm_sum += c->norm;
+            if (!g->norm_max || c->norm > g->norm_max->norm) g->norm_max = c;
+        }
+        if (!ft__finite(c->relative)) continue;
+        g->n_relative++;
+        g->relative_sum += c->relative;
+        if (!g->relative_max || c->relative > g->relative_max->relative) g->relative_max = c;
+    }
+    return FT_OK;
+}
+
+/* ---- the report */
+
+/* By general.type or adapter_config.json's peft_type and switches, or what the parts tell. */
+static const char *ft__info_method(ft__info_adapter *a) {
+    static const char *const kinds[][2] = {{"lora", "LoRA"}, {"LORA", "LoRA"}, {"rslora", "rsLoRA"},
+                                           {"dora", "DoRA"}, {"vera", "VeRA"}, {"VERA", "VeRA"}};
+    ft__gguf_str said = {"lora", 4};
+    bool dora = ft__info_is(a->config, "use_dora");
+    const ft__json *type = ft__json_get(a->config, "peft_type");
+    for (size_t n = 0; n < a->n_changes; n++) dora = dora || a->changes[n].part[FT__INFO_DORA];
+    if (a->config) {
+        said.data = type && type->type == FT__JSON_STRING ? type->text : "unknown";
+        said.len = strlen(said.data);
+    } else if (ft__info_key(&a->file, "ft.adapter.kind").len) {
+        said = ft__info_key(&a->file, "ft.adapter.kind");
+    }
+    for (size_t k = 0; k < FT__COUNT(kinds); k++) {
+        if (!ft__text_equal(said.data, said.len, kinds[k][0], strlen(kinds[k][0]))) continue;
+        if (strcmp(kinds[k][1], "LoRA") != 0) return kinds[k][1];
+        return dora ? a->root ? "DoRA, rsLoRA's scale" : "DoRA" : a->root ? "rsLoRA" : "LoRA";
+    }
+    return ft__arena_printf(&a->arena, "%.*s, which is not in this version", (int)(said.len > 32 ? 32 : said.len),
+                            said.data);
+}
+
+static ft_status ft__info_gather_adapter(ft__info_adapter *a, ft_error *err) {
+    a->alpha = (double)ft__float_of(0x7fc00000u);
+    ft_status status = ft__is_folder(a->path) ? ft__info_read_peft(a, err) : ft__info_read_gguf(a, err);
+    if (status) return status;
+    a->root = ft__info_is(a->config, "use_rslora");
+    status = ft__info_make_changes(a, err);
+    for (size_t n = 0; n < a->n_changes && !status; n++) ft__info_describe(a, &a->changes[n]);
+    if (!status) status = ft__info_norms(a, err);
+    if (!status) status = ft__info_make_groups(a, err);
+    if (!status) status = ft_model_digest(a->path, &a->allocator, a->sha256, err);
+    if (!status && (!(a->method = ft__info_method(a)) || a->arena.failed)) return ft__fail_memory(err);
+    return status;
+}
+
+/* Whether it can be loaded for the model is found out by trying. */
+static ft_status ft__info_fit(ft__info_adapter *a, const char *model_path, ft_error *err) {
+    ft_model_desc desc;
+    memset(&desc, 0, sizeof desc);
+    desc.allocator = a->allocator;
+    desc.no_pack = true;
+    a->model = ft_model_load(model_path, &desc, err);
+    if (!a->model) return err->code;
+    ft_adapter *adapter = ft_adapter_load(a->model, a->path, &a->misfit);
+    if (adapter) a->misfit.code = FT_OK;
+    ft_adapter_free(adapter);
+    return a->misfit.code == FT_ERR_MEMORY ? ft__fail_memory(err) : FT_OK;
+}
+
+FT__PRIV ft_status ft__info_adapter_report(const char *path, const char *model_path, bool json, ft__buf *out,
+                                           ft_error *err) {
+    ft__info_adapter a;
+    ft__json_writer w;
+    memset(&a, 0, sizeof a);
+    a.path = path;
+    a.allocator = out->allocator;
+    ft__arena_init(&a.arena, &a.allocator);
+    ft__json_writer_init(&w, out, 2);
+    ft_status status = model_path ? ft__info_fit(&a, model_path, err) : FT_OK;
+    if (!status) status = ft__info_gather_adapter(&a, err);
+    if (!status && json) ft__info_adapter_json(&a, &w);
+    else if (!status) ft__info_adapter_page(&a, out);
+    if (a.gguf_open) ft__gguf_close(&a.file);
+    if (a.tensors_open) ft__safetensors_close(&a.tensors);
+    ft_model_free(a.model);
+    ft__arena_free(&a.arena);
+    return status;
+}
+
+FT__PRIV bool ft__info_is_adapter(const char *path, const ft_allocator *allocator) {
+    ft__gguf g;
+    ft__arena arena;
+    ft__mapping config;
+    bool found = false;
+    if (!ft__is_folder(path)) {
+        if (ft__gguf_open(&g, path, allocator, NULL)) return false;
+        const ft__gguf_str type = ft__info_key(&g, "general.type");
+        found = ft__text_equal(type.data, type.len, "adapter", 7);
+        ft__gguf_close(&g);
+        return found;
+    }
+    ft__arena_init(&arena, allocator);
+    const char *file = ft__path_join(&arena, path, "adapter_config.json");
+    if (file && !ft__map_file(file, &config, NULL)) {
+        found = true;
+        ft__unmap(&config);
+    }
+    ft__arena_free(&arena);
+    return found;
+}
+
+ft_status ft_info_adapter(const char *model_path, const char *adapter_path, bool json, ft_write_fn write,
+                          void *user, ft_error *err) {
+    ft_error mine;
+    ft__buf out;
+    ft__buf_init(&out, NULL);
+    ft_status status = ft__info_adapter_report(adapter_path, model_path, json, &out, err ? err : &mine);
+    if (!status) status = ft__buf_write(&out, write, user, adapter_path, err);
+    ft__buf_free(&out);
+    return status;
+}
+/* ---- end src/run/info_adapter.c */
+/* ---- begin src/run/info_adapter_page.c */
+/* What ft__info_adapter holds, as a page of text or as one JSON object. */
+
+enum { FT__INFO_LARGEST = 5, FT__INFO_LISTED = 20, FT__INFO_ROWS = 64 };
+
+/* A measure with four digits, or fewer where they are zeros; "-" if it is not known. */
+static void ft__info_measure(ft__buf *out, double x, int width) {
+    ft__buf text;
+    const double size = x < 0 ? -x : x;
+    ft__buf_init(&text, &out->allocator);
+    if (!ft__finite(x)) ft__buf_byte(&text, '-');
+    else ft__buf_fixed(&text, x, size >= 1000 ? 0 : size >= 100 ? 1 : size >= 10 ? 2 : size >= 1 ? 3 : 4);
+    while (!text.failed && text.data[text.len - 1] == '0' && strchr(text.data, '.')) text.data[--text.len] = 0;
+    if (!text.failed && text.data[text.len - 1] == '.') text.data[--text.len] = 0;
+    if (text.failed) out->failed = true;
+    else ft__buf_printf(out, "%*s", width, text.data);
+    ft__buf_free(&text);
+}
+
+static void ft__info_ends_text(ft__buf *out, double lo, double hi, int width) {
+    ft__buf text;
+    ft__buf_init(&text, &out->allocator);
+    ft__info_measure(&text, lo, 0);
+    if (hi > lo) ft__buf_byte(&text, '-'), ft__info_measure(&text, hi, 0);
+    if (text.failed) out->failed = true;
+    else ft__buf_printf(out, "%*s", width, text.data);
+    ft__buf_free(&text);
+}
+
+static double ft__info_mean(double sum, uint64_t n) {
+    return n ? sum / (double)n : (double)ft__float_of(0x7fc00000u);
+}
+
+static void ft__info_page_groups(const ft__info_adapter *a, ft__buf *out) {
+    const bool against = a->model != NULL;
+    ft__buf_printf(out, "\n%-30s%7s%9s%10s%10s%14s\n", "module", "tensors", "rank", "scale",
+                   against ? "|dW|/|W|" : "|s BA|", "largest");
+    for (size_t k = 0; k < a->n_groups && k < FT__INFO_ROWS; k++) {
+        const ft__info_group *g = &a->groups[k];
+        const ft__info_change *most = against ? g->relative_max : g->norm_max;
+        const size_t at = out->len;
+        ft__info_safe(out, g->first->any->module, strlen(g->first->any->module), 26);
+        while (!out->failed && out->len - at < 30) ft__buf_byte(out, ' ');
+        ft__buf_printf(out, "%7llu", (unsigned long long)g->n);
+        if (g->rank_hi) ft__info_ends_text(out, (double)g->rank_lo, (double)g->rank_hi, 9);
+        else ft__buf_printf(out, "%9s", g->first->part[FT__INFO_WHOLE] ? "whole" : "-");
+        ft__info_ends_text(out, g->scale_lo, g->scale_hi, 10);
+        ft__info_measure(out, against ? ft__info_mean(g->relative_sum, g->n_relative)
+                                      : ft__info_mean(g->norm_sum, g->n_norm), 10);
+        if (most) ft__info_measure(out, against ? most->relative : most->norm, 8);
+        if (most && most->any->layer >= 0) ft__buf_printf(out, " in %d", most->any->layer);
+        ft__buf_byte(out, '\n');
+    }
+    if (a->n_groups > FT__INFO_ROWS) ft__buf_printf(out, "... and %zu more\n", a->n_groups - FT__INFO_ROWS);
+}
+
+/* The few largest in proportion to their weights, the largest first. */
+static void ft__info_page_largest(const ft__info_adapter *a, ft__buf *out) {
+    const ft__info_change *last = NULL;
+    for (int n = 0; n < FT__INFO_LARGEST; n++) {
+        const ft__info_change *best = NULL;
+        for (size_t k = 0; k < a->n_changes; k++) {
+            const ft__info_change *c = &a->changes[k];
+            const bool known = ft__finite(c->relative);
+            const bool next = !last || c->relative < last->relative || (c->relative == last->relative && c > last);
+            if (known && next && (!best || c->relative > best->relative)) best = c;
+        }
+        if (!best) return;
+        if (n == 0) ft__buf_text(out, "\nlargest changes\n");
+        ft__info_measure(out, best->relative, 8);
+        ft__buf_text(out, "  ");
+        ft__info_safe(out, best->any->base, strlen(best->any->base), 68);
+        ft__buf_byte(out, '\n');
+        last = best;
+    }
+}
+
+static void ft__info_page_problems(const ft__info_adapter *a, ft__buf *out) {
+    size_t n = 0;
+    if (a->n_problems) ft__buf_printf(out, "\n%zu of %zu do not fit\n", a->n_problems, a->n_changes);
+    for (size_t k = 0; k < a->n_changes && n < FT__INFO_LISTED; k++) {
+        const ft__info_change *c = &a->changes[k];
+        if (!c->problem) continue;
+        n++;
+        ft__buf_text(out, "  ");
+        ft__info_safe(out, c->any->base, strlen(c->any->base), 60);
+        ft__buf_text(out, ": ");
+        ft__info_safe(out, c->problem, strlen(c->problem), 120);
+        ft__buf_byte(out, '\n');
+    }
+    if (n < a->n_problems) ft__buf_printf(out, "  ... and %zu more\n", a->n_problems - n);
+}
+
+/* How many layers are touched, from which to which. */
+static int ft__info_layers(const ft__info_adapter *a, int *first, int *last) {
+    int n = 0;
+    *first = *last = -1;
+    for (size_t k = 0; k < a->n_changes; k++) { /* sorted by layer */
+        const int layer = a->changes[k].any->layer;
+        if (layer < 0 || layer == *last) continue;
+        if (*first < 0) *first = layer;
+        *last = layer;
+        n++;
+    }
+    return n;
+}
+
+static void ft__info_page_layers(const ft__info_adapter *a, ft__buf *out) {
+    int first, last;
+    const int n = ft__info_layers(a, &first, &last);
+    if (!n) return;
+    ft__info_label(out, "layers");
+    ft__buf_printf(out, n == last - first + 1 ? "%d to %d" : "between %d and %d", first, last);
+    ft__buf_printf(out, ": %d", n);
+    if (a->model) ft__buf_printf(out, " of the model's %d", a->model->info.n_layers);
+    ft__buf_byte(out, '\n');
+}
+
+static const char *ft__info_types_text(const ft__info_adapter *a) {
+    for (size_t p = 1; p < a->n_parts; p++)
+        if (strcmp(a->parts[p].type, a->parts[0].type) != 0) return "several types";
+    return a->n_parts ? a->parts[0].type : "none";
+}
+
+FT__PRIV void ft__info_adapter_page(const ft__info_adapter *a, ft__buf *out) {
+    char text[sizeof a->misfit.where + sizeof a->misfit.message + 16] = "yes";
+    ft__info_label(out, "kind");
+    ft__buf_text(out, "adapter, ");
+    ft__info_safe(out, a->method, strlen(a->method), 64);
+    ft__buf_printf(out, ", %s, ", a->config ? "PEFT folder" : "GGUF");
+    ft__info_short(out, (double)a->n_bytes, "B");
+    ft__buf_byte(out, '\n');
+    ft__info_line(out, "name", a->name);
+    ft__info_line(out, "architecture", a->architecture);
+    ft__info_line(out, "base", a->base);
+    ft__info_label(out, "parameters");
+    ft__info_short(out, (double)a->n_params, "");
+    ft__buf_printf(out, " (%llu) in %zu tensors, %s\n", (unsigned long long)a->n_params, a->n_parts,
+                   ft__info_types_text(a));
+    if (ft__finite(a->alpha)) {
+        ft__info_label(out, "alpha");
+        ft__info_measure(out, a->alpha, 0);
+        ft__buf_text(out, a->root ? ", the scale is alpha / sqrt(rank)\n" : ", the scale is alpha / rank\n");
+    }
+    ft__info_page_layers(a, out);
+    ft__info_wrapped(out, "sha256", a->sha256);
+    if (a->misfit.code) snprintf(text, sizeof text, "no: %s: %s", a->misfit.where, a->misfit.message);
+    if (a->model) ft__info_wrapped(out, "fits the model", text);
+    ft__info_page_groups(a, out);
+    ft__info_page_largest(a, out);
+    ft__info_page_problems(a, out);
+}
+
+/* ---- as JSON */
+
+static void ft__info_json_groups(const ft__info_adapter *a, ft__json_writer *w) {
+    ft__json_key(w, "modules");
+    ft__json_begin(w, '[');
+    for (size_t k = 0; k < a->n_groups; k++) {
+        const ft__info_group *g = &a->groups[k];
+        ft__json_begin(w, '{');
+        ft__info_json_cut(w, "module", g->first->any->module, strlen(g->first->any->module));
+        ft__info_json_number(w, "tensors", (double)g->n);
+        ft__info_json_number(w, "rank_lowest", (double)g->rank_lo);
+        ft__info_json_number(w, "rank_highest", (double)g->rank_hi);
+        ft__info_json_number(w, "scale_lowest", g->scale_lo);
+        ft__info_json_number(w, "scale_highest", g->scale_hi);
+        ft__info_json_number(w, "norm_mean", ft__info_mean(g->norm_sum, g->n_norm));
+        if (g->norm_max) ft__info_json_number(w, "norm_largest", g->norm_max->norm);
+        if (g->norm_max) ft__info_json_number(w, "norm_largest_layer", g->norm_max->any->layer);
+        if (g->relative_max) {
+            ft__info_json_number(w, "relative_mean", ft__info_mean(g->relative_sum, g->n_relative));
+            ft__info_json_number(w, "relative_largest", g->relative_max->relative);
+            ft__info_json_number(w, "relative_largest_layer", g->relative_max->any->layer);
+        }
+        ft__json_end(w, '}');
+    }
+    ft__json_end(w, ']');
+}
+
+static void ft__info_json_changes(const ft__info_adapter *a, ft__json_writer *w) {
+    static const char *const parts[FT__INFO_PARTS] = {"a", "b", "scale", "bias", "dora", "vera", "whole"};
+    ft__json_key(w, "changes");
+    ft__json_begin(w, '[');
+    for (size_t k = 0; k < a->n_changes; k++) {
+        const ft__info_change *c = &a->changes[k];
+        ft__json_begin(w, '{');
+        ft__info_json_cut(w, "name", c->any->base, strlen(c->any->base));
+        ft__info_json_cut(w, "module", c->any->module, strlen(c->any->module));
+        ft__info_json_number(w, "layer", c->any->layer);
+        ft__json_key(w, "parts");
+        ft__json_begin(w, '[');
+        for (int p = 0; p < FT__INFO_PARTS; p++)
+            if (c->part[p]) ft__json_text(w, parts[p]);
+        ft__json_end(w, ']');
+        ft__info_json_number(w, "rank", (double)c->rank);
+        ft__info_json_number(w, "scale", c->scale);
+        ft__info_json_number(w, "norm", c->norm);
+        ft__info_json_number(w, "relative", c->relative);
+        if (c->problem) ft__info_json_cut(w, "problem", c->problem, strlen(c->problem));
+        ft__json_end(w, '}');
+    }
+    ft__json_end(w, ']');
+}
+
+FT__PRIV void ft__info_adapter_json(const ft__info_adapter *a, ft__json_writer *w) {
+    int first, last;
+    ft__json_begin(w, '{');
+    ft__info_json_cut(w, "kind", "adapter", 7);
+    ft__info_json_cut(w, "format", a->config ? "PEFT" : "GGUF", 4);
+    ft__info_json_cut(w, "method", a->method, strlen(a->method));
+    ft__info_json_number(w, "bytes", (double)a->n_bytes);
+    ft__info_json_cut(w, "sha256", a->sha256, 64);
+    ft__info_json_cut(w, "name", a->name.data, a->name.len);
+    ft__info_json_cut(w, "architecture", a->architecture.data, a->architecture.len);
+    ft__info_json_cut(w, "base", a->base.data, a->base.len);
+    ft__info_json_number(w, "parameters", (double)a->n_params);
+    ft__info_json_number(w, "tensors", (double)a->n_parts);
+    ft__info_json_number(w, "alpha", a->alpha);
+    ft__info_json_cut(w, "scale", a->root ? "alpha / sqrt(rank)" : "alpha / rank", a->root ? 18 : 12);
+    ft__info_json_number(w, "layers", ft__info_layers(a, &first, &last));
+    ft__info_json_number(w, "first_layer", first);
+    ft__info_json_number(w, "last_layer", last);
+    if (a->model) {
+        ft__json_key(w, "fits");
+        ft__json_bool(w, !a->misfit.code);
+    }
+    if (a->misfit.code) {
+        ft__info_json_cut(w, "error_where", a->misfit.where, strlen(a->misfit.where));
+        ft__info_json_cut(w, "error", a->misfit.message, strlen(a->misfit.message));
+    }
+    ft__info_json_number(w, "problems", (double)a->n_problems);
+    ft__info_json_groups(a, w);
+    ft__info_json_changes(a, w);
+    ft__json_end(w, '}');
+    ft__buf_byte(w->out, '\n');
+}
+/* ---- end src/run/info_adapter_page.c */
 /* ---- begin src/run/files.c */
 /* Whole files, and ids written as text, in one call. */
 
@@ -26049,8 +33116,8 @@ static void ft__bench_cost(ft__bench *b) {
     for (int layer = 0; layer < m->info.n_layers; layer++) {
         const ft__layer *at = &m->layers[layer];
         for (int i = 0; i < FT__LAYER_MODULES; i++) ft__bench_count(b, &at->module[i].w, 1, &b->layer_macs);
-        ft__bench_count(b, &at->router, 1, &b->layer_macs);
-        for (int i = 0; i < 3; i++) ft__bench_count(b, &at->expert[i], used, &b->layer_macs);
+        ft__bench_count(b, &at->router.w, 1, &b->layer_macs);
+        for (int i = 0; i < 3; i++) ft__bench_count(b, &at->expert[i].w, used, &b->layer_macs);
     }
     ft__bench_count(b, &m->output.w, 1, &b->head_macs);
 }
@@ -26206,66 +33273,16 @@ ft_status ft_bench(const char *path, const ft_bench_desc *desc, bool json, ft_wr
     return status;
 }
 /* ---- end src/run/bench.c */
-/* ---- begin src/eval/regex.c */
-/* Regular expressions that take time linear in the text, whatever the pattern.  That excludes
-   back-references, look-around, possessive repeats and atomic groups, and says so.
-
-   The syntax and its meaning are Python's: characters are code points, \d \w \s and \b know
-   Unicode, . is anything but a line feed, $ stands at the end or before a last line feed, \Z at the
-   end, { that begins no repeat is itself.  Ignoring case compares letters as Python does: by their
-   simple lower case and what shares its capital with it (the Kelvin sign is a k, the final sigma a
-   sigma).  Of PCRE there is what is common and takes nothing away from Python: \p{..}, \h \N \R (\R
-   may take the first half of CR LF if that helps), \x{..} \cX \e, \Q..\E, classes like [[:alpha:]]
-   (of Unicode), flags anywhere: (?i) to the end of the group, (?i-s:...).  With FT__REGEX_ECMA it
-   is the ECMA-262 of JSON Schema, with its flag u: what that refuses is refused.
-
-   An invalid byte is one character that only . and negated classes match.
-
-   A pattern becomes a tree, the tree a program (regex.h); counted repeats become copies.
-   regex_match.c runs it. */
-/* ---- begin src/eval/regex.h */
-/* What the two rooms of regular expressions share: regex.c makes a program of a pattern,
-   regex_match.c runs it. */
-#ifndef FT__REGEX_H
-#define FT__REGEX_H
-
+/* ---- begin src/eval/row.c */
+/* A row of data: one JSON object, kept as it was parsed; and its texts. */
 /* ---- begin src/eval/eval.h */
-/* Floor 5: judging one answer.  Regular expressions, rows, texts, and two registries that the public
+/* Floor 5: judging one answer.  Rows, texts, and two registries that the public
    API offers: evaluators (ft_evaluator_*, ft_evaluate), which judge an output against a row, and
    metrics (ft_metric), the bare formulas.  A room has its rows of both.  This floor sees the public
    API and JSON, never tensors. */
 #ifndef FT__EVAL_H
 #define FT__EVAL_H
 
-
-/* ---- regex: eval/regex.c.  Linear in the text; a compiled pattern never changes, any thread may
-   use it. */
-enum {
-    FT__REGEX_IGNORE_CASE = 1,
-    FT__REGEX_DOT_ALL = 2,   /* . is any character */
-    FT__REGEX_MULTILINE = 4, /* ^ and $ at every line */
-    FT__REGEX_WHOLE = 8,     /* the match must be the whole text */
-    FT__REGEX_ECMA = 16      /* the dialect of JSON Schema: \d and \w are ASCII, $ only at the end */
-};
-typedef struct ft__regex ft__regex;
-FT__PRIV ft__regex *ft__regex_compile(const char *pattern, size_t n, unsigned flags,
-                                      const ft_allocator *a, ft_error *err);
-FT__PRIV void ft__regex_free(ft__regex *regex);
-/* Takes scratch memory from the pattern's allocator; fails only without it. */
-FT__PRIV ft_status ft__regex_search(const ft__regex *regex, const char *text, size_t n, bool *found,
-                                    ft_error *err);
-/* The leftmost match that begins at `from` or later, the one that Python's re.search finds.  Fills
-   groups[0] with all of it and the others with what its groups captured (numbered, named ones too),
-   FT__NO_SPAN twice where a group took no part.  *found false: no match.  To walk all matches go on
-   from groups[0].end, or behind an empty match from one character further.  At most 100 groups of
-   the pattern may be asked for. */
-typedef struct ft__regex_span {
-    size_t begin, end;
-} ft__regex_span;
-#define FT__NO_SPAN SIZE_MAX
-FT__PRIV ft_status ft__regex_find(const ft__regex *regex, const char *text, size_t n, size_t from,
-                                  ft__regex_span *groups, size_t n_groups, bool *found,
-                                  ft_error *err);
 
 /* ---- row: eval/row.c */
 
@@ -26278,11 +33295,6 @@ struct ft_row {
 FT__PRIV const ft__json *ft__row_get(const ft_row *row, const char *field);
 
 /* ---- text: eval/text.c.  Texts may hold NUL and invalid bytes. */
-
-typedef struct ft__view {
-    const char *text; /* never NULL */
-    size_t n;
-} ft__view;
 
 FT__PRIV ft__view ft__buf_view(const ft__buf *b); /* as long as the buffer does not change */
 FT__PRIV ft__view ft__buf_keep(const ft__buf *b, ft__arena *arena); /* .text NULL: out of memory */
@@ -26732,1852 +33744,6 @@ FT__PRIV ft_status ft__judge_texts(const ft_evaluator *e, const ft_row *row, ft_
 
 #endif /* FT__EVAL_H */
 /* ---- end src/eval/eval.h */
-
-enum {
-    FT__REGEX_MAX_CODE = 20000, /* instructions: at most so many steps for a character */
-    FT__REGEX_MAX_GROUPS = 100  /* whose places may be asked for, the whole match included */
-};
-#define FT__REGEX_NO_CHAR 0x7FFFFFFFu /* before the first and after the last character */
-
-typedef enum ft__regex_op { /* the first five eat a character and go on at y */
-    FT__REGEX_CHAR,         /* x: the character */
-    FT__REGEX_FOLDED,       /* x: the character in any case, as ft__regex_fold gives it */
-    FT__REGEX_ANY,          /* anything */
-    FT__REGEX_LINE,         /* anything but a line feed */
-    FT__REGEX_CLASS,        /* x: index of the class */
-    FT__REGEX_ASSERT,       /* x: ft__regex_place; all from here on go on at the next */
-    FT__REGEX_SAVE,         /* x: 2 * group for where it begins, 2 * group + 1 for its end */
-    FT__REGEX_SPLIT,        /* x, y: go on at x, and if that leads to no match, at y */
-    FT__REGEX_JUMP,         /* x */
-    FT__REGEX_MATCH
-} ft__regex_op;
-
-typedef enum ft__regex_place {
-    FT__REGEX_BEGIN_TEXT, FT__REGEX_END_TEXT, FT__REGEX_BEGIN_LINE, FT__REGEX_END_LINE,
-    FT__REGEX_LAST_LINE_END, FT__REGEX_WORD_EDGE, FT__REGEX_NO_WORD_EDGE,
-    FT__REGEX_ASCII_EDGE, FT__REGEX_NO_ASCII_EDGE
-} ft__regex_place;
-
-/* All that such places want to know of the character before. */
-typedef enum ft__regex_kind {
-    FT__REGEX_IS_NONE, FT__REGEX_IS_LINE_FEED, FT__REGEX_IS_ASCII_WORD, FT__REGEX_IS_WORD,
-    FT__REGEX_IS_OTHER, FT__REGEX_N_KINDS
-} ft__regex_kind;
-enum { /* what of it this program wants to know */
-    FT__REGEX_LOOKS_BEGIN = 1, FT__REGEX_LOOKS_LINE = 2, FT__REGEX_LOOKS_WORD = 4,
-    FT__REGEX_LOOKS_ASCII = 8, FT__REGEX_LOOKS_LAST = 16 /* if a line feed is the last character */
-};
-
-typedef struct ft__regex_code {
-    ft__regex_op op;
-    uint32_t x, y;
-} ft__regex_code;
-
-/* Characters that have a name: those of `set`, without `less`, and `more`.  These are ranges, in
-   order, and end with FT__BAD_UTF8; NULL: none. */
-typedef struct ft__regex_property {
-    const char *names; /* for \p: "Nd Decimal_Number" */
-    const char *posix; /* for [:digit:] */
-    uint32_t set;      /* FT__CLASS_BITs */
-    const uint32_t *more, *less;
-} ft__regex_property;
-
-typedef struct ft__regex_item { /* part of a class: a range, or what has a property */
-    uint32_t low, high;
-    const ft__regex_property *property;
-    bool negated; /* what has it not */
-} ft__regex_item;
-
-typedef struct ft__regex_class {
-    size_t first, count; /* items */
-    bool negated, any_case;
-    uint32_t ascii[4];   /* the answers for U+0000..007F, a bit each */
-} ft__regex_class;
-
-/* Characters that no part of the program tells apart share a column of the automaton's table.
-   Those of ASCII are known beforehand. */
-enum { FT__REGEX_AT_END, FT__REGEX_LAST_LINE_FEED, FT__REGEX_FIRST_COLUMN };
-
-struct ft__regex { /* never changes once compiled */
-    ft_allocator allocator;
-    ft__regex_code *code, *tests; /* tests: one of each that eats something */
-    ft__regex_class *classes;
-    ft__regex_item *items;
-    size_t n_code, n_tests, n_classes, n_items, cap_code, cap_classes, cap_items;
-    size_t n_groups;           /* the whole match included */
-    unsigned looks;            /* FT__REGEX_LOOKS_... */
-    bool anchored;             /* matches only at the beginning of the text */
-    char prefix[16];           /* bytes that every match begins with */
-    size_t n_prefix;
-    bool skips[128];           /* characters that no match begins with, not even an empty one */
-    uint8_t columns[128];      /* of a character */
-    uint32_t column_char[130]; /* a character of the column */
-    size_t n_columns;
-};
-
-FT__PRIV uint32_t ft__regex_fold(uint32_t c);
-FT__PRIV bool ft__regex_class_find(const ft__regex *r, const ft__regex_class *k, uint32_t c);
-
-static inline bool ft__regex_eats(const ft__regex *r, const ft__regex_code *code, uint32_t c) {
-    switch (code->op) {
-    case FT__REGEX_CHAR: return c == code->x;
-    case FT__REGEX_FOLDED: return ft__regex_fold(c) == code->x;
-    case FT__REGEX_ANY: return true;
-    case FT__REGEX_LINE: return c != '\n';
-    case FT__REGEX_CLASS: {
-        const ft__regex_class *k = &r->classes[code->x];
-        if (c < 0x80) return (k->ascii[c / 32] >> c % 32 & 1) != 0;
-        return ft__regex_class_find(r, k, c);
-    }
-    default: return false;
-    }
-}
-
-static inline bool ft__regex_is_ascii_word(uint32_t c) {
-    return (c | 32) - 'a' < 26u || c - '0' < 10u || c == '_';
-}
-
-static inline ft__regex_kind ft__regex_kind_of(const ft__regex *r, uint32_t c) {
-    unsigned looks = r->looks;
-    if (c == FT__REGEX_NO_CHAR)
-        return looks & FT__REGEX_LOOKS_BEGIN ? FT__REGEX_IS_NONE : FT__REGEX_IS_OTHER;
-    if (c == '\n')
-        return looks & FT__REGEX_LOOKS_LINE ? FT__REGEX_IS_LINE_FEED : FT__REGEX_IS_OTHER;
-    if (!(looks & (FT__REGEX_LOOKS_WORD | FT__REGEX_LOOKS_ASCII))) return FT__REGEX_IS_OTHER;
-    if (c < 0x80) return ft__regex_is_ascii_word(c) ? FT__REGEX_IS_ASCII_WORD : FT__REGEX_IS_OTHER;
-    return looks & FT__REGEX_LOOKS_WORD && ft__is_word(c) ? FT__REGEX_IS_WORD : FT__REGEX_IS_OTHER;
-}
-
-#endif /* FT__REGEX_H */
-/* ---- end src/eval/regex.h */
-/* ---- begin src/eval/regex_tables.h */
-/* Names and ranges of Unicode 15.0 for regex.c: the general categories and scripts that are short
-   or often asked for.  Not here: Mn Mc Ps Pe Po Sm Sk So Cn, other scripts. */
-
-/* ---- ranges: first, last */
-
-static const uint32_t ft__regex_pc[] = {
-    0x5F,0x5F, 0x203F,0x2040, 0x2054,0x2054, 0xFE33,0xFE34, 0xFE4D,0xFE4F, 0xFF3F,0xFF3F,
-    FT__BAD_UTF8};
-static const uint32_t ft__regex_pd[] = {
-    0x2D,0x2D, 0x58A,0x58A, 0x5BE,0x5BE, 0x1400,0x1400, 0x1806,0x1806, 0x2010,0x2015,
-    0x2E17,0x2E17, 0x2E1A,0x2E1A, 0x2E3A,0x2E3B, 0x2E40,0x2E40, 0x2E5D,0x2E5D, 0x301C,0x301C,
-    0x3030,0x3030, 0x30A0,0x30A0, 0xFE31,0xFE32, 0xFE58,0xFE58, 0xFE63,0xFE63, 0xFF0D,0xFF0D,
-    0x10EAD,0x10EAD, FT__BAD_UTF8};
-static const uint32_t ft__regex_pi[] = {
-    0xAB,0xAB, 0x2018,0x2018, 0x201B,0x201C, 0x201F,0x201F, 0x2039,0x2039, 0x2E02,0x2E02,
-    0x2E04,0x2E04, 0x2E09,0x2E09, 0x2E0C,0x2E0C, 0x2E1C,0x2E1C, 0x2E20,0x2E20, FT__BAD_UTF8};
-static const uint32_t ft__regex_pf[] = {
-    0xBB,0xBB, 0x2019,0x2019, 0x201D,0x201D, 0x203A,0x203A, 0x2E03,0x2E03, 0x2E05,0x2E05,
-    0x2E0A,0x2E0A, 0x2E0D,0x2E0D, 0x2E1D,0x2E1D, 0x2E21,0x2E21, FT__BAD_UTF8};
-static const uint32_t ft__regex_sc[] = {
-    0x24,0x24, 0xA2,0xA5, 0x58F,0x58F, 0x60B,0x60B, 0x7FE,0x7FF, 0x9F2,0x9F3, 0x9FB,0x9FB,
-    0xAF1,0xAF1, 0xBF9,0xBF9, 0xE3F,0xE3F, 0x17DB,0x17DB, 0x20A0,0x20C0, 0xA838,0xA838,
-    0xFDFC,0xFDFC, 0xFE69,0xFE69, 0xFF04,0xFF04, 0xFFE0,0xFFE1, 0xFFE5,0xFFE6, 0x11FDD,0x11FE0,
-    0x1E2FF,0x1E2FF, 0x1ECB0,0x1ECB0, FT__BAD_UTF8};
-static const uint32_t ft__regex_nl[] = {
-    0x16EE,0x16F0, 0x2160,0x2182, 0x2185,0x2188, 0x3007,0x3007, 0x3021,0x3029, 0x3038,0x303A,
-    0xA6E6,0xA6EF, 0x10140,0x10174, 0x10341,0x10341, 0x1034A,0x1034A, 0x103D1,0x103D5,
-    0x12400,0x1246E, FT__BAD_UTF8};
-static const uint32_t ft__regex_me[] = {
-    0x488,0x489, 0x1ABE,0x1ABE, 0x20DD,0x20E0, 0x20E2,0x20E4, 0xA670,0xA672, FT__BAD_UTF8};
-static const uint32_t ft__regex_cf[] = {
-    0xAD,0xAD, 0x600,0x605, 0x61C,0x61C, 0x6DD,0x6DD, 0x70F,0x70F, 0x890,0x891, 0x8E2,0x8E2,
-    0x180E,0x180E, 0x200B,0x200F, 0x202A,0x202E, 0x2060,0x2064, 0x2066,0x206F, 0xFEFF,0xFEFF,
-    0xFFF9,0xFFFB, 0x110BD,0x110BD, 0x110CD,0x110CD, 0x13430,0x1343F, 0x1BCA0,0x1BCA3,
-    0x1D173,0x1D17A, 0xE0001,0xE0001, 0xE0020,0xE007F, FT__BAD_UTF8};
-static const uint32_t ft__regex_latin[] = {
-    0x41,0x5A, 0x61,0x7A, 0xAA,0xAA, 0xBA,0xBA, 0xC0,0xD6, 0xD8,0xF6, 0xF8,0x2B8, 0x2E0,0x2E4,
-    0x1D00,0x1D25, 0x1D2C,0x1D5C, 0x1D62,0x1D65, 0x1D6B,0x1D77, 0x1D79,0x1DBE, 0x1E00,0x1EFF,
-    0x2071,0x2071, 0x207F,0x207F, 0x2090,0x209C, 0x212A,0x212B, 0x2132,0x2132, 0x214E,0x214E,
-    0x2160,0x2188, 0x2C60,0x2C7F, 0xA722,0xA787, 0xA78B,0xA7CA, 0xA7D0,0xA7D1, 0xA7D3,0xA7D3,
-    0xA7D5,0xA7D9, 0xA7F2,0xA7FF, 0xAB30,0xAB5A, 0xAB5C,0xAB64, 0xAB66,0xAB69, 0xFB00,0xFB06,
-    0xFF21,0xFF3A, 0xFF41,0xFF5A, 0x10780,0x10785, 0x10787,0x107B0, 0x107B2,0x107BA,
-    0x1DF00,0x1DF1E, 0x1DF25,0x1DF2A, FT__BAD_UTF8};
-static const uint32_t ft__regex_greek[] = {
-    0x370,0x373, 0x375,0x377, 0x37A,0x37D, 0x37F,0x37F, 0x384,0x384, 0x386,0x386, 0x388,0x38A,
-    0x38C,0x38C, 0x38E,0x3A1, 0x3A3,0x3E1, 0x3F0,0x3FF, 0x1D26,0x1D2A, 0x1D5D,0x1D61,
-    0x1D66,0x1D6A, 0x1DBF,0x1DBF, 0x1F00,0x1F15, 0x1F18,0x1F1D, 0x1F20,0x1F45, 0x1F48,0x1F4D,
-    0x1F50,0x1F57, 0x1F59,0x1F59, 0x1F5B,0x1F5B, 0x1F5D,0x1F5D, 0x1F5F,0x1F7D, 0x1F80,0x1FB4,
-    0x1FB6,0x1FC4, 0x1FC6,0x1FD3, 0x1FD6,0x1FDB, 0x1FDD,0x1FEF, 0x1FF2,0x1FF4, 0x1FF6,0x1FFE,
-    0x2126,0x2126, 0xAB65,0xAB65, 0x10140,0x1018E, 0x101A0,0x101A0, 0x1D200,0x1D245, FT__BAD_UTF8};
-static const uint32_t ft__regex_cyrillic[] = {
-    0x400,0x484, 0x487,0x52F, 0x1C80,0x1C88, 0x1D2B,0x1D2B, 0x1D78,0x1D78, 0x2DE0,0x2DFF,
-    0xA640,0xA69F, 0xFE2E,0xFE2F, 0x1E030,0x1E06D, 0x1E08F,0x1E08F, FT__BAD_UTF8};
-static const uint32_t ft__regex_hebrew[] = {
-    0x591,0x5C7, 0x5D0,0x5EA, 0x5EF,0x5F4, 0xFB1D,0xFB36, 0xFB38,0xFB3C, 0xFB3E,0xFB3E,
-    0xFB40,0xFB41, 0xFB43,0xFB44, 0xFB46,0xFB4F, FT__BAD_UTF8};
-static const uint32_t ft__regex_arabic[] = {
-    0x600,0x604, 0x606,0x60B, 0x60D,0x61A, 0x61C,0x61E, 0x620,0x63F, 0x641,0x64A, 0x656,0x66F,
-    0x671,0x6DC, 0x6DE,0x6FF, 0x750,0x77F, 0x870,0x88E, 0x890,0x891, 0x898,0x8E1, 0x8E3,0x8FF,
-    0xFB50,0xFBC2, 0xFBD3,0xFD3D, 0xFD40,0xFD8F, 0xFD92,0xFDC7, 0xFDCF,0xFDCF, 0xFDF0,0xFDFF,
-    0xFE70,0xFE74, 0xFE76,0xFEFC, 0x10E60,0x10E7E, 0x10EFD,0x10EFF, 0x1EE00,0x1EE03,
-    0x1EE05,0x1EE1F, 0x1EE21,0x1EE22, 0x1EE24,0x1EE24, 0x1EE27,0x1EE27, 0x1EE29,0x1EE32,
-    0x1EE34,0x1EE37, 0x1EE39,0x1EE39, 0x1EE3B,0x1EE3B, 0x1EE42,0x1EE42, 0x1EE47,0x1EE47,
-    0x1EE49,0x1EE49, 0x1EE4B,0x1EE4B, 0x1EE4D,0x1EE4F, 0x1EE51,0x1EE52, 0x1EE54,0x1EE54,
-    0x1EE57,0x1EE57, 0x1EE59,0x1EE59, 0x1EE5B,0x1EE5B, 0x1EE5D,0x1EE5D, 0x1EE5F,0x1EE5F,
-    0x1EE61,0x1EE62, 0x1EE64,0x1EE64, 0x1EE67,0x1EE6A, 0x1EE6C,0x1EE72, 0x1EE74,0x1EE77,
-    0x1EE79,0x1EE7C, 0x1EE7E,0x1EE7E, 0x1EE80,0x1EE89, 0x1EE8B,0x1EE9B, 0x1EEA1,0x1EEA3,
-    0x1EEA5,0x1EEA9, 0x1EEAB,0x1EEBB, 0x1EEF0,0x1EEF1, FT__BAD_UTF8};
-static const uint32_t ft__regex_devanagari[] = {
-    0x900,0x950, 0x955,0x963, 0x966,0x97F, 0xA8E0,0xA8FF, 0x11B00,0x11B09, FT__BAD_UTF8};
-static const uint32_t ft__regex_thai[] = {
-    0xE01,0xE3A, 0xE40,0xE5B, FT__BAD_UTF8};
-static const uint32_t ft__regex_hangul[] = {
-    0x1100,0x11FF, 0x302E,0x302F, 0x3131,0x318E, 0x3200,0x321E, 0x3260,0x327E, 0xA960,0xA97C,
-    0xAC00,0xD7A3, 0xD7B0,0xD7C6, 0xD7CB,0xD7FB, 0xFFA0,0xFFBE, 0xFFC2,0xFFC7, 0xFFCA,0xFFCF,
-    0xFFD2,0xFFD7, 0xFFDA,0xFFDC, FT__BAD_UTF8};
-static const uint32_t ft__regex_hiragana[] = {
-    0x3041,0x3096, 0x309D,0x309F, 0x1B001,0x1B11F, 0x1B132,0x1B132, 0x1B150,0x1B152,
-    0x1F200,0x1F200, FT__BAD_UTF8};
-static const uint32_t ft__regex_katakana[] = {
-    0x30A1,0x30FA, 0x30FD,0x30FF, 0x31F0,0x31FF, 0x32D0,0x32FE, 0x3300,0x3357, 0xFF66,0xFF6F,
-    0xFF71,0xFF9D, 0x1AFF0,0x1AFF3, 0x1AFF5,0x1AFFB, 0x1AFFD,0x1AFFE, 0x1B000,0x1B000,
-    0x1B120,0x1B122, 0x1B155,0x1B155, 0x1B164,0x1B167, FT__BAD_UTF8};
-static const uint32_t ft__regex_han[] = {
-    0x2E80,0x2E99, 0x2E9B,0x2EF3, 0x2F00,0x2FD5, 0x3005,0x3005, 0x3007,0x3007, 0x3021,0x3029,
-    0x3038,0x303B, 0x3400,0x4DBF, 0x4E00,0x9FFF, 0xF900,0xFA6D, 0xFA70,0xFAD9, 0x16FE2,0x16FE3,
-    0x16FF0,0x16FF1, 0x20000,0x2A6DF, 0x2A700,0x2B739, 0x2B740,0x2B81D, 0x2B820,0x2CEA1,
-    0x2CEB0,0x2EBE0, 0x2F800,0x2FA1D, 0x30000,0x3134A, 0x31350,0x323AF, FT__BAD_UTF8};
-
-/* ---- names */
-
-static const uint32_t ft__regex_ascii_digit[] = {'0','9', FT__BAD_UTF8};
-static const uint32_t ft__regex_ascii_word[] = {'0','9', 'A','Z', '_','_', 'a','z', FT__BAD_UTF8};
-static const uint32_t ft__regex_hex_digit[] = {'0','9', 'A','F', 'a','f', FT__BAD_UTF8};
-static const uint32_t ft__regex_ascii_space[] = {9,13, ' ',' ', FT__BAD_UTF8};
-static const uint32_t ft__regex_ecma_space[] = {9,13, 0xFEFF,0xFEFF, FT__BAD_UTF8};
-static const uint32_t ft__regex_underscore[] = {'_','_', FT__BAD_UTF8};
-static const uint32_t ft__regex_separators[] = {0x1C,0x1F, FT__BAD_UTF8}; /* spaces for Python */
-static const uint32_t ft__regex_tab[] = {9,9, FT__BAD_UTF8};
-static const uint32_t ft__regex_line_ends[] = {10,13, 0x85,0x85, 0x2028,0x2029, FT__BAD_UTF8};
-static const uint32_t ft__regex_symbols[] = { /* punctuation to ASCII, symbols to Unicode */
-    '$','$', '+','+', '<','>', '^','^', '`','`', '|','|', '~','~', FT__BAD_UTF8};
-static const uint32_t ft__regex_ascii[] = {0,0x7F, FT__BAD_UTF8};
-static const uint32_t ft__regex_any[] = {0,0x10FFFF, FT__BAD_UTF8};
-static const uint32_t ft__regex_cc[] = {0,0x1F, 0x7F,0x9F, FT__BAD_UTF8};
-static const uint32_t ft__regex_co[] = {0xE000,0xF8FF, 0xF0000,0xFFFFD, 0x100000,0x10FFFD,
-                                        FT__BAD_UTF8};
-static const uint32_t ft__regex_zl[] = {0x2028,0x2028, FT__BAD_UTF8};
-static const uint32_t ft__regex_zp[] = {0x2029,0x2029, FT__BAD_UTF8};
-static const uint32_t ft__regex_zl_zp[] = {0x2028,0x2029, FT__BAD_UTF8};
-
-
-#define FT__REGEX_BIT(name) FT__CLASS_BIT(FT__UNICODE_##name)
-/* The first are those that the syntax has letters for. */
-enum {
-    FT__REGEX_ASCII_DIGIT, FT__REGEX_ASCII_WORD, FT__REGEX_ASCII_SPACE, FT__REGEX_ECMA_SPACE,
-    FT__REGEX_WORD, FT__REGEX_SPACE, FT__REGEX_BLANK, FT__REGEX_LINE_END, FT__REGEX_DIGIT
-};
-static const ft__regex_property ft__regex_properties[] = {
-    {"", "", 0, ft__regex_ascii_digit, NULL},
-    {"", "", 0, ft__regex_ascii_word, NULL},
-    {"", "", 0, ft__regex_ascii_space, NULL},
-    {"", "", FT__REGEX_BIT(Z), ft__regex_ecma_space, NULL},
-    {"", "word", FT__CLASS_L | FT__CLASS_N, ft__regex_underscore, NULL},
-    {"", "space", FT__CLASS_SPACE, ft__regex_separators, NULL},
-    {"", "blank", FT__REGEX_BIT(Z), ft__regex_tab, ft__regex_zl_zp},
-    {"", "", 0, ft__regex_line_ends, NULL},
-    {"Nd Decimal_Number digit", "digit", FT__REGEX_BIT(ND), NULL, NULL},
-    {"", "alnum", FT__CLASS_L | FT__CLASS_N, NULL, NULL},
-    {"", "punct", FT__REGEX_BIT(P), ft__regex_symbols, NULL},
-    {"", "graph", FT__CLASS_L | FT__CLASS_N | FT__REGEX_BIT(M) | FT__REGEX_BIT(P) |
-     FT__REGEX_BIT(S), NULL, NULL},
-    {"", "print", FT__CLASS_L | FT__CLASS_N | FT__REGEX_BIT(M) | FT__REGEX_BIT(P) |
-     FT__REGEX_BIT(S) | FT__REGEX_BIT(Z), NULL, ft__regex_zl_zp},
-    {"L Letter", "alpha", FT__CLASS_L, NULL, NULL},
-    {"N Number", "", FT__CLASS_N, NULL, NULL},
-    {"Lu Uppercase_Letter", "upper", FT__REGEX_BIT(LU), NULL, NULL},
-    {"Ll Lowercase_Letter", "lower", FT__REGEX_BIT(LL), NULL, NULL},
-    {"Lt Titlecase_Letter", "", FT__REGEX_BIT(LT), NULL, NULL},
-    {"LC L& Cased_Letter", "", FT__REGEX_BIT(LU) | FT__REGEX_BIT(LL) | FT__REGEX_BIT(LT), NULL,
-     NULL},
-    {"Lm Modifier_Letter", "", FT__REGEX_BIT(LM), NULL, NULL},
-    {"Lo Other_Letter", "", FT__REGEX_BIT(LO), NULL, NULL},
-    {"M Mark Combining_Mark", "", FT__REGEX_BIT(M), NULL, NULL},
-    {"Me Enclosing_Mark", "", 0, ft__regex_me, NULL},
-    {"Nl Letter_Number", "", 0, ft__regex_nl, NULL},
-    {"No Other_Number", "", FT__REGEX_BIT(NO), NULL, ft__regex_nl},
-    {"P Punctuation punct", "", FT__REGEX_BIT(P), NULL, NULL},
-    {"Pc Connector_Punctuation", "", 0, ft__regex_pc, NULL},
-    {"Pd Dash_Punctuation", "", 0, ft__regex_pd, NULL},
-    {"Pi Initial_Punctuation", "", 0, ft__regex_pi, NULL},
-    {"Pf Final_Punctuation", "", 0, ft__regex_pf, NULL},
-    {"S Symbol", "", FT__REGEX_BIT(S), NULL, NULL},
-    {"Sc Currency_Symbol", "", 0, ft__regex_sc, NULL},
-    {"Z Separator", "", FT__REGEX_BIT(Z), NULL, NULL},
-    {"Zs Space_Separator", "", FT__REGEX_BIT(Z), NULL, ft__regex_zl_zp},
-    {"Zl Line_Separator", "", 0, ft__regex_zl, NULL},
-    {"Zp Paragraph_Separator", "", 0, ft__regex_zp, NULL},
-    {"C Other", "", FT__REGEX_BIT(C) | FT__REGEX_BIT(CONTROL_SPACE), NULL, NULL},
-    {"Cc Control cntrl", "cntrl", 0, ft__regex_cc, NULL},
-    {"Cf Format", "", 0, ft__regex_cf, NULL},
-    {"Co Private_Use", "", 0, ft__regex_co, NULL},
-    {"Cs Surrogate", "", 0, NULL, NULL}, /* UTF-8 has none */
-    {"ASCII", "ascii", 0, ft__regex_ascii, NULL},
-    {"Any", "", 0, ft__regex_any, NULL},
-    {"White_Space space", "", FT__CLASS_SPACE, NULL, NULL},
-    {"ASCII_Hex_Digit AHex", "xdigit", 0, ft__regex_hex_digit, NULL},
-};
-static const ft__regex_property ft__regex_scripts[] = {
-    {"Latin Latn", "", 0, ft__regex_latin, NULL},
-    {"Greek Grek", "", 0, ft__regex_greek, NULL},
-    {"Cyrillic Cyrl", "", 0, ft__regex_cyrillic, NULL},
-    {"Hebrew Hebr", "", 0, ft__regex_hebrew, NULL},
-    {"Arabic Arab", "", 0, ft__regex_arabic, NULL},
-    {"Devanagari Deva", "", 0, ft__regex_devanagari, NULL},
-    {"Thai", "", 0, ft__regex_thai, NULL},
-    {"Hangul Hang", "", 0, ft__regex_hangul, NULL},
-    {"Hiragana Hira", "", 0, ft__regex_hiragana, NULL},
-    {"Katakana Kana", "", 0, ft__regex_katakana, NULL},
-    {"Han Hani", "", 0, ft__regex_han, NULL},
-};
-#undef FT__REGEX_BIT
-/* ---- end src/eval/regex_tables.h */
-
-enum {
-    FT__REGEX_MAX_DEPTH = 200,     /* nested groups */
-    FT__REGEX_NO_MAX = 0x7FFFFFFF, /* a repeat without upper end */
-    FT__REGEX_VERBOSE = 0x100,     /* a flag only of patterns: blanks and #... mean nothing */
-    FT__REGEX_ASCII = 0x200        /* the same: \d \w \s \b know only ASCII */
-};
-
-/* ---- characters */
-
-/* A letter and what it is compared as, where that is not all that lower case has to say: other
-   forms of small letters, and letters that share their small letter with a more usual capital.  In
-   order. */
-static const uint16_t ft__regex_alike[][2] = {
-    {0xB5, 0x3BC},    {0x130, 0x69},    {0x131, 0x69},   {0x17F, 0x73},   {0x1C5, 0x1C6},
-    {0x1C8, 0x1C9},   {0x1CB, 0x1CC},   {0x1F2, 0x1F3},  {0x345, 0x3B9},  {0x3C2, 0x3C3},
-    {0x3D0, 0x3B2},   {0x3D1, 0x3B8},   {0x3D5, 0x3C6},  {0x3D6, 0x3C0},  {0x3F0, 0x3BA},
-    {0x3F1, 0x3C1},   {0x3F4, 0x3B8},   {0x3F5, 0x3B5},  {0x1C80, 0x432}, {0x1C81, 0x434},
-    {0x1C82, 0x43E},  {0x1C83, 0x441},  {0x1C84, 0x442}, {0x1C85, 0x442}, {0x1C86, 0x44A},
-    {0x1C87, 0x463},  {0x1C88, 0xA64B}, {0x1E9B, 0x1E61}, {0x1E9E, 0xDF}, {0x1FBE, 0x3B9},
-    {0x1FD3, 0x390},  {0x1FE3, 0x3B0},  {0x2126, 0x3C9}, {0x212A, 0x6B},  {0x212B, 0xE5},
-    {0xFB05, 0xFB06},
-};
-
-/* Letters that differ only in case give the same. */
-FT__PRIV uint32_t ft__regex_fold(uint32_t c) {
-    if (c < 0x80) return c - 'A' < 26u ? c + 32 : c;
-    if (c > 0x10FFFF) return c; /* an invalid byte */
-    for (size_t i = 0; i < FT__COUNT(ft__regex_alike) && ft__regex_alike[i][0] <= c; i++)
-        if (ft__regex_alike[i][0] == c) return ft__regex_alike[i][1];
-    return ft__lower_char(c);
-}
-
-static bool ft__regex_in_ranges(const uint32_t *ranges, uint32_t c) {
-    for (; ranges && ranges[0] <= c; ranges += 2)
-        if (c <= ranges[1]) return true;
-    return false;
-}
-
-static bool ft__regex_has(const ft__regex_property *property, uint32_t c) {
-    if (c > 0x10FFFF) return false; /* an invalid byte, no character */
-    if (ft__regex_in_ranges(property->more, c)) return true;
-    return property->set && (FT__CLASS_BIT(ft__char_class_of(c)) & property->set) != 0 &&
-           !ft__regex_in_ranges(property->less, c);
-}
-
-static bool ft__regex_class_has(const ft__regex *r, const ft__regex_class *k, uint32_t c) {
-    for (size_t i = k->first; i < k->first + k->count; i++) {
-        const ft__regex_item *item = &r->items[i];
-        if (item->property ? ft__regex_has(item->property, c) != item->negated
-                           : item->low <= c && c <= item->high)
-            return true;
-    }
-    return false;
-}
-
-/* Ignoring case, a class has a letter if it has any of those that are compared as the same. */
-FT__PRIV bool ft__regex_class_find(const ft__regex *r, const ft__regex_class *k, uint32_t c) {
-    bool has = ft__regex_class_has(r, k, c);
-    if (!k->any_case || has || c > 0x10FFFF) return has != k->negated;
-    uint32_t lower = ft__regex_fold(c), upper = ft__upper_char(lower);
-    has = ft__regex_class_has(r, k, lower) || ft__regex_class_has(r, k, upper);
-    for (size_t i = 0; i < FT__COUNT(ft__regex_alike) && !has; i++)
-        if (ft__regex_alike[i][1] == lower) {
-            uint32_t other = ft__regex_alike[i][0];
-            has = ft__regex_class_has(r, k, other) ||
-                  ft__regex_class_has(r, k, ft__upper_char(other));
-        }
-    return has != k->negated;
-}
-
-/* Is there another character that differs only in case? */
-static bool ft__regex_has_cases(uint32_t c) {
-    if (ft__regex_fold(c) != c || ft__upper_char(c) != c) return true;
-    for (size_t i = 0; i < FT__COUNT(ft__regex_alike); i++)
-        if (ft__regex_alike[i][1] == c) return true;
-    return false;
-}
-
-/* ---- pattern to tree */
-
-typedef enum ft__regex_type {
-    FT__REGEX_EMPTY, FT__REGEX_ONE, FT__REGEX_GROUP, FT__REGEX_SEQUENCE, FT__REGEX_CHOICE,
-    FT__REGEX_REPEAT
-} ft__regex_type;
-
-typedef struct ft__regex_node ft__regex_node;
-struct ft__regex_node {
-    ft__regex_type type;
-    ft__regex_op op;       /* ONE */
-    uint32_t x;            /* ONE; GROUP: its number */
-    uint32_t min, max;     /* REPEAT */
-    bool lazy;             /* REPEAT: rather less than more */
-    bool nullable;         /* may match an empty text */
-    bool idle;             /* matches nothing else, anywhere */
-    ft__regex_node *child; /* the parts, or what repeats; no part of a sequence is EMPTY */
-    ft__regex_node *next;
-};
-
-typedef struct ft__regex_parser {
-    const char *start, *p, *end;
-    unsigned flags;
-    bool ecma, quoted; /* quoted: between \Q and \E */
-    int depth;
-    ft__regex *regex;
-    ft__arena arena; /* nodes */
-    ft_error *err;
-} ft__regex_parser;
-
-static ft__regex_node *ft__regex_choice(ft__regex_parser *s);
-
-/* All errors say where: the character of the pattern at `at`, counted from 1.  Returns NULL. */
-static ft__regex_node *ft__regex_bad(ft__regex_parser *s, ft_status code, const char *at,
-                                     const char *what) {
-    size_t position = 1;
-    for (const char *p = s->start; p < at; position++) ft__utf8_next(&p, s->end);
-    ft__fail(s->err, code, "", "pattern, character %zu: %s", position, what);
-    return NULL;
-}
-
-static ft__regex_node *ft__regex_wrong(ft__regex_parser *s, const char *at, const char *what) {
-    return ft__regex_bad(s, FT_ERR_ARGUMENT, at, what);
-}
-
-static ft__regex_node *ft__regex_unsupported(ft__regex_parser *s, const char *at,
-                                             const char *what) {
-    return ft__regex_bad(s, FT_ERR_UNSUPPORTED, at, what);
-}
-
-static ft__regex_node *ft__regex_no_references(ft__regex_parser *s, const char *at) {
-    return ft__regex_unsupported(s, at, "back-references are not supported: would not be linear");
-}
-
-static bool ft__regex_at(const ft__regex_parser *s, const char *text) {
-    size_t n = strlen(text);
-    return (size_t)(s->end - s->p) >= n && memcmp(s->p, text, n) == 0;
-}
-
-static bool ft__regex_skip(ft__regex_parser *s, const char *text) {
-    if (!ft__regex_at(s, text)) return false;
-    s->p += strlen(text);
-    return true;
-}
-
-static ft__regex_node *ft__regex_node_new(ft__regex_parser *s, ft__regex_type type) {
-    ft__regex_node *node = (ft__regex_node *)ft__arena_alloc(&s->arena, 1, sizeof *node);
-    if (!node) {
-        ft__fail_memory(s->err);
-        return NULL;
-    }
-    node->type = type;
-    node->nullable = node->idle = type == FT__REGEX_EMPTY || type == FT__REGEX_SEQUENCE;
-    return node;
-}
-
-static ft__regex_node *ft__regex_one(ft__regex_parser *s, ft__regex_op op, uint32_t x) {
-    ft__regex_node *node = ft__regex_node_new(s, FT__REGEX_ONE);
-    if (!node) return NULL;
-    node->op = op;
-    node->x = x;
-    node->nullable = op == FT__REGEX_ASSERT;
-    return node;
-}
-
-static ft__regex_node *ft__regex_character(ft__regex_parser *s, uint32_t c) {
-    if ((s->flags & FT__REGEX_IGNORE_CASE) && ft__regex_has_cases(c))
-        return ft__regex_one(s, FT__REGEX_FOLDED, ft__regex_fold(c));
-    return ft__regex_one(s, FT__REGEX_CHAR, c);
-}
-
-static bool ft__regex_add_item(ft__regex_parser *s, ft__regex_item item) {
-    ft__regex *r = s->regex;
-    if (!ft__grow(&r->allocator, (void **)&r->items, &r->cap_items, r->n_items + 1, sizeof item)) {
-        ft__fail_memory(s->err);
-        return false;
-    }
-    r->items[r->n_items++] = item;
-    return true;
-}
-
-/* A class of the items from `first` on. */
-static ft__regex_node *ft__regex_add_class(ft__regex_parser *s, size_t first, bool negated) {
-    ft__regex *r = s->regex;
-    if (!ft__grow(&r->allocator, (void **)&r->classes, &r->cap_classes, r->n_classes + 1,
-                  sizeof *r->classes)) {
-        ft__fail_memory(s->err);
-        return NULL;
-    }
-    ft__regex_class *k = &r->classes[r->n_classes];
-    memset(k, 0, sizeof *k);
-    k->first = first;
-    k->count = r->n_items - first;
-    k->negated = negated;
-    k->any_case = (s->flags & FT__REGEX_IGNORE_CASE) != 0;
-    for (uint32_t c = 0; c < 0x80; c++)
-        if (ft__regex_class_find(r, k, c)) k->ascii[c / 32] |= 1u << c % 32;
-    return ft__regex_one(s, FT__REGEX_CLASS, (uint32_t)r->n_classes++);
-}
-
-static ft__regex_node *ft__regex_property_node(ft__regex_parser *s, int property) {
-    ft__regex_item item;
-    size_t first = s->regex->n_items;
-    memset(&item, 0, sizeof item);
-    item.property = &ft__regex_properties[property];
-    return ft__regex_add_item(s, item) ? ft__regex_add_class(s, first, false) : NULL;
-}
-
-/* ---- escapes */
-
-/* Between `least` and `most` digits of the base. */
-static bool ft__regex_digits(ft__regex_parser *s, uint32_t base, int least, int most,
-                             uint32_t *value) {
-    int n = 0;
-    for (*value = 0; n < most && s->p < s->end; n++, s->p++) {
-        uint32_t c = (unsigned char)*s->p, letter = (c | 32) - 'a';
-        uint32_t digit = c - '0' < 10u ? c - '0' : letter < 6u ? letter + 10 : base;
-        if (digit >= base) break;
-        *value = *value * base + digit;
-    }
-    return n >= least;
-}
-
-/* \xHH \x{H...} \uHHHH \u{H...} \UHHHHHHHH: s->p stands behind the letter.  For ECMA-262 two halves
-   \uD83D\uDE00 are one character. */
-static bool ft__regex_code_point(ft__regex_parser *s, char letter, uint32_t *value) {
-    const char *at = s->p - 2;
-    int digits = letter == 'x' ? 2 : letter == 'u' ? 4 : 8;
-    uint32_t low;
-    bool ok, braces = !(s->ecma && letter == 'x') && ft__regex_skip(s, "{");
-    if (braces) ok = ft__regex_digits(s, 16, 1, 6, value) && ft__regex_skip(s, "}");
-    else ok = ft__regex_digits(s, 16, digits, digits, value);
-    const char *behind = s->p;
-    if (ok && s->ecma && !braces && *value >= 0xD800 && *value <= 0xDBFF &&
-        ft__regex_skip(s, "\\u") && ft__regex_digits(s, 16, 4, 4, &low) && low >= 0xDC00 &&
-        low <= 0xDFFF)
-        *value = 0x10000 + ((*value - 0xD800) << 10) + (low - 0xDC00);
-    else s->p = behind;
-    if (!ok)
-        ft__regex_wrong(s, at, "expected \\xHH, \\x{H...} or \\uHHHH with hexadecimal digits");
-    else if (*value > 0x10FFFF || (*value >= 0xD800 && *value <= 0xDFFF)) {
-        ft__regex_wrong(s, at,
-                        "no character has this number; write those beyond \\uFFFF as \\u{...}");
-        ok = false;
-    }
-    return ok;
-}
-
-/* Is the word among those of the list, which have single blanks between them? */
-static bool ft__regex_is_named(const char *list, const char *word, size_t n) {
-    for (const char *p = list; *p; p += strcspn(p, " "), p += *p == ' ')
-        if (ft__text_equal(p, strcspn(p, " "), word, n)) return true;
-    return false;
-}
-
-static const ft__regex_property *ft__regex_find_name(const char *name, size_t n) {
-    const char *equals = (const char *)memchr(name, '=', n);
-    size_t n_key = equals ? (size_t)(equals - name) : 0, skip = equals ? n_key + 1 : 0;
-    if (!equals || ft__regex_is_named("gc General_Category", name, n_key))
-        for (size_t i = 0; i < FT__COUNT(ft__regex_properties); i++)
-            if (ft__regex_is_named(ft__regex_properties[i].names, name + skip, n - skip))
-                return &ft__regex_properties[i];
-    if (!equals || ft__regex_is_named("sc Script", name, n_key))
-        for (size_t i = 0; i < FT__COUNT(ft__regex_scripts); i++)
-            if (ft__regex_is_named(ft__regex_scripts[i].names, name + skip, n - skip))
-                return &ft__regex_scripts[i];
-    return NULL;
-}
-
-/* \pL \p{Lu} \p{^Lu} \P{Script=Greek}: s->p stands behind the letter. */
-static bool ft__regex_read_property(ft__regex_parser *s, ft__regex_item *item) {
-    const char *at = s->p - 2, *name = s->p;
-    item->negated = s->p[-1] == 'P';
-    if (ft__regex_skip(s, "{")) {
-        if (!s->ecma && ft__regex_skip(s, "^")) item->negated = !item->negated;
-        for (name = s->p; s->p < s->end && *s->p != '}';) s->p++;
-        if (s->p < s->end) item->property = ft__regex_find_name(name, (size_t)(s->p++ - name));
-    } else if (s->p < s->end && !s->ecma) {
-        s->p++;
-        item->property = ft__regex_find_name(name, 1);
-    }
-    if (item->property) return true;
-    if (s->ecma && (s->p[-1] != '}' || name[0] == '^'))
-        ft__regex_wrong(s, at, "expected \\p{Name}");
-    else
-        ft__regex_unsupported(s, at,
-                              "known classes are \\p{L} Lu Ll Lt Lm Lo M Me N Nd Nl No P Pc Pd Pi "
-                              "Pf S Sc Z Zs C Cc Cf Co and large scripts like \\p{Han}");
-    return false;
-}
-
-/* What \d \w \s and (not of ECMA-262) \h stand for; -1: another letter. */
-static int ft__regex_shorthand(const ft__regex_parser *s, uint32_t letter) {
-    bool ascii = (s->flags & FT__REGEX_ASCII) != 0;
-    switch (letter) {
-    case 'd': return ascii ? FT__REGEX_ASCII_DIGIT : FT__REGEX_DIGIT;
-    case 'w': return ascii ? FT__REGEX_ASCII_WORD : FT__REGEX_WORD;
-    case 's':
-        return s->ecma ? FT__REGEX_ECMA_SPACE : ascii ? FT__REGEX_ASCII_SPACE : FT__REGEX_SPACE;
-    case 'h': return s->ecma ? -1 : FT__REGEX_BLANK;
-    default: return -1;
-    }
-}
-
-/* Escapes that are one character; `c` stands behind the backslash and s->p behind that. */
-static bool ft__regex_escaped_char(ft__regex_parser *s, uint32_t c, const char *at,
-                                   uint32_t *value) {
-    static const char letters[] = "ntrfvae", values[] = "\n\t\r\f\v\a\x1B";
-    const char *letter = c < 0x80 && c ? strchr(letters, (int)c) : NULL;
-    uint32_t next = s->p < s->end ? (unsigned char)*s->p : 0;
-    *value = c;
-    if (letter && !(s->ecma && (c == 'a' || c == 'e'))) {
-        *value = (uint32_t)values[letter - letters];
-        return true;
-    }
-    if (c == 'x' || c == 'u' || (c == 'U' && !s->ecma))
-        return ft__regex_code_point(s, (char)c, value);
-    if (c == 'c' && (next | 32) - 'a' < 26u) { /* \cA to \cZ */
-        *value = (unsigned char)*s->p++ % 32;
-        return true;
-    }
-    if (c == '0' && !(s->ecma && next - '0' < 10u))
-        return ft__regex_digits(s, 8, 0, s->ecma ? 0 : 2, value);
-    if (c == 'k' || (c == 'g' && !s->ecma) || c - '0' < 10u)
-        return ft__regex_no_references(s, at) != NULL;
-    if (c < 0x80 && strchr("GKNRXC", (int)c) && c && !s->ecma)
-        return ft__regex_unsupported(s, at,
-                                     "\\G \\K \\X \\C and \\N{..} are not supported, nor are "
-                                     "\\N and \\R in brackets") != NULL;
-    bool known = c < 0x80 ? (c | 32) - 'a' >= 26u : c <= 0x10FFFF && c != FT__REGEX_NO_CHAR;
-    if (s->ecma) known = c < 0x80 && c && strchr("^$\\.*+?()[]{}|/-", (int)c);
-    if (!known) ft__regex_wrong(s, at, "unknown escape");
-    return known;
-}
-
-/* An escape that means the same inside and outside of brackets; s->p is behind its backslash. */
-static bool ft__regex_escape(ft__regex_parser *s, ft__regex_item *item) {
-    const char *at = s->p - 1;
-    uint32_t c = s->p < s->end ? ft__utf8_next(&s->p, s->end) : FT__REGEX_NO_CHAR;
-    int shorthand = c < 0x80 ? ft__regex_shorthand(s, c | 32) : -1;
-    memset(item, 0, sizeof *item);
-    if (c == 'p' || c == 'P') return ft__regex_read_property(s, item);
-    if (shorthand >= 0 && (c | 32) - 'a' < 26u) {
-        item->property = &ft__regex_properties[shorthand];
-        item->negated = c < 'a'; /* \D \W \S \H */
-        return true;
-    }
-    if (!ft__regex_escaped_char(s, c, at, &item->low)) return false;
-    item->high = item->low;
-    return true;
-}
-
-/* ---- brackets */
-
-/* [:alpha:] or [:^alpha:], if such a thing stands here.  False: an error was given. */
-static bool ft__regex_posix(ft__regex_parser *s, ft__regex_item *item) {
-    const char *at = s->p, *name = s->p + 2;
-    if (s->ecma || !ft__regex_at(s, "[:")) return true;
-    bool negated = name < s->end && *name == '^';
-    const char *end = name += negated;
-    while (end < s->end && (uint32_t)(*end - 'a') < 26u) end++;
-    if (s->end - end < 2 || memcmp(end, ":]", 2) != 0) return true;
-    for (size_t i = 0; i < FT__COUNT(ft__regex_properties) && end > name; i++)
-        if (ft__regex_is_named(ft__regex_properties[i].posix, name, (size_t)(end - name)))
-            item->property = &ft__regex_properties[i];
-    item->negated = negated;
-    s->p = end + 2;
-    if (!item->property)
-        ft__regex_wrong(s, at,
-                        "known are [:alpha:] alnum ascii blank cntrl digit graph lower print "
-                        "punct space upper word xdigit");
-    return item->property != NULL;
-}
-
-/* One character, escape or class inside of brackets. */
-static bool ft__regex_class_atom(ft__regex_parser *s, ft__regex_item *item) {
-    const char *at = s->p;
-    memset(item, 0, sizeof *item);
-    if (ft__regex_skip(s, "\\b")) {
-        item->low = item->high = 8;
-        return true;
-    }
-    if (ft__regex_skip(s, "\\")) return ft__regex_escape(s, item);
-    if (!ft__regex_posix(s, item) || item->property) return item->property != NULL;
-    item->low = item->high = ft__utf8_next(&s->p, s->end);
-    if (item->low == FT__BAD_UTF8) ft__regex_wrong(s, at, "invalid UTF-8");
-    return item->low != FT__BAD_UTF8;
-}
-
-/* []] holds a ], but for ECMA-262 [] holds nothing. */
-static ft__regex_node *ft__regex_brackets(ft__regex_parser *s) {
-    const char *open = s->p++;
-    bool negated = ft__regex_skip(s, "^");
-    size_t first = s->regex->n_items;
-    for (const char *begin = s->p; (s->p == begin && !s->ecma) || !ft__regex_at(s, "]");) {
-        const char *at = s->p;
-        ft__regex_item item, last;
-        if (s->p == s->end) return ft__regex_wrong(s, open, "this [ has no ]");
-        if (!ft__regex_class_atom(s, &item)) return NULL;
-        if (ft__regex_at(s, "-") && !ft__regex_at(s, "-]") && s->end - s->p > 1) {
-            s->p++;
-            if (!ft__regex_class_atom(s, &last)) return NULL;
-            if (item.property || last.property)
-                return ft__regex_wrong(s, at, "a class cannot end a range");
-            if (last.high < item.low)
-                return ft__regex_wrong(s, at, "the range is the wrong way round");
-            item.high = last.high;
-        }
-        if (!ft__regex_add_item(s, item)) return NULL;
-    }
-    s->p++;
-    return ft__regex_add_class(s, first, negated);
-}
-
-/* ---- groups */
-
-/* The flags of (?i) or (?i-s:...), s->p behind the question mark.  Moves s->p past them, or not at
-   all: then these are no flags. */
-static unsigned ft__regex_flags(ft__regex_parser *s) {
-    static const char letters[] = "ismxau";
-    static const unsigned flags[] = {FT__REGEX_IGNORE_CASE, FT__REGEX_DOT_ALL, FT__REGEX_MULTILINE,
-                                     FT__REGEX_VERBOSE, FT__REGEX_ASCII, FT__REGEX_ASCII};
-    unsigned result = s->flags;
-    bool off = false;
-    const char *p = s->p, *letter;
-    for (; p < s->end && *p && *p != ')' && *p != ':'; p++) {
-        if (*p == '-' && !off) off = true;
-        else if ((letter = strchr(letters, *p)) == NULL) return result;
-        else if (off || *letter == 'u') result &= ~flags[letter - letters];
-        else result |= flags[letter - letters];
-    }
-    if (p < s->end && *p && p > s->p) s->p = p;
-    return result;
-}
-
-/* The name behind (?P< or (?<.  Nothing here asks for it, but it has to be one. */
-static bool ft__regex_group_name(ft__regex_parser *s, const char *at) {
-    const char *name = s->p;
-    bool good = true;
-    while (s->p < s->end && *s->p != '>') {
-        bool first = s->p == name;
-        uint32_t c = ft__utf8_next(&s->p, s->end);
-        good = good && (ft__is_word(c) || (s->ecma && c == '$')) && !(first && c - '0' < 10u);
-    }
-    if (s->p == s->end) ft__regex_wrong(s, at, "the group's name has no end");
-    else if (s->p == name || !good) ft__regex_wrong(s, at, "this is no name for a group");
-    else return ft__regex_skip(s, ">");
-    return false;
-}
-
-typedef enum ft__regex_open { /* what a parenthesis opens */
-    FT__REGEX_OPEN_BAD, FT__REGEX_OPEN_GROUP, FT__REGEX_OPEN_PLAIN, FT__REGEX_OPEN_FLAGS
-} ft__regex_open;
-
-/* What stands behind "(": s->p is moved past its opening. */
-static ft__regex_open ft__regex_group_head(ft__regex_parser *s) {
-    const char *at = s->p - 1;
-    if (!ft__regex_skip(s, "?")) return FT__REGEX_OPEN_GROUP;
-    if (ft__regex_skip(s, ":")) return FT__REGEX_OPEN_PLAIN;
-    const char *begin = s->p;
-    unsigned flags = s->ecma ? 0 : ft__regex_flags(s);
-    if (s->p > begin) {
-        s->flags = flags;
-        return *s->p++ == ':' ? FT__REGEX_OPEN_PLAIN : FT__REGEX_OPEN_FLAGS;
-    }
-    if (ft__regex_at(s, "=") || ft__regex_at(s, "!") || ft__regex_at(s, "<=") ||
-        ft__regex_at(s, "<!"))
-        ft__regex_unsupported(s, at, "look-around is not supported: would not be linear");
-    else if (s->ecma && !ft__regex_at(s, "<"))
-        ft__regex_wrong(s, at, "after (? may only stand : = ! <= <! and <name>");
-    else if (ft__regex_at(s, ">"))
-        ft__regex_unsupported(s, at, "atomic groups are not supported: would not be linear");
-    else if (ft__regex_at(s, "P="))
-        ft__regex_no_references(s, at);
-    else if (ft__regex_at(s, "#"))
-        ft__regex_wrong(s, at, "this comment has no )");
-    else if (ft__regex_skip(s, "<") || ft__regex_skip(s, "P<"))
-        return ft__regex_group_name(s, at) ? FT__REGEX_OPEN_GROUP : FT__REGEX_OPEN_BAD;
-    else
-        ft__regex_unsupported(s, at, "after (? only :, <name>, P<name>, #comment) and the flags "
-                                     "i s m x a u are supported");
-    return FT__REGEX_OPEN_BAD;
-}
-
-/* Flags hold to the end of the group that they stand in. */
-static ft__regex_node *ft__regex_group(ft__regex_parser *s) {
-    const char *open = s->p++;
-    unsigned flags = s->flags;
-    ft__regex_open head = ft__regex_group_head(s);
-    ft__regex_node *group = NULL;
-    if (head == FT__REGEX_OPEN_BAD) return NULL;
-    if (head == FT__REGEX_OPEN_FLAGS) return ft__regex_node_new(s, FT__REGEX_EMPTY);
-    if (head == FT__REGEX_OPEN_GROUP) {
-        group = ft__regex_node_new(s, FT__REGEX_GROUP);
-        if (!group) return NULL;
-        group->x = (uint32_t)s->regex->n_groups++;
-    }
-    if (++s->depth > FT__REGEX_MAX_DEPTH)
-        return ft__regex_bad(s, FT_ERR_LIMIT, open, "groups are nested deeper than 200");
-    ft__regex_node *node = ft__regex_choice(s);
-    s->depth--;
-    s->flags = flags;
-    if (node && !ft__regex_skip(s, ")")) return ft__regex_wrong(s, open, "this ( has no )");
-    if (!node || !group) return node;
-    group->child = node;
-    group->nullable = node->nullable;
-    group->idle = node->idle;
-    return group;
-}
-
-/* ---- characters, repeats */
-
-/* Moves past what means nothing: \Q and \E, (?#comments), in verbose patterns blanks and #... */
-static void ft__regex_skip_idle(ft__regex_parser *s) {
-    while (s->p < s->end && !s->ecma) {
-        const char *end;
-        size_t left = (size_t)(s->end - s->p);
-        if (s->quoted) {
-            if (!ft__regex_skip(s, "\\E")) return;
-            s->quoted = false;
-        } else if (ft__regex_skip(s, "\\Q")) {
-            s->quoted = true;
-        } else if (ft__regex_at(s, "(?#")) {
-            if ((end = (const char *)memchr(s->p, ')', left)) == NULL) return;
-            s->p = end + 1;
-        } else if ((s->flags & FT__REGEX_VERBOSE) && *s->p == '#') {
-            end = (const char *)memchr(s->p, '\n', left);
-            s->p = end ? end : s->end;
-        } else if ((s->flags & FT__REGEX_VERBOSE) && *s->p && strchr(" \t\n\r\f\v", *s->p)) {
-            s->p++;
-        } else {
-            return;
-        }
-    }
-}
-
-/* \R: CR LF or any other end of a line. */
-static ft__regex_node *ft__regex_line_end(ft__regex_parser *s) {
-    ft__regex_node *choice = ft__regex_node_new(s, FT__REGEX_CHOICE);
-    ft__regex_node *both = ft__regex_node_new(s, FT__REGEX_SEQUENCE);
-    ft__regex_node *cr = ft__regex_one(s, FT__REGEX_CHAR, '\r');
-    ft__regex_node *lf = ft__regex_one(s, FT__REGEX_CHAR, '\n');
-    ft__regex_node *any = ft__regex_property_node(s, FT__REGEX_LINE_END);
-    if (!choice || !both || !cr || !lf || !any) return NULL;
-    choice->child = both;
-    both->child = cr;
-    both->nullable = both->idle = false;
-    cr->next = lf;
-    both->next = any;
-    return choice;
-}
-
-static ft__regex_node *ft__regex_dot(ft__regex_parser *s) {
-    ft__regex_item item;
-    size_t first = s->regex->n_items;
-    if (s->flags & FT__REGEX_DOT_ALL) return ft__regex_one(s, FT__REGEX_ANY, 0);
-    if (!s->ecma) return ft__regex_one(s, FT__REGEX_LINE, 0);
-    memset(&item, 0, sizeof item);
-    item.low = item.high = '\n';
-    if (!ft__regex_add_item(s, item)) return NULL;
-    item.low = item.high = '\r';
-    if (!ft__regex_add_item(s, item)) return NULL;
-    item.low = 0x2028;
-    item.high = 0x2029;
-    if (!ft__regex_add_item(s, item)) return NULL;
-    return ft__regex_add_class(s, first, true);
-}
-
-/* The place that stands here, s->p is moved past it; -1: none. */
-static int ft__regex_read_place(ft__regex_parser *s) {
-    bool lines = (s->flags & FT__REGEX_MULTILINE) != 0, ascii = (s->flags & FT__REGEX_ASCII) != 0;
-    if (ft__regex_skip(s, "^")) return lines ? FT__REGEX_BEGIN_LINE : FT__REGEX_BEGIN_TEXT;
-    if (ft__regex_skip(s, "$"))
-        return lines ? FT__REGEX_END_LINE : s->ecma ? FT__REGEX_END_TEXT : FT__REGEX_LAST_LINE_END;
-    if (ft__regex_skip(s, "\\b")) return ascii ? FT__REGEX_ASCII_EDGE : FT__REGEX_WORD_EDGE;
-    if (ft__regex_skip(s, "\\B")) return ascii ? FT__REGEX_NO_ASCII_EDGE : FT__REGEX_NO_WORD_EDGE;
-    if (s->ecma) return -1;
-    if (ft__regex_skip(s, "\\A")) return FT__REGEX_BEGIN_TEXT;
-    return ft__regex_skip(s, "\\z") || ft__regex_skip(s, "\\Z") ? FT__REGEX_END_TEXT : -1;
-}
-
-static ft__regex_node *ft__regex_atom(ft__regex_parser *s) {
-    const char *at = s->p;
-    ft__regex_item item;
-    int place = s->quoted ? -1 : ft__regex_read_place(s);
-    if (place >= 0) return ft__regex_one(s, FT__REGEX_ASSERT, (uint32_t)place);
-    if (!s->quoted) {
-        if (*s->p == '(') return ft__regex_group(s);
-        if (*s->p == '[') return ft__regex_brackets(s);
-        if (ft__regex_skip(s, ".")) return ft__regex_dot(s);
-        if (s->ecma && (*s->p == '{' || *s->p == '}' || *s->p == ']'))
-            return ft__regex_wrong(s, at, "{ } and ] need a backslash in ECMA-262");
-        if (s->ecma && ft__regex_at(s, "\\-")) return ft__regex_wrong(s, at, "unknown escape");
-        if (!s->ecma && ft__regex_skip(s, "\\R")) return ft__regex_line_end(s);
-        if (!s->ecma && !ft__regex_at(s, "\\N{") && ft__regex_skip(s, "\\N"))
-            return ft__regex_one(s, FT__REGEX_LINE, 0);
-    }
-    if (!s->quoted && ft__regex_skip(s, "\\")) {
-        size_t first = s->regex->n_items;
-        if (!ft__regex_escape(s, &item)) return NULL;
-        if (!item.property) return ft__regex_character(s, item.low);
-        return ft__regex_add_item(s, item) ? ft__regex_add_class(s, first, false) : NULL;
-    }
-    uint32_t c = ft__utf8_next(&s->p, s->end);
-    return c == FT__BAD_UTF8 ? ft__regex_wrong(s, at, "invalid UTF-8") : ft__regex_character(s, c);
-}
-
-/* Digits, capped far above every limit; false if there are none. */
-static bool ft__regex_number(ft__regex_parser *s, uint32_t *value) {
-    const char *begin = s->p;
-    for (*value = 0; s->p < s->end && *s->p >= '0' && *s->p <= '9'; s->p++)
-        if (*value <= FT__REGEX_MAX_CODE) *value = *value * 10 + (uint32_t)(*s->p - '0');
-    return s->p > begin;
-}
-
-/* Reads * + ? {m} {m,} {,n} {m,n} if one is there. */
-static bool ft__regex_quantifier(ft__regex_parser *s, uint32_t *min, uint32_t *max) {
-    const char *begin = s->p;
-    *min = ft__regex_at(s, "+");
-    *max = ft__regex_at(s, "?") ? 1 : FT__REGEX_NO_MAX;
-    if (s->quoted) return false;
-    if (ft__regex_skip(s, "*") || ft__regex_skip(s, "+") || ft__regex_skip(s, "?")) return true;
-    if (!ft__regex_at(s, "{") || ft__regex_at(s, "{}")) return false;
-    s->p++;
-    bool has_min = ft__regex_number(s, min), good = has_min || !s->ecma;
-    if (!ft__regex_skip(s, ",")) *max = *min;
-    else if (!ft__regex_number(s, max)) *max = FT__REGEX_NO_MAX;
-    else has_min = true;
-    if (good && ft__regex_skip(s, "}") && (has_min || s->p[-2] == ',')) return true;
-    s->p = begin;
-    return false;
-}
-
-/* `node` repeated.  What is idle is matched once or not at all: empty groups repeat at no cost. */
-static ft__regex_node *ft__regex_repeat(ft__regex_parser *s, ft__regex_node *node, uint32_t min,
-                                        uint32_t max, bool lazy) {
-    if (max == 0 || (node->idle && min == 0 && lazy))
-        return ft__regex_node_new(s, FT__REGEX_EMPTY);
-    if (node->idle) return node;
-    ft__regex_node *repeat = ft__regex_node_new(s, FT__REGEX_REPEAT);
-    if (!repeat) return NULL;
-    repeat->min = min;
-    repeat->max = max;
-    repeat->lazy = lazy;
-    repeat->nullable = min == 0 || node->nullable;
-    repeat->child = node;
-    return repeat;
-}
-
-/* An atom with the quantifier that may follow it. */
-static ft__regex_node *ft__regex_part(ft__regex_parser *s) {
-    uint32_t min, max;
-    const char *at = s->p;
-    if (ft__regex_quantifier(s, &min, &max)) return ft__regex_wrong(s, at, "nothing to repeat");
-    ft__regex_node *node = ft__regex_atom(s);
-    if (!node) return NULL;
-    ft__regex_skip_idle(s);
-    at = s->p;
-    if (!ft__regex_quantifier(s, &min, &max)) return node;
-    if (ft__regex_at(s, "+") && !s->ecma)
-        return ft__regex_unsupported(s, at, "possessive repeats are not supported");
-    bool lazy = ft__regex_skip(s, "?");
-    if (max < min) return ft__regex_wrong(s, at, "the repeat's maximum is below its minimum");
-    if (min > FT__REGEX_MAX_CODE || (max > FT__REGEX_MAX_CODE && max != FT__REGEX_NO_MAX))
-        return ft__regex_bad(s, FT_ERR_LIMIT, at, "the repeat's count is above 20000");
-    return ft__regex_repeat(s, node, min, max, lazy);
-}
-
-static ft__regex_node *ft__regex_sequence(ft__regex_parser *s) {
-    ft__regex_node *sequence = ft__regex_node_new(s, FT__REGEX_SEQUENCE), **last;
-    if (!sequence) return NULL;
-    last = &sequence->child;
-    for (;;) {
-        ft__regex_skip_idle(s);
-        if (s->p == s->end || (!s->quoted && (*s->p == '|' || *s->p == ')'))) break;
-        ft__regex_node *part = ft__regex_part(s);
-        if (!part) return NULL;
-        if (part->type == FT__REGEX_EMPTY) continue;
-        sequence->nullable = sequence->nullable && part->nullable;
-        sequence->idle = sequence->idle && part->idle;
-        *last = part;
-        last = &part->next;
-    }
-    if (!sequence->child) sequence->type = FT__REGEX_EMPTY;
-    return sequence;
-}
-
-static ft__regex_node *ft__regex_choice(ft__regex_parser *s) {
-    ft__regex_node *first = ft__regex_sequence(s), *last = first;
-    if (!first || !ft__regex_at(s, "|")) return first;
-    ft__regex_node *choice = ft__regex_node_new(s, FT__REGEX_CHOICE);
-    if (!choice) return NULL;
-    choice->child = first;
-    choice->nullable = first->nullable;
-    while (ft__regex_skip(s, "|")) {
-        last->next = ft__regex_sequence(s);
-        last = last->next;
-        if (!last) return NULL;
-        choice->nullable = choice->nullable || last->nullable;
-    }
-    return choice;
-}
-
-/* ---- tree to program */
-
-static bool ft__regex_emit(ft__regex_parser *s, ft__regex_op op, uint32_t x) {
-    ft__regex *r = s->regex;
-    if (r->n_code == FT__REGEX_MAX_CODE) {
-        ft__fail(s->err, FT_ERR_LIMIT, "",
-                 "pattern: too large (more than %d steps with its repeats written out)",
-                 FT__REGEX_MAX_CODE);
-        return false;
-    }
-    if (!ft__grow(&r->allocator, (void **)&r->code, &r->cap_code, r->n_code + 1, sizeof *r->code)) {
-        ft__fail_memory(s->err);
-        return false;
-    }
-    ft__regex_code *code = &r->code[r->n_code++];
-    code->op = op;
-    code->x = x;
-    code->y = (uint32_t)r->n_code;
-    return true;
-}
-
-static bool ft__regex_write(ft__regex_parser *s, const ft__regex_node *node);
-
-/* a|b|c: split to a or on; a; jump to the end; split to b or on ... */
-static bool ft__regex_write_choice(ft__regex_parser *s, const ft__regex_node *node) {
-    ft__regex *r = s->regex;
-    uint32_t open_jump = 0; /* the last jump to the end; its x is the one before it, plus 1 */
-    for (const ft__regex_node *part = node->child; part; part = part->next) {
-        uint32_t here = (uint32_t)r->n_code;
-        if (!part->next) {
-            if (!ft__regex_write(s, part)) return false;
-            break;
-        }
-        if (!ft__regex_emit(s, FT__REGEX_SPLIT, here + 1) || !ft__regex_write(s, part) ||
-            !ft__regex_emit(s, FT__REGEX_JUMP, open_jump))
-            return false;
-        open_jump = (uint32_t)r->n_code;
-        r->code[here].y = open_jump;
-    }
-    while (open_jump) {
-        ft__regex_code *jump = &r->code[open_jump - 1];
-        open_jump = jump->x;
-        jump->x = (uint32_t)r->n_code;
-    }
-    return true;
-}
-
-/* A split to what repeats and to what follows it, in the order that the repeat wants. */
-static void ft__regex_aim(ft__regex_code *split, bool lazy, size_t body, size_t behind) {
-    split->x = (uint32_t)(lazy ? behind : body);
-    split->y = (uint32_t)(lazy ? body : behind);
-}
-
-/* One round of a repeat that may have more.  Where x may be empty, Python lets one empty round
-   happen, which groups may see, and then goes on behind the repeat.  So x is written twice, first
-   for as long as the round is empty: x; jump behind (at *jump, to be aimed); x again.  All that
-   eats in the first goes on in the second. */
-static bool ft__regex_write_round(ft__regex_parser *s, const ft__regex_node *x, size_t *jump) {
-    ft__regex *r = s->regex;
-    size_t begin = r->n_code, end;
-    if (!ft__regex_write(s, x)) return false;
-    *jump = end = r->n_code;
-    if (!x->nullable) return true;
-    if (!ft__regex_emit(s, FT__REGEX_JUMP, 0)) return false;
-    for (size_t pc = begin; pc < end; pc++)
-        if (r->code[pc].op <= FT__REGEX_CLASS) r->code[pc].y += (uint32_t)(end + 1 - begin);
-    return ft__regex_write(s, x);
-}
-
-/* x+: x; split back or on. */
-static bool ft__regex_write_loop(ft__regex_parser *s, const ft__regex_node *node) {
-    ft__regex *r = s->regex;
-    size_t begin = r->n_code, jump;
-    if (!ft__regex_write_round(s, node->child, &jump) || !ft__regex_emit(s, FT__REGEX_SPLIT, 0))
-        return false;
-    ft__regex_aim(&r->code[r->n_code - 1], node->lazy, begin, r->n_code);
-    if (node->child->nullable) r->code[jump].x = (uint32_t)r->n_code;
-    return true;
-}
-
-/* x{m,n}: m copies, then n - m times "split to x or the end; x".
-   x{m,}:  m - 1 copies and x+.   x*: split to x+ or the end; x+.   Where x may be empty: m copies
-   and x*, as the rounds that have to be may all be empty. */
-static bool ft__regex_write_repeat(ft__regex_parser *s, const ft__regex_node *node) {
-    ft__regex *r = s->regex;
-    bool loop = node->max == FT__REGEX_NO_MAX;
-    bool plus = loop && node->min && !node->child->nullable;
-    for (uint32_t i = 0; i + plus < node->min; i++)
-        if (!ft__regex_write(s, node->child)) return false;
-    if (plus) return ft__regex_write_loop(s, node);
-    size_t first = r->n_code, stride = 0, jump = 0;
-    uint32_t copies = loop ? 1 : node->max - node->min;
-    for (uint32_t i = 0; i < copies; i++) {
-        size_t here = r->n_code;
-        if (!ft__regex_emit(s, FT__REGEX_SPLIT, 0) ||
-            !(loop ? ft__regex_write_loop(s, node) : ft__regex_write_round(s, node->child, &jump)))
-            return false;
-        stride = r->n_code - here;
-        jump -= here;
-    }
-    for (uint32_t i = 0; i < copies; i++) {
-        size_t here = first + i * stride;
-        ft__regex_aim(&r->code[here], node->lazy, here + 1, r->n_code);
-        if (!loop && node->child->nullable) r->code[here + jump].x = (uint32_t)r->n_code;
-    }
-    return true;
-}
-
-/* Recursion is as deep as the groups are nested, times a few.  Every node but EMPTY writes
-   something, so that this ends no later than the program is full. */
-static bool ft__regex_write(ft__regex_parser *s, const ft__regex_node *node) {
-    switch (node->type) {
-    case FT__REGEX_EMPTY: break;
-    case FT__REGEX_ONE: return ft__regex_emit(s, node->op, node->x);
-    case FT__REGEX_CHOICE: return ft__regex_write_choice(s, node);
-    case FT__REGEX_REPEAT: return ft__regex_write_repeat(s, node);
-    case FT__REGEX_GROUP:
-        return ft__regex_emit(s, FT__REGEX_SAVE, 2 * node->x) && ft__regex_write(s, node->child) &&
-               ft__regex_emit(s, FT__REGEX_SAVE, 2 * node->x + 1);
-    case FT__REGEX_SEQUENCE:
-        for (const ft__regex_node *part = node->child; part; part = part->next)
-            if (!ft__regex_write(s, part)) return false;
-        break;
-    }
-    return true;
-}
-
-/* ---- what is known of the program beforehand */
-
-/* What a place asks of the characters around it. */
-static unsigned ft__regex_looks(ft__regex_place place) {
-    switch (place) {
-    case FT__REGEX_BEGIN_TEXT: return FT__REGEX_LOOKS_BEGIN;
-    case FT__REGEX_BEGIN_LINE: return FT__REGEX_LOOKS_BEGIN | FT__REGEX_LOOKS_LINE;
-    case FT__REGEX_LAST_LINE_END: return FT__REGEX_LOOKS_LAST;
-    case FT__REGEX_WORD_EDGE:
-    case FT__REGEX_NO_WORD_EDGE: return FT__REGEX_LOOKS_WORD;
-    case FT__REGEX_ASCII_EDGE:
-    case FT__REGEX_NO_ASCII_EDGE: return FT__REGEX_LOOKS_ASCII;
-    default: return 0;
-    }
-}
-
-/* Follows everything that needs no character from the beginning on, as if all places held; the
-   beginning of the text only if told so.  Is there anything that eats or matches?  What it cannot
-   eat is left in r->skips. */
-static bool ft__regex_walk(ft__regex *r, bool begins, uint32_t *stack, uint8_t *seen) {
-    bool any = false;
-    size_t n = 0;
-    memset(r->skips, true, sizeof r->skips);
-    memset(seen, 0, r->n_code);
-    stack[n++] = 0;
-    while (n) {
-        uint32_t pc = stack[--n];
-        const ft__regex_code *code = &r->code[pc];
-        if (seen[pc]) continue;
-        seen[pc] = 1;
-        switch (code->op) {
-        case FT__REGEX_ASSERT:
-            if (begins || code->x != FT__REGEX_BEGIN_TEXT) stack[n++] = pc + 1;
-            break;
-        case FT__REGEX_SAVE: stack[n++] = pc + 1; break;
-        case FT__REGEX_SPLIT: stack[n++] = code->x; stack[n++] = code->y; break;
-        case FT__REGEX_JUMP: stack[n++] = code->x; break;
-        default:
-            any = true;
-            for (uint32_t c = 0; c < 128; c++)
-                if (code->op == FT__REGEX_MATCH || ft__regex_eats(r, code, c)) r->skips[c] = false;
-        }
-    }
-    return any;
-}
-
-static void ft__regex_find_prefix(ft__regex *r) {
-    for (uint32_t pc = 0; r->n_prefix + 4 <= sizeof r->prefix;) {
-        const ft__regex_code *code = &r->code[pc];
-        if (code->op == FT__REGEX_JUMP) pc = code->x;
-        else if (code->op == FT__REGEX_SAVE || code->op == FT__REGEX_ASSERT) pc++;
-        else if (code->op != FT__REGEX_CHAR) return;
-        else {
-            r->n_prefix += (size_t)ft__utf8_encode(code->x, r->prefix + r->n_prefix);
-            pc = code->y;
-        }
-    }
-}
-
-static int ft__regex_code_order(const void *a, const void *b) {
-    const ft__regex_code *x = (const ft__regex_code *)a, *y = (const ft__regex_code *)b;
-    if (x->op != y->op) return x->op < y->op ? -1 : 1;
-    return x->x < y->x ? -1 : x->x > y->x;
-}
-
-/* One of each instruction that eats something, into r->tests. */
-static bool ft__regex_find_tests(ft__regex *r) {
-    size_t n = 0;
-    r->tests = (ft__regex_code *)ft__alloc_zero(&r->allocator, r->n_code, sizeof *r->tests);
-    if (!r->tests) return false;
-    for (size_t i = 0; i < r->n_code; i++)
-        if (r->code[i].op <= FT__REGEX_CLASS) r->tests[n++] = r->code[i];
-    qsort(r->tests, n, sizeof *r->tests, ft__regex_code_order);
-    for (size_t i = 0; i < n; i++)
-        if (i == 0 || ft__regex_code_order(&r->tests[i], &r->tests[i - 1]) != 0)
-            r->tests[r->n_tests++] = r->tests[i];
-    return true;
-}
-
-/* Splits the columns: characters with another answer part. */
-static void ft__regex_split_columns(ft__regex *r, const uint8_t answers[128]) {
-    uint8_t renamed[256] = {0}; /* of old column * 2 + answer; 0: not yet met */
-    size_t n = FT__REGEX_FIRST_COLUMN;
-    for (uint32_t c = 0; c < 128; c++) {
-        uint8_t *name = &renamed[(r->columns[c] - FT__REGEX_FIRST_COLUMN) * 2 + answers[c]];
-        if (!*name) {
-            r->column_char[n] = c;
-            *name = (uint8_t)n++;
-        }
-        r->columns[c] = *name;
-    }
-    r->n_columns = n;
-}
-
-static void ft__regex_find_columns(ft__regex *r) {
-    uint8_t answers[128];
-    r->column_char[FT__REGEX_AT_END] = FT__REGEX_NO_CHAR;
-    r->column_char[FT__REGEX_LAST_LINE_FEED] = '\n';
-    memset(r->columns, FT__REGEX_FIRST_COLUMN, sizeof r->columns);
-    for (uint32_t c = 0; c < 128; c++) answers[c] = c == '\n';
-    ft__regex_split_columns(r, answers);
-    for (uint32_t c = 0; c < 128; c++)
-        answers[c] = ft__regex_kind_of(r, c) == FT__REGEX_IS_ASCII_WORD;
-    ft__regex_split_columns(r, answers);
-    for (size_t i = 0; i < r->n_tests; i++) {
-        for (uint32_t c = 0; c < 128; c++) answers[c] = ft__regex_eats(r, &r->tests[i], c);
-        ft__regex_split_columns(r, answers);
-    }
-}
-
-static bool ft__regex_study(ft__regex_parser *s) {
-    ft__regex *r = s->regex;
-    uint32_t *stack = (uint32_t *)ft__arena_alloc(&s->arena, 2 * r->n_code, sizeof *stack);
-    uint8_t *seen = (uint8_t *)ft__arena_alloc(&s->arena, r->n_code, sizeof *seen);
-    if (!stack || !seen || !ft__regex_find_tests(r)) {
-        ft__fail_memory(s->err);
-        return false;
-    }
-    for (size_t i = 0; i < r->n_code; i++)
-        if (r->code[i].op == FT__REGEX_ASSERT)
-            r->looks |= ft__regex_looks((ft__regex_place)r->code[i].x);
-    r->anchored = !ft__regex_walk(r, false, stack, seen);
-    ft__regex_walk(r, true, stack, seen);
-    ft__regex_find_prefix(r);
-    ft__regex_find_columns(r);
-    return true;
-}
-
-/* ---- all together */
-
-static bool ft__regex_build(ft__regex_parser *s) {
-    ft__regex_node *root = ft__regex_choice(s);
-    bool whole = (s->flags & FT__REGEX_WHOLE) != 0;
-    if (!root) return false;
-    if (s->p < s->end) {
-        ft__regex_wrong(s, s->p, "this ) has no (");
-        return false;
-    }
-    return (!whole || ft__regex_emit(s, FT__REGEX_ASSERT, FT__REGEX_BEGIN_TEXT)) &&
-           ft__regex_write(s, root) &&
-           (!whole || ft__regex_emit(s, FT__REGEX_ASSERT, FT__REGEX_END_TEXT)) &&
-           ft__regex_emit(s, FT__REGEX_MATCH, 0) && ft__regex_study(s);
-}
-
-FT__PRIV ft__regex *ft__regex_compile(const char *pattern, size_t n, unsigned flags,
-                                      const ft_allocator *a, ft_error *err) {
-    ft_allocator allocator = ft__allocator(a);
-    ft__regex *regex = (ft__regex *)ft__alloc_zero(&allocator, 1, sizeof *regex);
-    ft__regex_parser parser;
-    if (!regex) {
-        ft__fail_memory(err);
-        return NULL;
-    }
-    regex->allocator = allocator;
-    regex->n_groups = 1;
-    memset(&parser, 0, sizeof parser);
-    parser.start = parser.p = pattern;
-    parser.end = pattern + n;
-    parser.ecma = (flags & FT__REGEX_ECMA) != 0;
-    parser.flags = flags | (parser.ecma ? FT__REGEX_ASCII : 0);
-    parser.regex = regex;
-    parser.err = err;
-    ft__arena_init(&parser.arena, &allocator);
-    bool ok = ft__regex_build(&parser);
-    ft__arena_free(&parser.arena);
-    if (ok) return regex;
-    ft__regex_free(regex);
-    return NULL;
-}
-
-FT__PRIV void ft__regex_free(ft__regex *regex) {
-    if (!regex) return;
-    ft_allocator allocator = regex->allocator;
-    ft__free(&allocator, regex->code);
-    ft__free(&allocator, regex->tests);
-    ft__free(&allocator, regex->classes);
-    ft__free(&allocator, regex->items);
-    ft__free(&allocator, regex);
-}
-/* ---- end src/eval/regex.c */
-/* ---- begin src/eval/regex_match.c */
-/* Regular expressions at work: searching and finding, in time linear in the text.
-
-   Two machines run the program of regex.c.  The threads follow all states at once, in the order in
-   which a backtracking matcher would try them, each with the places that its groups saved (R.
-   Pike's way; R. Cox, "Regular Expression Matching: the Virtual Machine Approach", 2009): they know
-   which match is the one that Python finds.  The automaton forgets order and groups, so that its
-   states are sets, and keeps in a table where each set leads (K. Thompson, "Regular expression
-   search algorithm", 1968, with the table made on the way): it knows fast whether there is a match,
-   and a place before which none begins.  So a search is the automaton's, and finding asks it first.
-
-   The table belongs to one call.  When it is full it is thrown away; where that happens too often
-   to be of use, the threads go on alone.  Short texts are theirs anyway. */
-
-enum {
-    FT__REGEX_SHORT = 128,         /* bytes: below that threads are faster */
-    FT__REGEX_MAX_TABLE = 1 << 18, /* entries of the table: 1 MB */
-    FT__REGEX_MAX_SETS = 1 << 21   /* members of all sets: 4 MB */
-};
-
-typedef enum ft__regex_result {
-    FT__REGEX_NO, FT__REGEX_YES, FT__REGEX_UNDECIDED, FT__REGEX_NO_MEMORY
-} ft__regex_result;
-
-/* ---- the text */
-
-/* The character before `at`. */
-static uint32_t ft__regex_before(ft__view t, size_t at) {
-    const char *end = t.text + at, *p;
-    if (at == 0) return FT__REGEX_NO_CHAR;
-    if (!(end[-1] & 0x80)) return (unsigned char)end[-1];
-    for (size_t back = 2; back <= 4 && back <= at; back++) {
-        p = end - back;
-        uint32_t c = ft__utf8_next(&p, end);
-        if (p == end) return c;
-    }
-    return FT__BAD_UTF8;
-}
-
-static uint32_t ft__regex_next_char(const char **p, const char *end) {
-    if (!(**p & 0x80)) return (unsigned char)*(*p)++;
-    return ft__utf8_next(p, end);
-}
-
-/* Where a match may begin, at `p` or later; NULL: nowhere. */
-static const char *ft__regex_skip_text(const ft__regex *r, const char *p, const char *end) {
-    if (r->anchored) return p;
-    if (!r->n_prefix) {
-        while (p < end && !(*p & 0x80) && r->skips[(unsigned char)*p]) p++;
-        return p;
-    }
-    while ((size_t)(end - p) >= r->n_prefix) {
-        p = (const char *)memchr(p, r->prefix[0], (size_t)(end - p) - r->n_prefix + 1);
-        if (!p || memcmp(p, r->prefix, r->n_prefix) == 0) return p;
-        p++;
-    }
-    return NULL;
-}
-
-static bool ft__regex_holds(uint32_t place, uint32_t before, uint32_t after, bool last) {
-    const uint32_t none = FT__REGEX_NO_CHAR;
-    switch ((ft__regex_place)place) {
-    case FT__REGEX_BEGIN_TEXT: return before == none;
-    case FT__REGEX_END_TEXT: return after == none;
-    case FT__REGEX_BEGIN_LINE: return before == none || before == '\n';
-    case FT__REGEX_END_LINE: return after == none || after == '\n';
-    case FT__REGEX_LAST_LINE_END: return after == none || (after == '\n' && last);
-    case FT__REGEX_WORD_EDGE: return ft__is_word(before) != ft__is_word(after);
-    case FT__REGEX_NO_WORD_EDGE: return ft__is_word(before) == ft__is_word(after);
-    case FT__REGEX_ASCII_EDGE:
-        return ft__regex_is_ascii_word(before) != ft__regex_is_ascii_word(after);
-    case FT__REGEX_NO_ASCII_EDGE:
-        return ft__regex_is_ascii_word(before) == ft__regex_is_ascii_word(after);
-    }
-    return false;
-}
-
-/* ---- threads */
-
-typedef struct ft__regex_list { /* threads, those first that a backtracking matcher tries first */
-    uint32_t *pcs;
-    size_t *places; /* (n, n_places) */
-    size_t n;
-} ft__regex_list;
-
-typedef struct ft__regex_todo { /* an instruction to follow, or a place to be put back */
-    uint32_t pc, place;
-    size_t old;
-} ft__regex_todo;
-#define FT__REGEX_NO_PLACE 0xFFFFFFFFu
-
-typedef struct ft__regex_threads {
-    const ft__regex *r;
-    size_t n_places;              /* 2 for each group that is asked for; 0: only whether */
-    ft__regex_list from, waiting; /* those to be followed; those that wait for a character */
-    size_t *places, *best;        /* (n_places): of the thread that is followed; of the match */
-    uint32_t *seen, turn;         /* (n_code): the turn in which an instruction was last reached */
-    ft__regex_todo *todo;
-    char *memory;
-} ft__regex_threads;
-
-static bool ft__regex_threads_init(ft__regex_threads *t, const ft__regex *r, size_t n_groups) {
-    size_t n = r->n_code + 1, n_places = 2 * n_groups; /* at most 20001 and 200 */
-    size_t row = n_places * sizeof(size_t);
-    size_t total = n * (sizeof *t->todo + 2 * row + 3 * sizeof(uint32_t)) + 2 * row;
-    memset(t, 0, sizeof *t);
-    t->memory = (char *)ft__alloc(&r->allocator, total);
-    if (!t->memory) return false;
-    t->r = r;
-    t->n_places = n_places;
-    t->todo = (ft__regex_todo *)t->memory;
-    t->from.places = (size_t *)(t->todo + n);
-    t->waiting.places = t->from.places + n * n_places;
-    t->places = t->waiting.places + n * n_places;
-    t->best = t->places + n_places;
-    t->from.pcs = (uint32_t *)(t->best + n_places);
-    t->waiting.pcs = t->from.pcs + n;
-    t->seen = t->waiting.pcs + n;
-    memset(t->seen, 0, n * sizeof *t->seen);
-    return true;
-}
-
-static void ft__regex_threads_free(ft__regex_threads *t) {
-    if (t->memory) ft__free(&t->r->allocator, t->memory);
-}
-
-/* Begins a turn: the threads that go on from here. */
-static void ft__regex_begin_turn(ft__regex_threads *t) {
-    t->waiting.n = 0;
-    if (++t->turn == 0) { /* after 4 G characters */
-        memset(t->seen, 0, t->r->n_code * sizeof *t->seen);
-        t->turn = 1;
-    }
-}
-
-static void ft__regex_push(ft__regex_threads *t, size_t *n, uint32_t pc, uint32_t place) {
-    ft__regex_todo *todo = &t->todo[(*n)++];
-    todo->pc = pc;
-    todo->place = place;
-    todo->old = place == FT__REGEX_NO_PLACE ? 0 : t->places[place];
-}
-
-/* Follows all that needs no character from `pc` on; each instruction is passed once a turn, by the
-   first that reaches it.  True: it leads to a match. */
-static bool ft__regex_follow(ft__regex_threads *t, uint32_t pc, size_t at, uint32_t before,
-                             uint32_t after, bool last) {
-    const ft__regex_code *program = t->r->code;
-    size_t n = 0;
-    for (;;) {
-        const ft__regex_code *code = &program[pc];
-        bool on = t->seen[pc] != t->turn;
-        t->seen[pc] = t->turn;
-        if (on) switch (code->op) {
-            case FT__REGEX_MATCH: return true;
-            case FT__REGEX_JUMP: pc = code->x; continue;
-            case FT__REGEX_SPLIT:
-                ft__regex_push(t, &n, code->y, FT__REGEX_NO_PLACE);
-                pc = code->x;
-                continue;
-            case FT__REGEX_SAVE:
-                if (code->x < t->n_places) {
-                    ft__regex_push(t, &n, 0, code->x);
-                    t->places[code->x] = at;
-                }
-                pc++;
-                continue;
-            case FT__REGEX_ASSERT:
-                if (!ft__regex_holds(code->x, before, after, last)) break;
-                pc++;
-                continue;
-            default:
-                for (size_t i = 0; i < t->n_places; i++)
-                    t->waiting.places[t->waiting.n * t->n_places + i] = t->places[i];
-                t->waiting.pcs[t->waiting.n++] = pc;
-        }
-        for (;;) { /* what was left for later */
-            if (n == 0) return false;
-            const ft__regex_todo *todo = &t->todo[--n];
-            pc = todo->pc;
-            if (todo->place == FT__REGEX_NO_PLACE) break;
-            t->places[todo->place] = todo->old;
-        }
-    }
-}
-
-/* Those that were waiting and can eat `c` become those to be followed. */
-static void ft__regex_eat(ft__regex_threads *t, uint32_t c) {
-    ft__regex_list *list = &t->waiting, old = t->from;
-    size_t n = 0;
-    for (size_t i = 0; i < list->n; i++) {
-        const ft__regex_code *code = &t->r->code[list->pcs[i]];
-        if (!ft__regex_eats(t->r, code, c)) continue;
-        for (size_t k = 0; k < t->n_places && n < i; k++)
-            list->places[n * t->n_places + k] = list->places[i * t->n_places + k];
-        list->pcs[n++] = code->y;
-    }
-    list->n = n;
-    t->from = *list;
-    t->waiting = old;
-}
-
-/* Looks for a match that begins at *at or later; its places then are in t->best.  Without places
-   any match will do.  UNDECIDED: none was found before `until`; none begins before *at, then. */
-static ft__regex_result ft__regex_run(ft__regex_threads *t, ft__view text, size_t *at,
-                                      size_t until) {
-    const ft__regex *r = t->r;
-    const char *p = text.text + *at, *end = text.text + text.n;
-    size_t row = t->n_places * sizeof *t->places;
-    uint32_t before = ft__regex_before(text, *at), after;
-    bool found = false;
-    t->from.n = 0;
-    for (;; before = after) {
-        bool hit = false;
-        if (!found && t->from.n == 0) {
-            const char *next = ft__regex_skip_text(r, p, end);
-            if (!next) return FT__REGEX_NO;
-            if (next > p) before = ft__regex_before(text, (size_t)(next - text.text));
-            p = next;
-        }
-        size_t here = (size_t)(p - text.text);
-        if (here >= until && !found) {
-            *at = t->from.n ? t->from.places[0] : here;
-            return FT__REGEX_UNDECIDED;
-        }
-        bool at_end = p == end;
-        after = at_end ? FT__REGEX_NO_CHAR : ft__regex_next_char(&p, end);
-        ft__regex_begin_turn(t);
-        for (size_t i = 0; i < t->from.n && !hit; i++) {
-            if (row) memcpy(t->places, t->from.places + i * t->n_places, row);
-            hit = ft__regex_follow(t, t->from.pcs[i], here, before, after, p == end);
-        }
-        if (!hit && !found) { /* one may begin here, too */
-            for (size_t i = 0; i < t->n_places; i++) t->places[i] = i ? FT__NO_SPAN : here;
-            hit = ft__regex_follow(t, 0, here, before, after, p == end);
-        }
-        if (hit) {
-            found = true;
-            if (!row) return FT__REGEX_YES;
-            memcpy(t->best, t->places, row);
-            t->best[1] = here;
-        }
-        if (at_end || (t->waiting.n == 0 && (found || r->anchored)))
-            return found ? FT__REGEX_YES : FT__REGEX_NO;
-        ft__regex_eat(t, after);
-    }
-}
-
-/* ---- the automaton */
-
-/* A state is the set of instructions to go on at, and what the character before was; it is named by
-   where its row of the table begins.  The first rows belong to no set or to the empty one. */
-enum {
-    FT__REGEX_UNKNOWN, FT__REGEX_MATCHED, FT__REGEX_DEAD, FT__REGEX_FRESH, /* + kind */
-    FT__REGEX_FIRST_STATE = FT__REGEX_FRESH + FT__REGEX_N_KINDS
-};
-
-typedef struct ft__regex_state {
-    size_t first, n; /* members */
-    ft__regex_kind kind;
-    uint32_t next;   /* state with the same hash, or 0 */
-} ft__regex_state;
-
-typedef struct ft__regex_dfa {
-    ft__regex_threads *t; /* makes the steps */
-    uint32_t *table;      /* (states, columns) */
-    ft__regex_state *states;
-    uint16_t *members;
-    size_t n_states, n_members, cap_table, cap_states, cap_members;
-    size_t columns;           /* there is room for so many */
-    size_t made_at, n_tables; /* where in the text the table was begun; how many there have been */
-    uint32_t buckets[512];   /* of the hash */
-    uint32_t column_char[256];
-    size_t n_columns;
-    uint64_t *answers; /* (columns beyond ASCII, words): of all tests for the characters there */
-    struct {
-        uint32_t c, column;
-    } known[256]; /* some characters beyond ASCII, whose columns are known; column 0: none */
-    bool gave_up, failed;
-} ft__regex_dfa;
-
-static void ft__regex_dfa_free(ft__regex_dfa *d) {
-    const ft_allocator *a = &d->t->r->allocator;
-    ft__free(a, d->table);
-    ft__free(a, d->states);
-    ft__free(a, d->members);
-    ft__free(a, d->answers);
-}
-
-/* A state's empty row. */
-static bool ft__regex_add_row(ft__regex_dfa *d) {
-    const ft_allocator *a = &d->t->r->allocator;
-    size_t n = d->n_states;
-    d->failed =
-        !ft__grow(a, (void **)&d->table, &d->cap_table, (n + 1) * d->columns, sizeof *d->table) ||
-        !ft__grow(a, (void **)&d->states, &d->cap_states, n + 1, sizeof *d->states);
-    if (d->failed) return false;
-    memset(d->table + n * d->columns, 0, d->columns * sizeof *d->table);
-    memset(&d->states[n], 0, sizeof d->states[n]);
-    d->n_states++;
-    return true;
-}
-
-static bool ft__regex_clear(ft__regex_dfa *d) {
-    d->n_states = d->n_members = 0;
-    d->n_tables++;
-    memset(d->buckets, 0, sizeof d->buckets);
-    while (d->n_states < FT__REGEX_FIRST_STATE)
-        if (!ft__regex_add_row(d)) return false;
-    for (int k = 0; k < FT__REGEX_N_KINDS; k++)
-        d->states[FT__REGEX_FRESH + k].kind = (ft__regex_kind)k;
-    return true;
-}
-
-static bool ft__regex_dfa_init(ft__regex_dfa *d, ft__regex_threads *t) {
-    const ft__regex *r = t->r;
-    size_t others = 2 * r->n_tests + 2;
-    memset(d, 0, sizeof *d);
-    d->t = t;
-    memcpy(d->column_char, r->column_char, r->n_columns * sizeof *r->column_char);
-    d->n_columns = r->n_columns;
-    d->columns = r->n_columns + (others < 120 ? others : 120);
-    return ft__regex_clear(d);
-}
-
-static uint32_t ft__regex_row(const ft__regex_dfa *d, size_t state) {
-    return (uint32_t)(state * d->columns);
-}
-
-/* The state in which nothing has begun, behind the character. */
-static uint32_t ft__regex_fresh_row(const ft__regex_dfa *d, uint32_t before) {
-    ft__regex_kind kind = ft__regex_kind_of(d->t->r, before);
-    return ft__regex_row(d, (size_t)FT__REGEX_FRESH + (size_t)kind);
-}
-
-/* The column of a character beyond ASCII (or of an invalid byte) that is not among the known: that
-   of those for which all tests have the same answers. */
-static uint32_t ft__regex_new_column(ft__regex_dfa *d, uint32_t c) {
-    const ft__regex *r = d->t->r;
-    size_t words = (r->n_tests + FT__REGEX_N_KINDS + 63) / 64, first = r->n_columns;
-    size_t n = d->n_columns - first, kind = r->n_tests + (size_t)ft__regex_kind_of(r, c);
-    if (!d->answers)
-        d->answers = (uint64_t *)ft__alloc_zero(&r->allocator, (d->columns - first) * words,
-                                                sizeof *d->answers);
-    d->failed = !d->answers;
-    if (d->failed) return 0;
-    if (d->n_columns == d->columns) { /* too many */
-        d->gave_up = true;
-        return 0;
-    }
-    uint64_t *mine = d->answers + n * words;
-    memset(mine, 0, words * sizeof *mine);
-    mine[kind / 64] |= (uint64_t)1 << kind % 64;
-    for (size_t i = 0; i < r->n_tests; i++)
-        if (ft__regex_eats(r, &r->tests[i], c)) mine[i / 64] |= (uint64_t)1 << i % 64;
-    size_t column = 0;
-    while (memcmp(d->answers + column * words, mine, words * sizeof *mine) != 0) column++;
-    if (column == n) d->column_char[d->n_columns++] = c;
-    d->known[c % FT__COUNT(d->known)].c = c;
-    d->known[c % FT__COUNT(d->known)].column = (uint32_t)(first + column);
-    return (uint32_t)(first + column);
-}
-
-static int ft__regex_pc_order(const void *a, const void *b) {
-    uint32_t x = *(const uint32_t *)a, y = *(const uint32_t *)b;
-    return x < y ? -1 : x > y;
-}
-
-/* The state of the threads to be followed; 0: no memory. */
-static uint32_t ft__regex_state_of(ft__regex_dfa *d, ft__regex_kind kind, size_t at) {
-    ft__regex_list *set = &d->t->from;
-    uint32_t hash = 0x811C9DC5u ^ (uint32_t)kind;
-    size_t n = 0;
-    if (set->n > 1) qsort(set->pcs, set->n, sizeof *set->pcs, ft__regex_pc_order);
-    for (size_t i = 0; i < set->n; i++)
-        if (i == 0 || set->pcs[i] != set->pcs[i - 1]) set->pcs[n++] = set->pcs[i];
-    for (size_t i = 0; i < n; i++) hash = (hash ^ set->pcs[i]) * 0x01000193u;
-    uint32_t *bucket = &d->buckets[(hash ^ hash >> 16) % FT__COUNT(d->buckets)];
-    for (uint32_t k = *bucket; k; k = d->states[k].next) {
-        const ft__regex_state *state = &d->states[k];
-        size_t i = 0;
-        if (state->n != n || state->kind != kind) continue;
-        while (i < n && d->members[state->first + i] == set->pcs[i]) i++;
-        if (i == n) return ft__regex_row(d, k);
-    }
-    if ((d->n_states + 1) * d->columns > FT__REGEX_MAX_TABLE ||
-        d->n_members + n > FT__REGEX_MAX_SETS) {
-        d->gave_up = at - d->made_at < 10 * d->n_states; /* made about as fast as they are used */
-        d->made_at = at;
-        if (!ft__regex_clear(d)) return 0;
-    }
-    d->failed = !ft__grow(&d->t->r->allocator, (void **)&d->members, &d->cap_members,
-                          d->n_members + n, sizeof *d->members);
-    if (d->failed || !ft__regex_add_row(d)) return 0;
-    ft__regex_state *state = &d->states[d->n_states - 1];
-    state->first = d->n_members;
-    state->n = n;
-    state->kind = kind;
-    state->next = *bucket;
-    *bucket = (uint32_t)(d->n_states - 1);
-    for (size_t i = 0; i < n; i++) d->members[d->n_members++] = (uint16_t)set->pcs[i];
-    return ft__regex_row(d, d->n_states - 1);
-}
-
-/* Where `row` leads with a character of the column: a turn of the threads without their places. */
-static uint32_t ft__regex_make_entry(ft__regex_dfa *d, uint32_t row, uint32_t column, size_t at) {
-    static const uint32_t examples[] = {FT__REGEX_NO_CHAR, '\n', 'a', 0xE9, ' '}; /* of the kinds */
-    ft__regex_threads *t = d->t;
-    const ft__regex_state *state = &d->states[row / d->columns];
-    uint32_t before = examples[state->kind], after = d->column_char[column], to;
-    bool hit = false, last = column < FT__REGEX_FIRST_COLUMN;
-    size_t n_places = t->n_places, n_tables = d->n_tables;
-    t->n_places = 0;
-    ft__regex_begin_turn(t);
-    for (size_t i = 0; i < state->n && !hit; i++)
-        hit = ft__regex_follow(t, d->members[state->first + i], 0, before, after, last);
-    hit = hit || ft__regex_follow(t, 0, 0, before, after, last);
-    ft__regex_eat(t, after);
-    t->n_places = n_places;
-    ft__regex_kind kind = ft__regex_kind_of(t->r, after);
-    if (hit) to = ft__regex_row(d, FT__REGEX_MATCHED);
-    else if (column == FT__REGEX_AT_END) to = ft__regex_row(d, FT__REGEX_DEAD);
-    else if (t->from.n) to = ft__regex_state_of(d, kind, at);
-    else if (t->r->anchored) to = ft__regex_row(d, FT__REGEX_DEAD);
-    else to = ft__regex_fresh_row(d, after);
-    if (d->n_tables == n_tables) d->table[row + column] = to; /* else the row is no more */
-    return to;
-}
-
-/* The column of a character beyond ASCII at *p, which is moved past it. */
-static uint32_t ft__regex_wide_column(ft__regex_dfa *d, const char **p, const char *end) {
-    uint32_t c = ft__utf8_next(p, end);
-    size_t slot = c % FT__COUNT(d->known);
-    if (d->known[slot].column && d->known[slot].c == c) return d->known[slot].column;
-    return ft__regex_new_column(d, c);
-}
-
-/* Is there a match that begins at *at or later?  None begins before *at, then.  A line feed at the
-   very end has a column of its own if the program has a $. */
-static ft__regex_result ft__regex_scan(ft__regex_dfa *d, ft__view text, size_t *at) {
-    const ft__regex *r = d->t->r;
-    const char *p = text.text + *at, *end = text.text + text.n, *stop = end;
-    const uint32_t first = ft__regex_row(d, FT__REGEX_FIRST_STATE);
-    uint32_t column, to, row = ft__regex_fresh_row(d, ft__regex_before(text, *at));
-    d->made_at = *at;
-    if ((r->looks & FT__REGEX_LOOKS_LAST) && p < end && end[-1] == '\n') stop--;
-    for (;;) {
-        if (row < first) { /* nothing has begun */
-            const char *next = ft__regex_skip_text(r, p, end);
-            if (!next) return FT__REGEX_NO;
-            *at = (size_t)(next - text.text);
-            if (next > p) row = ft__regex_fresh_row(d, ft__regex_before(text, *at));
-            p = next;
-        }
-        size_t here = (size_t)(p - text.text);
-        bool at_end = p == end;
-        if (at_end) column = FT__REGEX_AT_END;
-        else if (*p & 0x80) column = ft__regex_wide_column(d, &p, end);
-        else if (p++ == stop) column = FT__REGEX_LAST_LINE_FEED;
-        else column = r->columns[(unsigned char)p[-1]];
-        to = column || at_end ? d->table[row + column] : 0;
-        if (!to && !d->gave_up && !d->failed) to = ft__regex_make_entry(d, row, column, here);
-        if (d->failed) return FT__REGEX_NO_MEMORY;
-        if (d->gave_up) return FT__REGEX_UNDECIDED;
-        if (to == ft__regex_row(d, FT__REGEX_MATCHED)) return FT__REGEX_YES;
-        if (at_end || to == ft__regex_row(d, FT__REGEX_DEAD)) return FT__REGEX_NO;
-        row = to;
-        while (p < stop && !(*p & 0x80) && /* the quick way, as long as nothing is to be decided */
-               (to = d->table[row + r->columns[(unsigned char)*p]]) >= first) {
-            row = to;
-            p++;
-        }
-    }
-}
-
-/* ---- both together */
-
-/* Whether there is a match that begins at `at` or later; with places, which. */
-static ft__regex_result ft__regex_match(ft__regex_threads *t, ft__view text, size_t at) {
-    ft__regex_result result = FT__REGEX_UNDECIDED;
-    ft__regex_dfa dfa;
-    if (t->n_places) result = ft__regex_run(t, text, &at, at + FT__REGEX_SHORT);
-    if (result == FT__REGEX_UNDECIDED && text.n - at > FT__REGEX_SHORT) {
-        result = ft__regex_dfa_init(&dfa, t) ? ft__regex_scan(&dfa, text, &at)
-                                             : FT__REGEX_NO_MEMORY;
-        ft__regex_dfa_free(&dfa);
-        if (result == FT__REGEX_YES && t->n_places) result = FT__REGEX_UNDECIDED; /* which? */
-    }
-    return result == FT__REGEX_UNDECIDED ? ft__regex_run(t, text, &at, SIZE_MAX) : result;
-}
-
-static ft__view ft__regex_text(const char *text, size_t n) {
-    ft__view v;
-    v.text = n ? text : "";
-    v.n = n;
-    return v;
-}
-
-FT__PRIV ft_status ft__regex_search(const ft__regex *regex, const char *text, size_t n, bool *found,
-                                    ft_error *err) {
-    ft__regex_threads t;
-    if (!ft__regex_threads_init(&t, regex, 0)) return ft__fail_memory(err);
-    ft__regex_result result = ft__regex_match(&t, ft__regex_text(text, n), 0);
-    ft__regex_threads_free(&t);
-    *found = result == FT__REGEX_YES;
-    return result == FT__REGEX_NO_MEMORY ? ft__fail_memory(err) : FT_OK;
-}
-
-FT__PRIV ft_status ft__regex_find(const ft__regex *regex, const char *text, size_t n, size_t from,
-                                  ft__regex_span *groups, size_t n_groups, bool *found,
-                                  ft_error *err) {
-    ft__regex_threads t;
-    size_t asked = n_groups < regex->n_groups ? n_groups : regex->n_groups;
-    *found = false;
-    for (size_t i = 0; i < n_groups; i++) groups[i].begin = groups[i].end = FT__NO_SPAN;
-    if (asked > FT__REGEX_MAX_GROUPS)
-        return ft__fail(err, FT_ERR_LIMIT, "", "pattern: more than %d groups to look for",
-                        FT__REGEX_MAX_GROUPS);
-    if (from > n) return FT_OK;
-    if (!ft__regex_threads_init(&t, regex, asked ? asked : 1)) return ft__fail_memory(err);
-    ft__regex_result result = ft__regex_match(&t, ft__regex_text(text, n), from);
-    *found = result == FT__REGEX_YES;
-    for (size_t i = 0; i < asked && *found; i++)
-        if (t.best[2 * i + 1] != FT__NO_SPAN) {
-            groups[i].begin = t.best[2 * i];
-            groups[i].end = t.best[2 * i + 1];
-        }
-    ft__regex_threads_free(&t);
-    return result == FT__REGEX_NO_MEMORY ? ft__fail_memory(err) : FT_OK;
-}
-
-#undef FT__REGEX_NO_PLACE
-#undef FT__REGEX_NO_CHAR
-/* ---- end src/eval/regex_match.c */
-/* ---- begin src/eval/row.c */
-/* A row of data: one JSON object, kept as it was parsed; and its texts. */
 
 FT__PRIV const ft__json *ft__row_get(const ft_row *row, const char *field) {
     const ft__json *value = ft__json_get(row->value, field);
@@ -52503,7 +57669,10 @@ FT__PRIV void ft__names_free(ft__names *t, const ft_allocator *a);
 typedef struct ft__variant {
     const char *name;    /* "base", or the candidate's */
     int model;           /* index into models */
+    int base;            /* if merge: the model that the adapter is merged into */
+    const char *quantize; /* the type of its weights, or NULL: as they are stored */
     const char *adapter; /* path, or NULL */
+    bool merge;          /* the adapter is in the model's weights */
     double scale;
     uint32_t line; /* in the job file */
 } ft__variant;
@@ -52561,7 +57730,9 @@ struct ft_job {
     const char *cohort_by;
     const ft__json *tree; /* the job file with every --set applied */
 
-    const char **models; /* (n_models) paths, each once; the base's first */
+    const char **models; /* (n_models) paths; the base's first */
+    const char **quantize; /* (n_models) the type that each is brought into, or NULL */
+    int *merged;         /* (n_models) the variant whose adapter is merged into it, or 0 */
     int n_models;
     ft__variant *variants; /* (n_variants) */
     int n_variants;
@@ -52582,6 +57753,7 @@ struct ft_job {
     char shots_digest[65];
 
     int max_tokens, repeat;
+    bool tokens; /* base and candidates are compared token by token */
     ft_sampling sampling;
     double temperature, top_p, min_p; /* as the job has them, before rounding to float */
     const char **stops;
@@ -52706,6 +57878,12 @@ typedef struct ft__evidence {
     int n;
 } ft__evidence;
 
+/* A candidate's row beside the base's, with the texts of the alternatives. */
+typedef struct ft__row_tokens {
+    ft_divergence d;
+    ft__view base_top[FT_ALTERNATIVES], top[FT_ALTERNATIVES];
+} ft__row_tokens;
+
 typedef struct ft__timing {
     int threads;
     double load_s, generate_s, score_s, total_s;
@@ -52719,6 +57897,7 @@ struct ft_result {
     ft__answer *answers;    /* (n_rows, n_variants, repeat) */
     ft__row_score *scores;  /* (n_evaluators, n_rows, n_variants) */
     ft__evidence **evidence; /* (n_evaluators): NULL, or (n_rows, n_variants, repeat) */
+    ft__row_tokens **tokens; /* (n_variants): (n_rows), or NULL for the base and where it does not apply */
     bool *higher_is_better; /* (n_evaluators) */
     ft__table table;        /* its last cohort is FT__EVERY_ROW */
     ft__gate_out gate;
@@ -52744,6 +57923,7 @@ FT__PRIV const char *ft__result_cohort(const ft_result *r,
 FT__PRIV int ft__result_cohort_rows(const ft_result *r, int cohort);
 
 /* A comparison while it runs. */
+typedef struct ft__compare ft__compare;
 typedef struct ft__compare_model {
     ft_model *model;
     const int32_t **prompts; /* (n_rows) tokens */
@@ -52753,7 +57933,7 @@ typedef struct ft__compare_model {
     int longest;
 } ft__compare_model;
 
-typedef struct ft__compare {
+struct ft__compare {
     const ft_job *job;
     const ft_compare_desc *desc;
     ft_result *r;
@@ -52763,7 +57943,57 @@ typedef struct ft__compare {
     ft_adapter **adapters;     /* (n_variants), NULL without one */
     double started;
     ft_progress progress;
-} ft__compare;
+};
+
+/* One model's share of the work. */
+typedef struct ft__compare_batch {
+    ft_session *session;
+    int *variants;         /* (n) of the job */
+    int *session_variants; /* (n) what the session calls them */
+    uint64_t *keys;        /* of random draws */
+    int n;
+    size_t *rows;         /* (n_requests / n / repeat) that want an answer */
+    ft_request *requests; /* rows outermost, then variants, then repeats */
+    ft_completion *completions;
+    int n_requests;
+    ft__compare *compare;
+    int *n_answers;         /* (as rows) so far */
+    size_t *done;           /* (n_done) rows with all of them */
+    int n_done, n_compared; /* of these, the first that were compared token by token */
+    ft_status failed;       /* in the course of it, */
+    ft_error error;         /* with this */
+} ft__compare_batch;
+/* A session of the job's model m with its variants.  Free b->session in any case. */
+FT__PRIV ft_status ft__compare_open(ft__compare *c, int m, ft__compare_batch *b);
+
+/* ---- canary: release/canary.c */
+
+/* Before anything else runs: does every candidate change something? */
+FT__PRIV ft_status ft__canary_check(ft__compare *c);
+/* Do the model and the base read the same tokens on every row? */
+FT__PRIV bool ft__canary_same_prompts(const ft__compare *c, int model);
+
+/* ---- tokens: release/tokens.c */
+
+/* Which candidates have tokens? */
+FT__PRIV ft_status ft__tokens_begin(ft__compare *c);
+/* Fills the result's tokens of rows that have their answers, for the batch's candidates; the base reads in a
+   session of its model, where it is variant 0. */
+FT__PRIV ft_status ft__tokens_rows(ft__compare *c, ft_session *base, const ft__compare_batch *b, const size_t *rows,
+                                   size_t n_rows);
+/* The same for rows that no ft__tokens_rows saw while model m answered. */
+FT__PRIV ft_status ft__tokens_rest(ft__compare *c, int m, const ft__compare_batch *b);
+
+/* Sums over rows by weight; see ft_divergence. */
+typedef struct ft__token_sums {
+    int n_rows, n_places;           /* rows with places to compare, and these */
+    double places, kl, agree, base_logprob, logprob;
+    double kl_max;
+    int n_outputs, n_same, n_output; /* rows with outputs to compare, the same ones, their tokens */
+    double output, accepted, drafts, draft_accepted;
+} ft__token_sums;
+/* Of a cohort's rows (n_cohorts - 1: all rows); false if the candidate has no tokens. */
+FT__PRIV bool ft__tokens_sum(const ft_result *r, int cohort, int variant, ft__token_sums *sums);
 
 /* ---- evidence: release/evidence.c.  Fills what ft__result_evidence gives. */
 
@@ -53031,13 +58261,17 @@ FT__PRIV void ft__names_free(ft__names *t, const ft_allocator *a) {
 static const ft__shape ft__job_text = {"", FT__SHAPE_NAME, 0, 0, NULL, NULL};
 
 static const ft__shape ft__job_base_keys[] = {
-    {"model", FT__SHAPE_NAME | FT__SHAPE_NEEDED, 0, 0, NULL, NULL}, {NULL, 0, 0, 0, NULL, NULL}};
+    {"model", FT__SHAPE_NAME | FT__SHAPE_NEEDED, 0, 0, NULL, NULL},
+    {"quantize", FT__SHAPE_NAME, 0, 0, NULL, NULL},
+    {NULL, 0, 0, 0, NULL, NULL}};
 
 static const ft__shape ft__job_candidate_keys[] = {
     {"name", FT__SHAPE_NAME | FT__SHAPE_NEEDED, 0, 0, NULL, NULL},
     {"adapter", FT__SHAPE_NAME, 0, 0, NULL, NULL},
     {"scale", FT__SHAPE_NUMBER, -FLT_MAX, FLT_MAX, NULL, NULL},
+    {"merge", FT__SHAPE_BOOL, 0, 0, NULL, NULL},
     {"model", FT__SHAPE_NAME, 0, 0, NULL, NULL},
+    {"quantize", FT__SHAPE_NAME, 0, 0, NULL, NULL},
     {NULL, 0, 0, 0, NULL, NULL}};
 static const ft__shape ft__job_candidate = {"", FT__SHAPE_OBJECT,       0,
                                             0,  ft__job_candidate_keys, NULL};
@@ -53112,6 +58346,7 @@ static const ft__shape ft__job_keys[] = {
     {"evaluators", FT__SHAPE_LIST, 0, 0, NULL, &ft__job_entry},
     {"gate", FT__SHAPE_OBJECT, 0, 0, ft__job_gate_keys, NULL},
     {"probes", FT__SHAPE_OBJECT, 0, 0, NULL, &ft__job_probe},
+    {"tokens", FT__SHAPE_BOOL, 0, 0, NULL, NULL},
     {"output", FT__SHAPE_NAME | FT__SHAPE_NULL, 0, 0, NULL, NULL},
     {NULL, 0, 0, 0, NULL, NULL}};
 static const ft__shape ft__job_shape = {"", FT__SHAPE_OBJECT, 0, 0, ft__job_keys, NULL};
@@ -53276,11 +58511,33 @@ static ft_status ft__job_read_prompt(ft_job *job, ft_error *err) {
                            : ft__fail_memory(err);
 }
 
-static int ft__job_model(ft_job *job, const char *path) {
-    for (int i = 0; i < job->n_models; i++)
-        if (strcmp(job->models[i], path) == 0) return i;
+static int ft__job_add_model(ft_job *job, const char *path, const char *quantize, int merged) {
     job->models[job->n_models] = path;
+    job->quantize[job->n_models] = quantize;
+    job->merged[job->n_models] = merged;
     return job->n_models++;
+}
+
+static int ft__job_model(ft_job *job, const char *path, const char *quantize) {
+    for (int i = 0; i < job->n_models; i++)
+        if (!job->merged[i] && strcmp(job->models[i], path) == 0 &&
+            (quantize ? job->quantize[i] && strcmp(job->quantize[i], quantize) == 0 : !job->quantize[i]))
+            return i;
+    return ft__job_add_model(job, path, quantize, 0);
+}
+
+/* The type that base or candidate is brought into at load, or NULL. */
+static ft_status ft__job_quantize(const ft_job *job, const ft__json *entry, const char **type,
+                                  ft_error *err) {
+    char names[256] = "";
+    *type = ft__job_string(entry, "quantize");
+    for (int i = 0, n = 0; *type && ft_quantize_type_at(i) && n < (int)sizeof names; i++) {
+        if (strcmp(*type, ft_quantize_type_at(i)) == 0) return FT_OK;
+        n += snprintf(names + n, sizeof names - (size_t)n, i ? ", %s" : "%s", ft_quantize_type_at(i));
+    }
+    if (!*type) return FT_OK;
+    return ft__job_fail(job, err, ft__json_get(entry, "quantize")->line,
+                        "\"quantize\": found \"%.40s\", expected one of %s", *type, names);
 }
 
 static ft_status ft__job_add_candidate(ft_job *job, const ft__json *entry, ft_error *err) {
@@ -53296,10 +58553,18 @@ static ft_status ft__job_add_candidate(ft_job *job, const ft__json *entry, ft_er
                                 k ? "candidates[%d]: the name \"%.100s\" is taken"
                                   : "candidates[%d]: only the base is called \"%.100s\"",
                                 i, v->name);
-    if (!model && !adapter)
+    const ft__json *merge = ft__json_get(entry, "merge");
+    const char *type;
+    ft_status status = ft__job_quantize(job, entry, &type, err);
+    if (status) return status;
+    v->merge = merge && merge->type == FT__JSON_TRUE;
+    if (!model && !adapter && !type)
         return ft__job_fail(job, err, v->line,
                             "candidates[%d] (\"%.100s\") needs an \"adapter\" or a \"model\"", i,
                             v->name);
+    if (!adapter && v->merge)
+        return ft__job_fail(job, err, v->line,
+                            "candidates[%d] (\"%.100s\"): \"merge\" needs an \"adapter\"", i, v->name);
     if (!adapter && ft__json_get(entry, "scale"))
         return ft__job_fail(job, err, v->line,
                             "candidates[%d] (\"%.100s\"): \"scale\" needs an \"adapter\"", i,
@@ -53307,7 +58572,14 @@ static ft_status ft__job_add_candidate(ft_job *job, const ft__json *entry, ft_er
     if (model) model = ft__path_beside(&job->arena, job->path, model);
     if (adapter) v->adapter = ft__path_beside(&job->arena, job->path, adapter);
     if (job->arena.failed) return ft__fail_memory(err);
-    v->model = model ? ft__job_model(job, model) : 0;
+    const char *stored = model ? NULL : job->quantize[0]; /* the base is what it is for all */
+    v->quantize = type ? type : stored;
+    if (v->merge) {
+        v->base = ft__job_model(job, model ? model : job->models[0], stored);
+        v->model = ft__job_add_model(job, job->models[v->base], type, job->n_variants);
+    } else {
+        v->model = ft__job_model(job, model ? model : job->models[0], v->quantize);
+    }
     job->n_variants++;
     return FT_OK;
 }
@@ -53317,15 +58589,19 @@ static ft_status ft__job_read_variants(ft_job *job, ft_error *err) {
     const ft__json *list = ft__json_get(job->tree, "candidates");
     job->variants =
         (ft__variant *)ft__arena_alloc(&job->arena, list->count + 1, sizeof *job->variants);
-    job->models = (const char **)ft__arena_alloc(&job->arena, list->count + 1, sizeof *job->models);
+    const size_t n_models = 2 * list->count + 1; /* a merged one and what it comes from */
+    job->models = (const char **)ft__arena_alloc(&job->arena, n_models, sizeof *job->models);
+    job->quantize = (const char **)ft__arena_alloc(&job->arena, n_models, sizeof *job->quantize);
+    job->merged = (int *)ft__arena_alloc(&job->arena, n_models, sizeof *job->merged);
     const char *path = ft__path_beside(&job->arena, job->path, ft__job_string(base, "model"));
     if (job->arena.failed) return ft__fail_memory(err);
     job->variants[0].name = "base";
     job->variants[0].scale = 1;
     job->variants[0].line = base->line;
-    job->variants[0].model = ft__job_model(job, path);
+    ft_status status = ft__job_quantize(job, base, &job->variants[0].quantize, err);
+    if (status) return status;
+    job->variants[0].model = ft__job_model(job, path, job->variants[0].quantize);
     job->n_variants = 1;
-    ft_status status = FT_OK;
     for (const ft__json *e = list->child; e && !status; e = e->next)
         status = ft__job_add_candidate(job, e, err);
     return status;
@@ -53571,6 +58847,8 @@ static const char *ft__job_default_name(ft_job *job) {
 
 static ft_status ft__job_read_names(ft_job *job, const ft_job_desc *desc, ft_error *err) {
     const char *output = ft__job_string(job->tree, "output");
+    const ft__json *tokens = ft__json_get(job->tree, "tokens");
+    job->tokens = !tokens || tokens->type == FT__JSON_TRUE;
     job->name = ft__job_string(job->tree, "name");
     if (!job->name) job->name = ft__job_default_name(job);
     if (desc->output)
@@ -54293,6 +59571,7 @@ static ft_status ft__compare_allocate(ft__compare *c) {
     r->judge_digests = (char(*)[65])ft__arena_alloc(&r->arena, n_e, 65);
     r->evidence = (ft__evidence **)ft__arena_alloc(&r->arena, n_e, sizeof *r->evidence);
     r->answer_digests = (char(*)[65])ft__arena_alloc(&r->arena, n_v, 65);
+    r->tokens = (ft__row_tokens **)ft__arena_alloc(&r->arena, n_v, sizeof *r->tokens);
     r->table.n_evaluators = job->n_evaluators;
     r->table.n_cohorts = (int)job->cohorts.n + 1;
     r->table.n_variants = job->n_variants;
@@ -54382,6 +59661,23 @@ static ft_status ft__compare_tokenize(ft__compare *c, int model) {
     return status;
 }
 
+/* Whether a variant runs on the model; one that is there to be merged into may have none. */
+static bool ft__compare_runs(const ft_job *job, int model) {
+    int v = 0;
+    while (v < job->n_variants && job->variants[v].model != model) v++;
+    return v < job->n_variants;
+}
+
+static ft_model *ft__compare_merge(ft__compare *c, const ft__variant *v, const ft_model_desc *desc,
+                                   ft_error *err) {
+    const ft_model *base = c->models[v->base].model;
+    ft_adapter *adapter = ft_adapter_load(base, v->adapter, err);
+    ft_adapter_use use = {adapter, (float)v->scale};
+    ft_model *model = adapter ? ft_model_merge(base, &use, 1, desc, err) : NULL;
+    ft_adapter_free(adapter);
+    return model;
+}
+
 static ft_status ft__compare_load(ft__compare *c) {
     const ft_job *job = c->job;
     ft_model_desc desc;
@@ -54392,14 +59688,20 @@ static ft_status ft__compare_load(ft__compare *c) {
     for (int m = 0; m < job->n_models && !status; m++) {
         status = ft_model_digest(job->models[m], &job->allocator, c->r->model_digests[m], c->err);
         if (status) break;
-        c->models[m].model = ft_model_load(job->models[m], &desc, err);
-        status = c->models[m].model ? ft__compare_tokenize(c, m) : err->code;
+        desc.share_with = m ? c->models[0].model : NULL; /* a full fine-tune may have left much as it was */
+        desc.quantize = job->quantize[m];
+        c->models[m].model = job->merged[m]
+                                 ? ft__compare_merge(c, &job->variants[job->merged[m]], &desc, err)
+                                 : ft_model_load(job->models[m], &desc, err);
+        if (!c->models[m].model) status = err->code;
+        else if (ft__compare_runs(job, m)) status = ft__compare_tokenize(c, m);
     }
     for (int v = 0; v < job->n_variants && !status; v++) {
         const ft__variant *variant = &job->variants[v];
         if (!variant->adapter) continue;
         status = ft_model_digest(variant->adapter, &job->allocator, c->r->adapter_digests[v], c->err);
         if (status) break;
+        if (variant->merge) continue; /* it is in the weights */
         c->adapters[v] = ft_adapter_load(c->models[variant->model].model, variant->adapter, err);
         if (!c->adapters[v]) status = err->code;
     }
@@ -54431,28 +59733,7 @@ static uint64_t ft__compare_key(const char *name, int repeat) {
     return ft__compare_first_8(&h);
 }
 
-static int ft__compare_done(void *user, int request) {
-    ft__compare *c = (ft__compare *)user;
-    (void)request;
-    c->progress.done++;
-    c->progress.seconds = ft__seconds() - c->started;
-    return c->desc->progress ? c->desc->progress(c->desc->user, &c->progress) : 0;
-}
-
-/* One model's share of the work. */
-typedef struct ft__compare_batch {
-    ft_session *session;
-    int *variants;         /* (n) of the job */
-    int *session_variants; /* (n) what the session calls them */
-    uint64_t *keys;        /* of random draws */
-    int n;
-    size_t *rows;         /* (n_requests / n / repeat) that want an answer */
-    ft_request *requests; /* rows outermost, then variants, then repeats */
-    ft_completion *completions;
-    int n_requests;
-} ft__compare_batch;
-
-static ft_status ft__compare_open(ft__compare *c, int m, ft__compare_batch *b) {
+FT__PRIV ft_status ft__compare_open(ft__compare *c, int m, ft__compare_batch *b) {
     const ft_job *job = c->job;
     ft_session_desc desc;
     ft_error mine, *err = c->err ? c->err : &mine;
@@ -54487,6 +59768,9 @@ static ft_status ft__compare_requests(ft__compare *c, int m, ft__compare_batch *
     b->requests = (ft_request *)ft__arena_alloc(&c->arena, n, sizeof *b->requests);
     b->completions = (ft_completion *)ft__arena_alloc(&c->arena, n, sizeof *b->completions);
     b->rows = (size_t *)ft__arena_alloc(&c->arena, job->n_rows, sizeof *b->rows);
+    b->done = (size_t *)ft__arena_alloc(&c->arena, job->n_rows, sizeof *b->done);
+    b->n_answers = (int *)ft__arena_alloc(&c->arena, job->n_rows, sizeof *b->n_answers);
+    b->compare = c;
     if (c->arena.failed) return ft__fail_memory(c->err);
     for (size_t i = 0, n_rows = 0; i < job->n_rows; i++) {
         if (!ft__evidence_text_wanted(job, &job->rows[i])) continue;
@@ -54509,11 +59793,11 @@ static ft_status ft__compare_requests(ft__compare *c, int m, ft__compare_batch *
     return FT_OK;
 }
 
-/* The completions belong to the session; what they say is copied. */
-static ft_status ft__compare_keep(ft__compare *c, const ft__compare_batch *b) {
+/* The completions belong to the session; what those of a row say is copied. */
+static ft_status ft__compare_keep(ft__compare *c, const ft__compare_batch *b, int first) {
     ft_result *r = c->r;
     int repeat = c->job->repeat;
-    for (int q = 0; q < b->n_requests; q++) {
+    for (int q = first; q < first + b->n * repeat; q++) {
         const ft_completion *done = &b->completions[q];
         size_t row = b->rows[q / repeat / b->n], n = (size_t)done->n_tokens;
         ft__answer *answer = ft__result_answer(r, row, b->variants[q / repeat % b->n], q % repeat);
@@ -54532,16 +59816,42 @@ static ft_status ft__compare_keep(ft__compare *c, const ft__compare_batch *b) {
     return FT_OK;
 }
 
-static ft_status ft__compare_generate(ft__compare *c, int m, ft__compare_batch *b) {
-    ft_generate_hooks hooks = {c, ft__compare_done, NULL};
-    ft_status status = ft__compare_requests(c, m, b);
-    if (!status && b->n_requests)
-        status = ft_session_generate(b->session, b->requests, b->n_requests, b->completions, &hooks,
-                                     c->err);
-    if (status || !b->n_requests) return status;
-    status = ft__compare_keep(c, b);
-    ft_completions_free(b->session, b->completions, b->n_requests);
+/* A row whose last answer is there.  Base and adapters are compared on it token by token before the session
+   forgets the keys and values of its prompt; some rows together, which is faster. */
+static ft_status ft__compare_row_done(ft__compare *c, ft__compare_batch *b, int row) {
+    enum { TOGETHER = 8 };
+    const int n_rows = b->n_requests / b->n / c->job->repeat;
+    ft_status status = ft__compare_keep(c, b, row * b->n * c->job->repeat);
+    b->done[b->n_done++] = b->rows[row];
+    if (status || b->variants[0] != 0) return status; /* of another model: see ft__tokens_rest */
+    if (b->n_done - b->n_compared < TOGETHER && b->n_done < n_rows) return FT_OK;
+    status = ft__tokens_rows(c, b->session, b, b->done + b->n_compared,
+                             (size_t)(b->n_done - b->n_compared));
+    b->n_compared = b->n_done;
     return status;
+}
+
+static int ft__compare_done(void *user, int request) {
+    ft__compare_batch *b = (ft__compare_batch *)user;
+    ft__compare *c = b->compare;
+    const int row = request / c->job->repeat / b->n;
+    c->progress.done++;
+    c->progress.seconds = ft__seconds() - c->started;
+    if (++b->n_answers[row] == b->n * c->job->repeat) b->failed = ft__compare_row_done(c, b, row);
+    if (b->failed && c->err) b->error = *c->err;
+    if (b->failed) return 1;
+    return c->desc->progress ? c->desc->progress(c->desc->user, &c->progress) : 0;
+}
+
+static ft_status ft__compare_generate(ft__compare *c, int m, ft__compare_batch *b) {
+    ft_generate_hooks hooks = {b, ft__compare_done, NULL};
+    ft_status status = ft__compare_requests(c, m, b);
+    if (status || !b->n_requests) return status;
+    status = ft_session_generate(b->session, b->requests, b->n_requests, b->completions, &hooks, c->err);
+    if (status && b->failed && c->err) *c->err = b->error; /* the generation's is that it was stopped */
+    if (status) return b->failed ? b->failed : status;
+    ft_completions_free(b->session, b->completions, b->n_requests);
+    return FT_OK;
 }
 
 /* Answers, where an evaluator looks at them, and likelihoods. */
@@ -54551,6 +59861,7 @@ static ft_status ft__compare_answer(ft__compare *c, int m) {
     if (!status) status = ft__compare_generate(c, m, &b);
     if (!status && ft__evidence_any(c->job))
         status = ft__evidence_variants(c, b.session, b.variants, b.session_variants, b.n);
+    if (!status) status = ft__tokens_rest(c, m, &b);
     ft_session_free(b.session);
     return status;
 }
@@ -54790,8 +60101,11 @@ static ft_status ft__compare_run(ft__compare *c) {
     if (!status) status = ft__compare_allocate(c);
     if (!status) status = ft__compare_load(c);
     if (!status) status = ft__journal_begin(r, c->err);
+    if (!status) status = ft__canary_check(c);
+    if (!status && job->tokens) status = ft__tokens_begin(c);
     t->load_s = ft__seconds() - c->started;
-    for (int m = 0; m < job->n_models && !status; m++) status = ft__compare_answer(c, m);
+    for (int m = 0; m < job->n_models && !status; m++)
+        if (ft__compare_runs(job, m)) status = ft__compare_answer(c, m);
     if (!status) status = ft__evidence_judges(c);
     t->generate_s = ft__seconds() - c->started - t->load_s;
     if (!status) status = ft__compare_score(c);
@@ -54810,7 +60124,7 @@ static ft_status ft__compare_run(ft__compare *c) {
 
 static void ft__compare_close(ft__compare *c) {
     for (int v = 0; c->adapters && v < c->job->n_variants; v++) ft_adapter_free(c->adapters[v]);
-    for (int m = 0; c->models && m < c->job->n_models; m++) ft_model_free(c->models[m].model);
+    for (int m = c->job->n_models; c->models && m--;) ft_model_free(c->models[m].model); /* merged ones first */
     ft__arena_free(&c->arena);
 }
 
@@ -55150,6 +60464,248 @@ FT__PRIV ft_status ft__evidence_judges(ft__compare *c) {
     return status;
 }
 /* ---- end src/release/evidence.c */
+/* ---- begin src/release/canary.c */
+/* Before a comparison runs: does every candidate change something?  An adapter that was never applied, or was
+   never trained, would tie with the base on every row and look harmless.  So both read the last places of
+   the first prompts, and if no bit of any logit differs that is an error.  Who wants base against base names
+   the base's own file as the candidate's model. */
+
+enum { FT__CANARY_ROWS = 8, FT__CANARY_PLACES = 16 };
+
+FT__PRIV bool ft__canary_same_prompts(const ft__compare *c, int model) {
+    const ft__compare_model *base = &c->models[0], *other = &c->models[model];
+    if (!ft_model_same_vocabulary(base->model, other->model)) return false;
+    for (size_t i = 0; i < c->job->n_rows; i++)
+        if (base->n_prompt[i] != other->n_prompt[i] ||
+            memcmp(base->prompts[i], other->prompts[i], sizeof(int32_t) * (size_t)base->n_prompt[i]) != 0)
+            return false;
+    return true;
+}
+
+static ft_status ft__canary_fail(ft__compare *c, int variant, int n_places) {
+    const ft__variant *v = &c->job->variants[variant];
+    const char *path = v->adapter ? v->adapter : c->job->models[v->model];
+    if (n_places == 0)
+        return ft__fail(c->err, FT_ERR_MISMATCH, path,
+                        "candidate \"%.80s\": this is the base itself, byte for byte; to compare the base with "
+                        "itself, give the base's own path as \"model\"",
+                        v->name);
+    return ft__fail(c->err, FT_ERR_MISMATCH, path,
+                    "candidate \"%.80s\": the %s changes nothing%s: at %d places of the first rows every logit "
+                    "is the base's, bit for bit",
+                    v->name, v->adapter ? "adapter" : "model",
+                    v->adapter && v->scale == 0 ? " (its scale is 0)" : "", n_places);
+}
+
+/* Both read the ends of the first prompts of a model. */
+static ft_status ft__canary_run(ft__compare *c, int variant, ft_reader without, ft_reader with) {
+    const ft__compare_model *m = &c->models[c->job->variants[variant].model];
+    ft_diverge_request requests[FT__CANARY_ROWS];
+    ft_divergence out[FT__CANARY_ROWS];
+    int n_rows = c->job->n_rows < FT__CANARY_ROWS ? (int)c->job->n_rows : (int)FT__CANARY_ROWS;
+    int n_changed = 0, n_places = 0;
+    memset(requests, 0, sizeof requests);
+    for (int i = 0; i < n_rows; i++) {
+        const int n = m->n_prompt[i], first = n > FT__CANARY_PLACES ? n - FT__CANARY_PLACES : 1;
+        int32_t *tokens = (int32_t *)ft__arena_alloc(&c->arena, (size_t)n + 1, sizeof *tokens);
+        if (!tokens) return ft__fail_memory(c->err);
+        memcpy(tokens, m->prompts[i], (size_t)n * sizeof *tokens);
+        tokens[n] = tokens[0]; /* any token: what is looked at comes before it */
+        requests[i].prompt = tokens;
+        requests[i].n_prompt = first;
+        requests[i].reference = tokens + first;
+        requests[i].n_reference = n + 1 - first;
+    }
+    ft_status status = ft_diverge(without, with, requests, n_rows, out, c->err);
+    for (int i = 0; i < n_rows && !status; i++) n_changed += out[i].n_changed, n_places += out[i].n_tokens;
+    return status || n_changed ? status : ft__canary_fail(c, variant, n_places);
+}
+
+/* A candidate's adapter beside its model without it; another model beside the base. */
+static ft_status ft__canary_model(ft__compare *c, int m, ft_session *base, const ft__compare_batch *b) {
+    ft_status status = FT_OK;
+    for (int i = 0; i < b->n && !status; i++) {
+        const int v = b->variants[i];
+        const bool adapted = c->adapters[v] != NULL;
+        ft_reader without = {adapted ? b->session : base, 0}, with = {b->session, b->session_variants[i]};
+        if (!adapted && m == 0) continue;
+        if (!adapted && strcmp(c->r->model_digests[m], c->r->model_digests[0]) == 0)
+            status = ft__canary_fail(c, v, 0);
+        else if (adapted || ft__canary_same_prompts(c, m))
+            status = ft__canary_run(c, v, without, with);
+    }
+    return status;
+}
+
+FT__PRIV ft_status ft__canary_check(ft__compare *c) {
+    ft__compare_batch base, other;
+    ft_status status = ft__compare_open(c, 0, &base);
+    if (!status) status = ft__canary_model(c, 0, base.session, &base);
+    for (int m = 1; m < c->job->n_models && !status; m++) {
+        status = ft__compare_open(c, m, &other);
+        if (!status) status = ft__canary_model(c, m, base.session, &other);
+        ft_session_free(other.session);
+    }
+    ft_session_free(base.session);
+    return status;
+}
+/* ---- end src/release/canary.c */
+/* ---- begin src/release/tokens.c */
+/* Base and candidates token by token.  Once a row is answered, both read the same text behind its prompt: what
+   the row expects or, where it expects no text, what the base answered; and greedy answers are held against
+   each other.  A candidate that reads other tokens than the base (another vocabulary, another chat template)
+   cannot be compared so and has no numbers. */
+
+/* The row's expected text as a request, behind the base's prompt; *text stays NULL if it has none. */
+static ft_status ft__tokens_expected(ft__compare *c, size_t row, ft__arena *arena,
+                                     const ft_text_request **text) {
+    const ft__compare_model *m = &c->models[0];
+    const ft__json *expected = ft__row_get(&c->job->rows[row].row, "expected");
+    ft__view v = {NULL, 0}, prompt = m->texts[row];
+    if (expected) v = ft__json_as_text(expected);
+    if (!v.text || !v.n) return FT_OK;
+    const bool blank = !c->job->templated && ft__text_needs_blank(prompt, v);
+    ft_text_request *r = (ft_text_request *)ft__arena_alloc(arena, 1, sizeof *r);
+    char *copy = (char *)ft__arena_alloc(arena, v.n + 1, 1);
+    if (!r || !copy) return ft__fail_memory(c->err);
+    if (blank) copy[0] = ' ';
+    memcpy(copy + blank, v.text, v.n);
+    r->prompt = prompt.text;
+    r->prompt_len = prompt.n;
+    r->text = copy;
+    r->text_len = v.n + blank;
+    r->flags = m->flags;
+    *text = r;
+    return FT_OK;
+}
+
+static ft_status ft__tokens_request(ft__compare *c, size_t row, int variant, ft__arena *arena,
+                                    ft_diverge_request *q) {
+    const ft__answer *base = ft__result_answer(c->r, row, 0, 0);
+    const ft__answer *answer = ft__result_answer(c->r, row, variant, 0);
+    q->prompt = c->models[0].prompts[row];
+    q->n_prompt = c->models[0].n_prompt[row];
+    if (base->text && c->job->sampling.temperature == 0) {
+        q->base_output = base->tokens;
+        q->n_base_output = base->n_tokens;
+        q->output = answer->tokens;
+        q->n_output = answer->n_tokens;
+    } else if (base->text) { /* drawn: what they wrote is no greedy output, but a text that both can read */
+        q->reference = base->tokens;
+        q->n_reference = base->n_tokens;
+    }
+    const ft_text_request *text = NULL;
+    ft_status status = ft__tokens_expected(c, row, arena, &text);
+    if (text) q->text = text, q->reference = NULL;
+    return status;
+}
+
+/* What the alternatives are as text; control tokens as they are spelled. */
+static ft_status ft__tokens_pieces(ft__compare *c, const ft_alternative *top, int n, ft__view *out) {
+    const ft_model *m = c->models[0].model;
+    for (int i = 0; i < n; i++) {
+        size_t n_text = 0;
+        const char *text = ft_token_spelling(m, top[i].token, &n_text);
+        char buffer[256];
+        size_t n_plain = 0;
+        ft_status status = ft_detokenize(m, &top[i].token, 1, buffer, sizeof buffer, &n_plain, NULL);
+        if (status == FT_ERR_MEMORY) return ft__fail_memory(c->err);
+        if (!status && n_plain) text = buffer, n_text = n_plain;
+        out[i].text = ft__arena_text(&c->r->arena, text, n_text);
+        out[i].n = n_text;
+        if (!out[i].text) return ft__fail_memory(c->err);
+    }
+    return FT_OK;
+}
+
+FT__PRIV ft_status ft__tokens_begin(ft__compare *c) {
+    for (int v = 1; v < c->job->n_variants; v++) {
+        if (!ft__canary_same_prompts(c, c->job->variants[v].model)) continue;
+        c->r->tokens[v] = (ft__row_tokens *)ft__arena_alloc(&c->r->arena, c->job->n_rows, sizeof **c->r->tokens);
+        if (!c->r->tokens[v]) return ft__fail_memory(c->err);
+    }
+    return FT_OK;
+}
+
+static ft_status ft__tokens_candidate(ft__compare *c, int variant, ft_reader base, ft_reader candidate,
+                                      const size_t *rows, size_t n, ft__arena *arena) {
+    ft_diverge_request *requests = (ft_diverge_request *)ft__arena_alloc(arena, n, sizeof *requests);
+    ft_divergence *found = (ft_divergence *)ft__arena_alloc(arena, n, sizeof *found);
+    ft_status status = requests && found ? FT_OK : ft__fail_memory(c->err);
+    for (size_t i = 0; i < n && !status; i++)
+        status = ft__tokens_request(c, rows[i], variant, arena, &requests[i]);
+    if (!status) status = ft_diverge(base, candidate, requests, (int)n, found, c->err);
+    for (size_t i = 0; i < n && !status; i++) {
+        ft__row_tokens *row = &c->r->tokens[variant][rows[i]];
+        row->d = found[i];
+        status = ft__tokens_pieces(c, found[i].base_top, found[i].n_top, row->base_top);
+        if (!status) status = ft__tokens_pieces(c, found[i].top, found[i].n_top, row->top);
+    }
+    return status;
+}
+
+FT__PRIV ft_status ft__tokens_rows(ft__compare *c, ft_session *base, const ft__compare_batch *b, const size_t *rows,
+                                   size_t n_rows) {
+    ft_status status = FT_OK;
+    ft__arena arena;
+    ft__arena_init(&arena, &c->job->allocator);
+    for (int i = 0; i < b->n && n_rows && !status; i++) {
+        const ft_reader reads = {base, 0}, candidate = {b->session, b->session_variants[i]};
+        if (c->r->tokens[b->variants[i]])
+            status = ft__tokens_candidate(c, b->variants[i], reads, candidate, rows, n_rows, &arena);
+    }
+    ft__arena_free(&arena);
+    return status;
+}
+
+FT__PRIV ft_status ft__tokens_rest(ft__compare *c, int m, const ft__compare_batch *b) {
+    const ft_job *job = c->job;
+    ft__compare_batch base;
+    ft_status status = FT_OK;
+    size_t n = 0, *rows = (size_t *)ft__arena_alloc(&c->arena, job->n_rows, sizeof *rows);
+    if (!rows) return ft__fail_memory(c->err);
+    for (size_t i = 0; i < job->n_rows; i++)
+        if (m || !ft__evidence_text_wanted(job, &job->rows[i])) rows[n++] = i;
+    if (m == 0) return ft__tokens_rows(c, b->session, b, rows, n);
+    if (b->n == 0 || !c->r->tokens[b->variants[0]]) return FT_OK;
+    status = ft__compare_open(c, 0, &base);
+    if (!status) status = ft__tokens_rows(c, base.session, b, rows, n);
+    ft_session_free(base.session);
+    return status;
+}
+
+static bool ft__tokens_in_cohort(const ft_result *r, size_t row, int cohort) {
+    const ft__data_row *data = &r->job->rows[row];
+    bool in = (size_t)cohort == r->job->cohorts.n;
+    for (int c = 0; c < data->n_cohorts && !in; c++) in = data->cohorts[c] == cohort;
+    return in;
+}
+
+FT__PRIV bool ft__tokens_sum(const ft_result *r, int cohort, int variant, ft__token_sums *sums) {
+    memset(sums, 0, sizeof *sums);
+    for (size_t i = 0; r->tokens[variant] && i < r->job->n_rows; i++) {
+        const ft_divergence *d = &r->tokens[variant][i].d;
+        const double w = r->job->rows[i].weight;
+        if (w == 0 || !ft__tokens_in_cohort(r, i, cohort)) continue;
+        sums->n_rows += d->n_tokens > 0;
+        sums->n_places += d->n_tokens;
+        sums->places += w * d->n_tokens;
+        sums->kl += w * d->kl_sum;
+        sums->agree += w * d->n_agree;
+        sums->base_logprob += w * d->base_logprob;
+        sums->logprob += w * d->logprob;
+        if (d->kl_max > sums->kl_max) sums->kl_max = d->kl_max;
+        sums->n_outputs += d->compared;
+        sums->n_same += d->compared && d->first_difference < 0;
+        sums->n_output += d->n_output;
+        sums->output += w * d->n_output;
+        sums->accepted += w * d->n_accepted;
+        sums->drafts += w * d->n_drafts;
+        sums->draft_accepted += w * d->n_draft_accepted;
+    }
+    return r->tokens[variant] != NULL;
+}
+/* ---- end src/release/tokens.c */
 /* ---- begin src/release/aggregate.c */
 /* What is not a mean of rows: BLEU of a whole corpus, F1 over classes, calibration.  For evaluators that have
    such a metric it is computed over the scored rows of every cohort and variant (the first repetition of each)
@@ -55361,28 +60917,21 @@ FT__PRIV const char *ft__aggregate_shown(const ft_job *job, int evaluator, const
    alone; result.json and rows.jsonl are the same bytes wherever the same job gives the same
    answers. */
 
-#include <sys/stat.h>
 #include <unistd.h> /* getcwd */
-
-static bool ft__journal_same_file(const char *a, const char *b) {
-    struct stat sa, sb;
-    return a && stat(a, &sa) == 0 && stat(b, &sb) == 0 && sa.st_dev == sb.st_dev &&
-           sa.st_ino == sb.st_ino;
-}
 
 /* The run folder may be any folder, also one where the job's own files lie: those are not ours. */
 static bool ft__journal_is_input(const ft_job *job, const char *path) {
-    bool same = ft__journal_same_file(job->path, path) ||
-                ft__journal_same_file(job->template_path, path) ||
-                ft__journal_same_file(job->shots_path, path);
+    bool same = ft__same_file(job->path, path) ||
+                ft__same_file(job->template_path, path) ||
+                ft__same_file(job->shots_path, path);
     for (int i = 0; i < job->n_evaluators && !same; i++)
-        same = ft__journal_same_file(job->evaluators[i].judge, path);
+        same = ft__same_file(job->evaluators[i].judge, path);
     for (int i = 0; i < job->n_data && !same; i++)
-        same = ft__journal_same_file(job->data[i].path, path);
+        same = ft__same_file(job->data[i].path, path);
     for (int i = 0; i < job->n_models && !same; i++)
-        same = ft__journal_same_file(job->models[i], path);
+        same = ft__same_file(job->models[i], path);
     for (int i = 0; i < job->n_variants && !same; i++)
-        same = ft__journal_same_file(job->variants[i].adapter, path);
+        same = ft__same_file(job->variants[i].adapter, path);
     return same;
 }
 
@@ -55559,19 +61108,32 @@ static void ft__journal_inputs(ft__json_writer *w, const ft_result *r, bool path
 
 /* ---- job.json */
 
+/* What was done to a variant's weights before it ran. */
+static void ft__journal_weights(ft__json_writer *w, const ft__variant *v, const char *quantize) {
+    if (v->merge) {
+        ft__json_key(w, "merge");
+        ft__json_bool(w, true);
+    }
+    if (quantize) ft__journal_text(w, "quantize", quantize);
+}
+
 static void ft__journal_job_models(ft__json_writer *w, ft_result *r) {
     const ft_job *job = r->job;
     ft__journal_open(w, "base", '{');
     ft__journal_path(w, &r->arena, "model", job->models[0]);
+    if (job->quantize[0]) ft__journal_text(w, "quantize", job->quantize[0]);
     ft__json_end(w, '}');
     ft__journal_open(w, "candidates", '[');
     for (int i = 1; i < job->n_variants; i++) {
         const ft__variant *v = &job->variants[i];
         ft__json_begin(w, '{');
         ft__journal_text(w, "name", v->name);
-        if (v->model || !v->adapter) ft__journal_path(w, &r->arena, "model", job->models[v->model]);
+        const bool of_base = v->merge && v->base == 0; /* whatever the base was brought into */
+        if (!of_base && (v->model || !v->adapter))
+            ft__journal_path(w, &r->arena, "model", job->models[v->model]);
         if (v->adapter) ft__journal_path(w, &r->arena, "adapter", v->adapter);
         if (v->adapter) ft__journal_number(w, "scale", v->scale);
+        ft__journal_weights(w, v, of_base ? job->quantize[v->model] : v->quantize);
         ft__json_end(w, '}');
     }
     ft__json_end(w, ']');
@@ -55664,6 +61226,7 @@ FT__PRIV ft_status ft__journal_begin(ft_result *r, ft_error *err) {
     ft__journal_settings(&w, job, &r->arena);
     ft__journal_job_evaluators(&w, job, &r->arena);
     ft__journal_job_gate(&w, r);
+    ft__journal_bool(&w, "tokens", job->tokens);
     ft__journal_path(&w, &r->arena, "output", job->output);
     ft__journal_inputs(&w, r, true);
     ft__json_end(&w, '}');
@@ -55772,6 +61335,7 @@ static void ft__journal_variants(ft__json_writer *w, const ft_result *r) {
         ft__json_begin(w, '{');
         ft__journal_text(w, "name", r->job->variants[v].name);
         if (r->job->variants[v].adapter) ft__journal_number(w, "scale", r->job->variants[v].scale);
+        ft__journal_weights(w, &r->job->variants[v], r->job->variants[v].quantize);
         ft__journal_text(w, "prompts", r->prompt_digests[r->job->variants[v].model]);
         ft__journal_text(w, "answers", r->answer_digests[v]);
         ft__json_end(w, '}');
@@ -55829,6 +61393,86 @@ static void ft__journal_cohort_evaluator(ft__json_writer *w, const ft_result *r,
     ft__json_end(w, '}');
 }
 
+static void ft__journal_ratio(ft__json_writer *w, const char *key, double n, double of) {
+    ft__json_key(w, key);
+    if (of > 0) ft__json_number(w, n / of);
+    else ft__json_null(w);
+}
+
+/* A candidate and the base token by token; see ft_divergence. */
+static void ft__journal_tokens(ft__json_writer *w, const ft__token_sums *s) {
+    ft__journal_number(w, "rows", s->n_rows);
+    ft__journal_number(w, "tokens", s->n_places);
+    ft__journal_ratio(w, "kl_mean", s->kl, s->places);
+    ft__journal_number(w, "kl_max", s->kl_max);
+    ft__journal_ratio(w, "top1_agreement", s->agree, s->places);
+    ft__journal_number(w, "logprob_change", s->logprob - s->base_logprob);
+    ft__journal_ratio(w, "logprob_change_per_token", s->logprob - s->base_logprob, s->places);
+    ft__journal_number(w, "outputs", s->n_outputs);
+    ft__journal_number(w, "same_outputs", s->n_same);
+    ft__journal_number(w, "output_tokens", s->n_output);
+    ft__journal_ratio(w, "acceptance_rate", s->accepted, s->output);
+    ft__journal_ratio(w, "accepted_per_draft_of_4", s->draft_accepted, s->drafts);
+}
+
+static void ft__journal_alternatives(ft__json_writer *w, const char *key, const ft_alternative *top,
+                                     const ft__view *texts, int n) {
+    ft__journal_open(w, key, '[');
+    for (int k = 0; k < n; k++) {
+        ft__json_begin(w, '{');
+        ft__journal_number(w, "token", top[k].token);
+        ft__json_key(w, "text");
+        ft__json_string(w, texts[k].text, texts[k].n);
+        ft__journal_number(w, "logprob", (double)top[k].logprob);
+        ft__json_end(w, '}');
+    }
+    ft__json_end(w, ']');
+}
+
+/* Where the outputs part, a line for each row where they do. */
+static void ft__journal_differences(ft__json_writer *w, const ft_result *r, int variant) {
+    ft__journal_open(w, "first_differences", '[');
+    for (size_t i = 0; i < r->job->n_rows; i++) {
+        const ft__row_tokens *t = &r->tokens[variant][i];
+        if (t->d.first_difference < 0) continue;
+        ft__json_begin(w, '{');
+        w->indent = 0;
+        ft__journal_text(w, "id", r->job->rows[i].id);
+        ft__journal_number(w, "at", t->d.first_difference);
+        ft__journal_alternatives(w, "base", t->d.base_top, t->base_top, t->d.n_top);
+        ft__journal_alternatives(w, "candidate", t->d.top, t->top, t->d.n_top);
+        ft__json_end(w, '}');
+        w->indent = 1;
+    }
+    ft__json_end(w, ']');
+}
+
+static void ft__journal_candidate_tokens(ft__json_writer *w, const ft_result *r, int variant) {
+    ft__token_sums sums;
+    ft__json_key(w, "tokens");
+    if (!ft__tokens_sum(r, r->table.n_cohorts - 1, variant, &sums)) {
+        ft__json_null(w);
+        return;
+    }
+    ft__json_begin(w, '{');
+    ft__journal_tokens(w, &sums);
+    ft__journal_differences(w, r, variant);
+    ft__json_end(w, '}');
+}
+
+static void ft__journal_cohort_tokens(ft__json_writer *w, const ft_result *r, int cohort) {
+    ft__token_sums sums;
+    ft__journal_open(w, "tokens", '[');
+    for (int v = 1; v < r->job->n_variants; v++) {
+        if (!ft__tokens_sum(r, cohort, v, &sums)) continue;
+        ft__json_begin(w, '{');
+        ft__journal_text(w, "candidate", r->job->variants[v].name);
+        ft__journal_tokens(w, &sums);
+        ft__json_end(w, '}');
+    }
+    ft__json_end(w, ']');
+}
+
 static void ft__journal_cohort(ft__json_writer *w, const ft_result *r, int cohort) {
     const ft_job *job = r->job;
     bool every = (size_t)cohort == job->cohorts.n;
@@ -55839,6 +61483,7 @@ static void ft__journal_cohort(ft__json_writer *w, const ft_result *r, int cohor
     for (int e = 0; e < job->n_evaluators; e++) ft__journal_cohort_evaluator(w, r, cohort, e);
     ft__json_end(w, ']');
     if (!every) {
+        ft__journal_cohort_tokens(w, r, cohort);
         ft__journal_open(w, "verdicts", '[');
         for (int v = 1; v < job->n_variants; v++) {
             ft__json_begin(w, '{');
@@ -55897,6 +61542,7 @@ FT__PRIV ft_status ft__journal_result(ft_result *r, ft_error *err) {
         ft__json_begin(&w, '{');
         ft__journal_text(&w, "name", job->variants[v].name);
         ft__journal_verdict(&w, r->gate.variants[v]);
+        ft__journal_candidate_tokens(&w, r, v);
         ft__json_end(&w, '}');
     }
     ft__json_end(&w, ']');
@@ -56233,6 +61879,23 @@ static void ft__report_corpora(ft__report *p, int variant) {
     if (any) ft__report_end(p);
 }
 
+static void ft__report_ratio(ft__report *p, const char *label, double n, double of) {
+    ft__report_text(p, label, 0, FT__REPORT_DIM);
+    if (of > 0) ft__report_number(p, n / of, false, 0);
+    else ft__report_text(p, "-", 0, FT__REPORT_PLAIN);
+}
+
+/* "token by token: KL divergence 0.0312 nats, top-1 agreement 0.9400, acceptance rate 0.9100, ..." */
+static void ft__report_tokens(ft__report *p, int variant) {
+    ft__token_sums s;
+    if (!ft__tokens_sum(p->r, p->r->table.n_cohorts - 1, variant, &s)) return;
+    ft__report_ratio(p, "token by token: KL divergence ", s.kl, s.places);
+    ft__report_ratio(p, ", top-1 agreement ", s.agree, s.places);
+    ft__report_ratio(p, ", acceptance rate ", s.accepted, s.output);
+    ft__report_end(p);
+    ft__report_end(p);
+}
+
 static void ft__report_table(ft__report *p, int variant) {
     const ft_result *r = p->r;
     ft__report_widths w = ft__report_measure(p);
@@ -56248,6 +61911,7 @@ static void ft__report_table(ft__report *p, int variant) {
     }
     ft__report_end(p);
     ft__report_corpora(p, variant);
+    ft__report_tokens(p, variant);
 }
 
 /* ---- why a check failed */
@@ -56318,6 +61982,27 @@ static void ft__report_answer(ft__report *p, const ft__check *check, size_t row,
     ft__report_end(p);
 }
 
+/* "differ    after 3 tokens: base " cat" 0.6100, tuned " dog" 0.5500": the likeliest token of each there, with
+   its probability. */
+static void ft__report_difference(ft__report *p, size_t row, int variant) {
+    const ft__row_tokens *t = p->r->tokens[variant] ? &p->r->tokens[variant][row] : NULL;
+    char text[48];
+    if (!t || !t->d.n_top) return;
+    ft__report_label(p, "differ");
+    snprintf(text, sizeof text, "after %d tokens: ", t->d.first_difference);
+    ft__report_text(p, text, 0, FT__REPORT_DIM);
+    for (int side = 0; side < 2; side++) {
+        const ft__view *piece = side ? &t->top[0] : &t->base_top[0];
+        ft__report_text(p, side ? ", " : "", 0, FT__REPORT_PLAIN);
+        ft__report_text(p, p->r->job->variants[side ? variant : 0].name, 0, FT__REPORT_DIM);
+        ft__report_text(p, " \"", 0, FT__REPORT_PLAIN);
+        ft__report_cell(p, piece->text, piece->n, 0, false, FT__REPORT_PLAIN);
+        ft__report_text(p, "\" ", 0, FT__REPORT_PLAIN);
+        ft__report_number(p, ft__exp((double)(side ? t->d.top : t->d.base_top)[0].logprob), false, 0);
+    }
+    ft__report_end(p);
+}
+
 static void ft__report_row(ft__report *p, const ft__check *check, size_t row) {
     const ft__data_row *data = &p->r->job->rows[row];
     ft__report_blanks(p, 4);
@@ -56329,6 +62014,7 @@ static void ft__report_row(ft__report *p, const ft__check *check, size_t row) {
     ft__report_expected(p, data);
     ft__report_answer(p, check, row, 0);
     ft__report_answer(p, check, row, check->variant);
+    ft__report_difference(p, row, check->variant);
 }
 
 /* The worst rows, the earlier one first where they are equally bad. */

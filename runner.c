@@ -12,8 +12,8 @@
 typedef struct list { const char *items[64]; int n; } list;
 /* The options of all commands; a command takes those that its row in `commands` names. */
 typedef struct options {
-    const char *file; /* the one argument that is no option */
-    const char *prompt, *input, *out, *out_dir, *tokens, *tensor, *kv, *batches, *now;
+    const char *file, *second; /* arguments that are no options */
+    const char *prompt, *input, *out, *out_dir, *tokens, *tensor, *kv, *batches, *now, *type;
     double threads, ctx, n, top_k, seed, temp, top_p, min_p;
     list adapters, stops, sets;
     bool json, quiet, special;
@@ -51,8 +51,7 @@ static ft_status command_compare(options *o, ft_error *err) {
     ft_job *job = ft_job_load(o->file, &job_desc, err);
     ft_result *result = job ? ft_compare(job, &desc, err) : NULL;
     bool color = isatty(1) && !getenv("NO_COLOR");
-    ft_status status =
-        result ? ft_report_term(result, 0, color, to_stdout, NULL, err) : err->code;
+    ft_status status = result ? ft_report_term(result, 0, color, to_stdout, NULL, err) : err->code;
     if (result) o->exit_code = (int)ft_result_verdict(result);
     ft_result_free(result);
     ft_job_free(job);
@@ -72,8 +71,7 @@ static ft_status with_session(const options *o, session_fn *use, ft_error *err) 
     ft_session_desc desc = {(int)o->threads, (int)o->ctx, (ft_kv_type)kv, 0, 0, 0, false};
     ft_session *s = ft_session_load(o->file, &desc, err);
     ft_status status = s ? FT_OK : err->code;
-    if (!status)
-        status = ft_session_load_variant(s, o->adapters.items, o->adapters.n, &variant, err);
+    if (s) status = ft_session_load_variant(s, o->adapters.items, o->adapters.n, &variant, err);
     if (!status) status = use(s, variant, o, err);
     ft_session_free(s);
     return status;
@@ -119,14 +117,13 @@ static ft_status command_metric(options *o, ft_error *err) {
 }
 
 static ft_status command_tokenize(options *o, ft_error *err) {
-    ft_model_desc desc = {0};
-    desc.vocab_only = true;
+    ft_model_desc desc = {.vocab_only = true};
     unsigned flags = o->special ? FT_TOKENIZE_PARSE_SPECIAL : FT_TOKENIZE_DEFAULT;
     ft_model *m = ft_model_load(o->file, &desc, err);
+    if (!m) return err->code;
     ft_status status =
-        !m         ? err->code
-        : o->input ? ft_write_tokens_of_rows(m, o->input, flags, to_stdout, NULL, err)
-                   : ft_write_tokens(m, o->prompt, strlen(o->prompt), flags, to_stdout, NULL, err);
+        o->input ? ft_write_tokens_of_rows(m, o->input, flags, to_stdout, NULL, err)
+                 : ft_write_tokens(m, o->prompt, strlen(o->prompt), flags, to_stdout, NULL, err);
     ft_model_free(m);
     return status;
 }
@@ -138,6 +135,16 @@ static ft_status command_info(options *o, ft_error *err) {
     if (o->tensor) return ft_info_tensor(o->file, o->tensor, to_stdout, NULL, err);
     return adapter ? ft_info_adapter(o->file, adapter, o->json, to_stdout, NULL, err)
                    : ft_info(o->file, o->json, to_stdout, NULL, err);
+}
+
+/* ft quantize and ft merge write their files themselves. */
+static ft_status command_convert(options *o, ft_error *err) {
+    ft_convert_desc desc = {{0}, (int)o->threads, o->json, NULL, NULL};
+    const char *out = o->second ? o->second : o->out;
+    if (!out) return wrong(err, "there is no name for the output:", "OUT.gguf");
+    if (!o->adapters.n) return ft_quantize(o->file, out, o->type, &desc, to_stdout, NULL, err);
+    return ft_merge(o->file, o->adapters.items, o->adapters.n, out, o->type, &desc, to_stdout,
+                    NULL, err);
 }
 
 /* A number that is not negative; a whole one unless it may be a fraction. */
@@ -185,10 +192,12 @@ static const command commands[] = {
     {"render", command_render, NULL, " -f ",
      "MODEL|FILE.jinja -f CASES.jsonl [--now 2026-03-14T15:09:26]"},
     {"metric", command_metric, NULL, "", "[-f VECTORS.jsonl]    without -f: what there is"},
-    {"tokenize", command_tokenize, NULL, " -p -f ",
-     "MODEL [--special] (-p TEXT | -f ROWS.jsonl)"},
-    {"info", command_info, NULL, "",
-     "FILE [-a ADAPTER] [--json], or FILE --tensor NAME -o FILE"},
+    {"tokenize", command_tokenize, NULL, " -p -f ", "MODEL [--special] (-p TEXT | -f ROWS.jsonl)"},
+    {"info", command_info, NULL, "", "FILE [-a ADAPTER] [--json], or FILE --tensor NAME -o FILE"},
+    {"quantize", command_convert, NULL, " --type ",
+     "MODEL OUT.gguf --type Q4_K_M|Q8_0|... [--json] [--threads N]"},
+    {"merge", command_convert, NULL, " -a ",
+     "MODEL -a ADAPTER[:SCALE]... -o OUT.gguf [--type TYPE] [--json] [--threads N]"},
     {"bench", command_bench, NULL, "", "MODEL [-p 512] [-n 128] [-b 1,8,32] [-t N] [--json]"},
 };
 enum { N_COMMANDS = sizeof commands / sizeof commands[0] };
@@ -210,12 +219,13 @@ static bool take_option(options *o, int argc, char **argv, int *i) {
         {"-p", TEXT, &o->prompt}, {"-f", TEXT, &o->input}, {"-o", TEXT, &o->out},
         {"--out", TEXT, &o->out_dir}, {"--tokens", TEXT, &o->tokens}, {"--kv", TEXT, &o->kv},
         {"--tensor", TEXT, &o->tensor}, {"--now", TEXT, &o->now}, {"-b", TEXT, &o->batches},
-        {"--ctx", WHOLE, &o->ctx}, {"-n", WHOLE, &o->n}, {"-t", WHOLE, &o->threads},
-        {"--threads", WHOLE, &o->threads}, {"--top-k", WHOLE, &o->top_k},
-        {"--seed", SEED, &o->seed}, {"--temp", FRACTION, &o->temp},
-        {"--top-p", FRACTION, &o->top_p}, {"--min-p", FRACTION, &o->min_p},
-        {"-a", LIST, &o->adapters}, {"--stop", LIST, &o->stops}, {"--set", LIST, &o->sets},
-        {"--json", FLAG, &o->json}, {"--quiet", FLAG, &o->quiet}, {"--special", FLAG, &o->special}};
+        {"--type", TEXT, &o->type}, {"--ctx", WHOLE, &o->ctx}, {"-n", WHOLE, &o->n},
+        {"-t", WHOLE, &o->threads}, {"--threads", WHOLE, &o->threads},
+        {"--top-k", WHOLE, &o->top_k}, {"--seed", SEED, &o->seed},
+        {"--temp", FRACTION, &o->temp}, {"--top-p", FRACTION, &o->top_p},
+        {"--min-p", FRACTION, &o->min_p}, {"-a", LIST, &o->adapters},
+        {"--stop", LIST, &o->stops}, {"--set", LIST, &o->sets}, {"--json", FLAG, &o->json},
+        {"--quiet", FLAG, &o->quiet}, {"--special", FLAG, &o->special}};
     size_t k = 0, n = sizeof rows / sizeof rows[0];
     while (k < n && strcmp(rows[k].name, argv[*i]) != 0) k++;
     if (k == n) return false;
@@ -245,8 +255,9 @@ static ft_status parse(const command *c, int argc, char **argv, options *o, ft_e
         char name[32], *given = argv[i];
         snprintf(name, sizeof name, " %.29s ", given);
         has_needed |= given[0] == '-' && strstr(c->needs, name);
-        if (given[0] != '-' && o->file) return wrong(err, "one file too many:", given);
-        if (given[0] != '-') o->file = given;
+        if (given[0] != '-' && o->file && (o->second || c->run != command_convert))
+            return wrong(err, "one file too many:", given);
+        if (given[0] != '-') *(o->file ? &o->second : &o->file) = given;
         else if (!takes(c, given)) return wrong(err, "there is no option", given);
         else if (!take_option(o, argc, argv, &i)) return wrong(err, "wrong value for", given);
     }
@@ -258,14 +269,15 @@ static ft_status parse(const command *c, int argc, char **argv, options *o, ft_e
 static ft_status run(const command *c, options *o, ft_error *err) {
     char partial[4096];
     struct stat st;
-    bool whole = o->out && (stat(o->out, &st) != 0 || S_ISREG(st.st_mode)); /* no device */
-    snprintf(partial, sizeof partial, "%s%s", o->out ? o->out : "", whole ? ".partial" : "");
-    if (o->out && !freopen(partial, "wb", stdout))
-        return wrong(err, "cannot create", o->out), (err->code = FT_ERR_IO);
+    const char *out = c->run == command_convert ? NULL : o->out;
+    bool whole = out && (stat(out, &st) != 0 || S_ISREG(st.st_mode)); /* no device */
+    snprintf(partial, sizeof partial, "%s%s", out ? out : "", whole ? ".partial" : "");
+    if (out && !freopen(partial, "wb", stdout))
+        return wrong(err, "cannot create", out), (err->code = FT_ERR_IO);
     ft_status status = c->use ? with_session(o, c->use, err) : c->run(o, err);
-    bool written = !ferror(stdout) && (o->out ? fclose(stdout) : fflush(stdout)) == 0;
-    if (!status && (!written || (whole && rename(partial, o->out) != 0))) {
-        wrong(err, "cannot write", o->out ? o->out : "standard output");
+    bool written = !ferror(stdout) && (out ? fclose(stdout) : fflush(stdout)) == 0;
+    if (!status && (!written || (whole && rename(partial, out) != 0))) {
+        wrong(err, "cannot write", out ? out : "standard output");
         status = err->code = FT_ERR_IO;
     }
     if (status && whole) remove(partial);
@@ -277,14 +289,11 @@ int main(int argc, char **argv) {
     ft_error err = {0};
     const command *c = commands;
     if (argc < 2) return usage(stderr);
-    if (strcmp(argv[1], "--help") == 0 || strcmp(argv[1], "-h") == 0) return usage(stdout);
-    if (strcmp(argv[1], "--version") == 0)
-        return puts("ft " FT_VERSION) < 0 || fflush(stdout) != 0 ? 4 : 0;
+    if (!strcmp(argv[1], "--help") || !strcmp(argv[1], "-h")) return usage(stdout);
+    if (!strcmp(argv[1], "--version")) return puts("ft " FT_VERSION) < 0 || fflush(stdout) ? 4 : 0;
     while (c < commands + N_COMMANDS && strcmp(argv[1], c->name) != 0) c++;
-    if (c == commands + N_COMMANDS) {
-        fprintf(stderr, "ft: there is no command %s\n\n", argv[1]);
-        return usage(stderr);
-    }
+    if (c == commands + N_COMMANDS)
+        return fprintf(stderr, "ft: there is no command %s\n\n", argv[1]), usage(stderr);
     if (!parse(c, argc, argv, &o, &err) && !run(c, &o, &err)) return o.exit_code;
     fprintf(stderr, "ft: %s%s%s\n", err.where, err.where[0] ? ": " : "", err.message);
     return ft_status_exit_code(err.code);

@@ -376,14 +376,14 @@ TEST(merge, tells_what_drowns) {
     const ft__json *first = ft__json_get(json, "changed")->child;
     CHECK_INT(ft__json_get(json, "changed")->count, 2);
     CHECK_TEXT(ft__json_get(first, "name")->text, "blk.0.attn_q.weight");
-    CHECK(ft__json_get(first, "drowned")->type == FT__JSON_TRUE);
+    CHECK(ft__json_get(first, "error_as_large")->type == FT__JSON_TRUE);
     CHECK_NEAR(ft__json_get(first, "kept")->number, 0, 0.5);
     text.len = 0;
     merge_set(FT__FORMAT_F32, 0.05f);
     CHECK_OK(ft_merge(merge_base, &spec, 1, merge_out, "F16", &desc, merge_keep, &text, &err), err);
     CHECK_OK(ft__json_parse(text.data, text.len, "report", 1, &arena, &json, &err), err);
     first = ft__json_get(json, "changed")->child;
-    CHECK(ft__json_get(first, "drowned")->type == FT__JSON_FALSE);
+    CHECK(ft__json_get(first, "error_as_large")->type == FT__JSON_FALSE);
     CHECK_NEAR(ft__json_get(first, "kept")->number, 1, 1e-3);
     CHECK(ft__json_get(first, "error")->number > 0 && ft__json_get(first, "error")->number < 1e-3);
     CHECK(ft__json_get(first, "change")->number > 0.01);

@@ -167,7 +167,7 @@ static void ft__merge_end(ft__merge *g) {
 /* The share of a change that is stored: 1 all of it, 0 none. */
 static double ft__merge_kept(const ft__remade *made) { return made->change > 0 ? made->kept / made->change : 1; }
 
-/* A change that encoding undoes leaves an error of its own size. */
+/* Encoding's error is as large as the change or larger; one that undoes the change leaves as much. */
 static bool ft__merge_drowns(const ft__rewrite_item *item) {
     return item->made.change > 0 && item->made.error >= item->made.change;
 }
@@ -180,7 +180,7 @@ static void ft__merge_text(const ft__rewrite *w, ft__buf *out) {
         if ((int)strlen(w->items[i].name) > longest) longest = (int)strlen(w->items[i].name);
         n_changed++;
     }
-    ft__buf_printf(out, "%-*s type       change %%       error %%  kept\n", longest, "tensor");
+    ft__buf_printf(out, "%-*s type        change %%       error %%  kept\n", longest, "tensor");
     for (size_t i = 0; i < w->n_items; i++) {
         const ft__rewrite_item *item = &w->items[i];
         if (!item->changes) continue;
@@ -189,12 +189,12 @@ static void ft__merge_text(const ft__rewrite *w, ft__buf *out) {
         ft__rewrite_percent(out, item->made.error, item->made.result, 9);
         ft__buf_text(out, "  ");
         ft__buf_fixed(out, ft__merge_kept(&item->made), 2);
-        ft__buf_text(out, ft__merge_drowns(item) ? "  drowned: the error is as large as the change\n" : "\n");
+        ft__buf_text(out, ft__merge_drowns(item) ? "  the error is as large\n" : "\n");
         n_drowned += ft__merge_drowns(item);
     }
     ft__buf_printf(out, "%zu of %zu tensors changed", n_changed, w->n_items);
     if (n_drowned)
-        ft__buf_printf(out, "; in %zu of them encoding loses as much as the change brought or more: judge this "
+        ft__buf_printf(out, "; in %zu of them encoding's error is as large as the change or larger: judge this "
                             "file, not the adapter, or merge into a finer type", n_drowned);
     ft__buf_byte(out, '\n');
 }
@@ -227,7 +227,7 @@ static void ft__merge_json(const ft__rewrite *w, ft__buf *out) {
         ft__merge_ratio(&json, "error", item->made.error, item->made.result);
         ft__json_key(&json, "kept");
         ft__json_number(&json, ft__merge_kept(&item->made));
-        ft__json_key(&json, "drowned");
+        ft__json_key(&json, "error_as_large");
         ft__json_bool(&json, ft__merge_drowns(item));
         ft__json_end(&json, '}');
     }

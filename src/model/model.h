@@ -236,7 +236,7 @@ FT__PRIV int ft__model_tensor(const ft_model *m, const char *name);
 FT__PRIV const char *ft__model_tensor_name(const ft_model *m, int tensor);
 
 /* Bytes of memory that packing this model takes, and of the file that they stand for. */
-FT__PRIV void ft__model_packed_bytes(ft_model *m, size_t *packed, size_t *replaced);
+FT__PRIV void ft__model_packed_bytes(const ft_model *m, size_t *packed, size_t *replaced);
 
 /* ---- digest: model/digest.c */
 

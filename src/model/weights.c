@@ -442,7 +442,7 @@ static ft_status ft__weights_maps(ft_model *m, ft_error *err) {
 /* Slices must begin where a group does. */
 static size_t ft__weights_packed_bytes(const ft_model *m, const ft__model_map *map) {
     const ft__matrix *w = &map->linear->w;
-    if (w->packed || !m->kernels.packed[w->format->id]) return 0;
+    if (!m->kernels.packed[w->format->id]) return 0;
     if (map->n_slices > 1 && w->n_rows / map->n_slices % FT__LANES) return 0;
     size_t n = ((size_t)w->n_rows + FT__LANES - 1) / FT__LANES * ft__pack_group_bytes(w);
     return (n + 63) / 64 * 64;
@@ -483,7 +483,8 @@ static void ft__weights_share(ft_model *m, const ft_model *other) {
 
 static ft_status ft__weights_pack(ft_model *m, int threads, ft_error *err) {
     size_t total = 0;
-    for (int i = 0; i < m->n_maps; i++) total += ft__weights_packed_bytes(m, &m->maps[i]);
+    for (int i = 0; i < m->n_maps; i++)
+        if (!m->maps[i].linear->w.packed) total += ft__weights_packed_bytes(m, &m->maps[i]);
     if (!total) return FT_OK;
     ft__pool *pool = ft__pool_create(threads ? threads : ft__cpu_count(), &m->allocator, err);
     if (!pool) return err ? err->code : FT_ERR_THREAD;
@@ -492,7 +493,7 @@ static ft_status ft__weights_pack(ft_model *m, int threads, ft_error *err) {
     for (int i = 0; i < m->n_maps && next; i++) {
         const size_t n = ft__weights_packed_bytes(m, &m->maps[i]);
         ft__matrix *w = &m->maps[i].linear->w;
-        if (!n) continue;
+        if (!n || w->packed) continue;
         ft__pack(pool, w, next);
         ft__weights_forget(m, w);
         w->packed = next;
@@ -502,14 +503,14 @@ static ft_status ft__weights_pack(ft_model *m, int threads, ft_error *err) {
     return m->packed ? FT_OK : ft__fail_memory(err);
 }
 
-static void ft__weights_count_replaced(ft_model *m, ft__matrix *w, int n_slices, void *user) {
-    if (ft__weights_packed_bytes(m, w, n_slices)) *(size_t *)user += (size_t)w->n_rows * w->row_bytes;
-}
-
-FT__PRIV void ft__model_packed_bytes(ft_model *m, size_t *packed, size_t *replaced) {
+FT__PRIV void ft__model_packed_bytes(const ft_model *m, size_t *packed, size_t *replaced) {
     *packed = *replaced = 0;
-    ft__weights_each(m, ft__weights_count, packed);
-    ft__weights_each(m, ft__weights_count_replaced, replaced);
+    for (int i = 0; i < m->n_maps; i++) {
+        const size_t n = ft__weights_packed_bytes(m, &m->maps[i]);
+        const ft__matrix *w = &m->maps[i].linear->w;
+        *packed += n;
+        if (n) *replaced += (size_t)w->n_rows * w->row_bytes;
+    }
 }
 
 static ft_status ft__weights_architecture(ft_model *m, ft_error *err) {

@@ -55,6 +55,13 @@ static ft_status ft__canary_run(ft__compare *c, int variant, ft_reader without, 
     return status || n_changed ? status : ft__canary_fail(c, variant, n_places);
 }
 
+/* The base's file as it is, brought into no other type and with nothing merged into it. */
+static bool ft__canary_is_base(const ft__compare *c, int m) {
+    const char *own = c->job->quantize[m], *base = c->job->quantize[0];
+    return strcmp(c->r->model_digests[m], c->r->model_digests[0]) == 0 && !c->job->merged[m] &&
+           strcmp(own ? own : "", base ? base : "") == 0;
+}
+
 /* A candidate's adapter beside its model without it; another model beside the base. */
 static ft_status ft__canary_model(ft__compare *c, int m, ft_session *base, const ft__compare_batch *b) {
     ft_status status = FT_OK;
@@ -63,8 +70,7 @@ static ft_status ft__canary_model(ft__compare *c, int m, ft_session *base, const
         const bool adapted = c->adapters[v] != NULL;
         ft_reader without = {adapted ? b->session : base, 0}, with = {b->session, b->session_variants[i]};
         if (!adapted && m == 0) continue;
-        if (!adapted && strcmp(c->r->model_digests[m], c->r->model_digests[0]) == 0)
-            status = ft__canary_fail(c, v, 0);
+        if (!adapted && ft__canary_is_base(c, m)) status = ft__canary_fail(c, v, 0);
         else if (adapted || ft__canary_same_prompts(c, m))
             status = ft__canary_run(c, v, without, with);
     }
