@@ -830,6 +830,7 @@ ft_status ft_report_term(const ft_result *result, int width, bool color, ft_writ
 #include "model/weights.c"
 #include "model/peft_config.c"
 #include "model/peft_place.c"
+#include "model/peft_experts.c"
 #include "model/peft.c"
 #include "model/adapter.c"
 #include "model/adapter_read.c"

@@ -587,7 +587,7 @@ static void check_parameters(ft_model *base, bool turned, bool by_turns) {
         snprintf(name, sizeof name, "%s.lora_B.weight", down ? outer : inner);
         add(name, down ? D + f - i_down : D + 2 * f - i_up, 4 * n);
     }
-    write_folder("\"target_parameters\": [\"mlp.experts.gate_up_proj\", \"mlp.experts.down_proj\"],"
+    write_folder("\"target_parameters\": [\"1.mlp.experts.gate_up_proj\", \"1.mlp.experts.down_proj\"],"
                  "\"rank_pattern\": {\"nothing\": 3}");
     if (open_on(&g, base)) {
         static const char *const maps[3] = {"gate", "up", "down"};
@@ -614,10 +614,15 @@ static void check_parameters(ft_model *base, bool turned, bool by_turns) {
         CHECK_NEAR(worst, 0, 1e-20);
         ft__gguf_close(&g);
     }
-    write_folder("\"target_parameters\": [\"mlp.experts.gate_up_proj\"]");
+    write_folder("\"target_parameters\": [\"1.mlp.experts.gate_up_proj\"]");
     check_refused(base, FT_ERR_FORMAT, "does not name it in target_parameters");
     write_folder("\"target_parameters\": [\"mlp.experts.gate_up_proj\", \"experts.down_proj\"], \"r\": 8");
     check_refused(base, FT_ERR_FORMAT, "has rank 4, adapter_config.json says 8");
+    write_folder("\"target_parameters\": [\"mlp.experts.gate_up_proj\", \"experts.down_proj\"], \"use_dora\": true");
+    check_refused(base, FT_ERR_UNSUPPORTED, "use_dora: of experts");
+    folder.n = 2;
+    write_folder("\"target_parameters\": [\"1.mlp.experts.gate_up_proj\", \"1.mlp.experts.down_proj\"]");
+    check_refused(base, FT_ERR_FORMAT, "layers.1.mlp.experts.lora_A.weight: the tensor is missing");
     ft_model_free(base);
 }
 
@@ -900,7 +905,7 @@ TEST(peft, survives_damage) {
     add("model.layers.0.mlp.experts.lora_B.weight", 2 * FF, 8);
     add("model.embed_tokens.token_adapter.trainable_tokens_delta", 1, D);
     write_folder("\"target_modules\": [\"0.self_attn.q_proj\"], \"alpha_pattern\": {\"q_proj\": 3},"
-                 "\"target_parameters\": [\"gate_up_proj\"], \"trainable_token_indices\": [5]");
+                 "\"target_parameters\": [\"0.mlp.experts.gate_up_proj\"], \"trainable_token_indices\": [5]");
     static const char *const files[2] = {"adapter_config.json", "adapter_model.safetensors"};
     char *texts[2] = {test_read(in_folder(files[0]), &n[0]), test_read(in_folder(files[1]), &n[1])};
     for (int round = 0; round < 600; round++) {

@@ -18,24 +18,24 @@ static const ft__hf_tensor_row ft__peft_plain = {"", "", 0, 0, FT__HF_MATRIX, FT
 
 /* ---- tensors */
 
-static ft__hf_tensor *ft__peft_part(ft__peft *p, const char *module, const char *part) {
+FT__PRIV ft__hf_tensor *ft__peft_part(ft__peft *p, const char *module, const char *part) {
     char name[640];
     snprintf(name, sizeof name, "base_model.model.%s%s", module, part);
     return ft__hf_find(&p->h, name);
 }
 
-static ft_status ft__peft_bad(ft__peft *p, const ft__hf_tensor *t, ft_status status, const char *message) {
+FT__PRIV ft_status ft__peft_bad(ft__peft *p, const ft__hf_tensor *t, ft_status status, const char *message) {
     return ft__hf_fail(&p->h, status, t->file, t->name, "%s", message);
 }
 
-static ft_status ft__peft_missing(ft__peft *p, const char *module, const char *part, const char *why) {
+FT__PRIV ft_status ft__peft_missing(ft__peft *p, const char *module, const char *part, const char *why) {
     char name[640];
     snprintf(name, sizeof name, "base_model.model.%s%s", module, part);
     return ft__hf_fail(&p->h, FT_ERR_FORMAT, "adapter_model.safetensors", name, "the tensor is missing, %s", why);
 }
 
 /* Marks the tensor as used if it has the shape; rows 0: a vector. */
-static ft_status ft__peft_take(ft__peft *p, ft__hf_tensor *t, uint64_t rows, uint64_t cols) {
+FT__PRIV ft_status ft__peft_take(ft__peft *p, ft__hf_tensor *t, uint64_t rows, uint64_t cols) {
     const int n_dims = rows ? 2 : 1, format = t->t->dtype->format;
     const uint64_t *shape = t->t->shape;
     if (t->t->n_dims != n_dims || shape[0] != (rows ? rows : cols) || (rows && shape[1] != cols))
@@ -51,8 +51,8 @@ static ft_status ft__peft_take(ft__peft *p, ft__hf_tensor *t, uint64_t rows, uin
 }
 
 /* A rank that both files agree on: `found` rows or columns of t. */
-static ft_status ft__peft_check_rank(ft__peft *p, const ft__hf_tensor *t, const char *module, uint64_t found,
-                                     uint64_t *rank) {
+FT__PRIV ft_status ft__peft_check_rank(ft__peft *p, const ft__hf_tensor *t, const char *module, uint64_t found,
+                                       uint64_t *rank) {
     ft_status status = ft__peft_rank(p, module, rank);
     if (!status && found != *rank)
         status = ft__hf_fail(&p->h, FT_ERR_FORMAT, t->file, t->name,
@@ -61,15 +61,15 @@ static ft_status ft__peft_check_rank(ft__peft *p, const ft__hf_tensor *t, const 
     return status;
 }
 
-static float *ft__peft_floats(ft__peft *p, const ft__hf_tensor *t, ft__arena *arena) {
+FT__PRIV float *ft__peft_floats(ft__peft *p, const ft__hf_tensor *t, ft__arena *arena) {
     float *values = (float *)ft__arena_alloc(arena, (size_t)t->t->count, sizeof *values);
     if (values) ft__safetensors_floats(t->t, 0, (size_t)t->t->count, values);
     else ft__fail_memory(p->h.err);
     return values;
 }
 
-static void ft__peft_put(ft__peft *p, const char *weight, const char *part, uint64_t n0, uint64_t n1, uint64_t n2,
-                         uint32_t format, const void *data) {
+FT__PRIV void ft__peft_put(ft__peft *p, const char *weight, const char *part, uint64_t n0, uint64_t n1,
+                           uint64_t n2, uint32_t format, const void *data) {
     const uint64_t ne[3] = {n0, n1, n2};
     char name[192];
     snprintf(name, sizeof name, "%s.%s", weight, part);
@@ -79,7 +79,7 @@ static void ft__peft_put(ft__peft *p, const char *weight, const char *part, uint
 static bool ft__peft_is_tied(const ft__peft *p) { return !ft__gguf_find(&p->base->file, FT__PEFT_HEAD); }
 
 /* Only where it differs from what a reader takes for granted. */
-static ft_status ft__peft_put_scale(ft__peft *p, const char *weight, double factor, uint64_t rank) {
+FT__PRIV ft_status ft__peft_put_scale(ft__peft *p, const char *weight, double factor, uint64_t rank) {
     const float granted = p->alpha < 0 || p->alpha > 0 ? (float)p->alpha / (float)rank : 1, given = (float)factor;
     if (ft__bits_of(given) == ft__bits_of(granted)) return FT_OK;
     if (!ft__finite((double)given))
@@ -91,7 +91,7 @@ static ft_status ft__peft_put_scale(ft__peft *p, const char *weight, double fact
     return FT_OK;
 }
 
-static ft_status ft__peft_factor(ft__peft *p, const char *module, uint64_t rank, double *factor) {
+FT__PRIV ft_status ft__peft_factor(ft__peft *p, const char *module, uint64_t rank, double *factor) {
     ft_status status = ft__peft_alpha(p, module, factor);
     *factor /= p->rslora ? ft__sqrt((double)rank) : (double)rank;
     return status;
@@ -141,8 +141,8 @@ static ft_status ft__peft_put_more(ft__peft *p, const ft__peft_place *place, con
 }
 
 /* Both factors, or an error. */
-static ft_status ft__peft_pair(ft__peft *p, const char *module, const ft__gguf_tensor *w, ft__hf_tensor **a,
-                               ft__hf_tensor **b, uint64_t *rank) {
+FT__PRIV ft_status ft__peft_pair(ft__peft *p, const char *module, const ft__gguf_tensor *w, ft__hf_tensor **a,
+                                 ft__hf_tensor **b, uint64_t *rank) {
     *a = ft__peft_part(p, module, ".lora_A.weight");
     *b = ft__peft_part(p, module, ".lora_B.weight");
     if (!*a || !*b)
@@ -168,152 +168,6 @@ static ft_status ft__peft_matrix(ft__peft *p, const ft__peft_place *place, const
     if (!status) status = ft__hf_put_matrix(&p->h, place->row, b->t, name);
     if (!status) status = ft__peft_put_scale(p, place->name, factor, rank);
     return status ? status : ft__peft_put_more(p, place, module);
-}
-
-/* ---- LoRA of experts */
-
-/* The pairs of all experts, each a module of its own, in one tensor.  Experts without one get zeros. */
-static ft_status ft__peft_experts(ft__peft *p, const ft__peft_place *place, const char *module,
-                                  const ft__hf_tensor *t) {
-    const char *number = strstr(module, ".experts.") + 9, *behind = number;
-    const uint64_t n_in = place->w->ne[0], n_out = place->w->ne[1], n = place->w->ne[2];
-    float *all_a = NULL, *all_b = NULL;
-    uint64_t first_rank = 0;
-    double first_factor = 0;
-    while (*behind >= '0' && *behind <= '9') behind++;
-    if (p->dora || p->lora_bias)
-        return ft__hf_fail(&p->h, FT_ERR_UNSUPPORTED, FT__PEFT_CONFIG, p->dora ? "use_dora" : "lora_bias",
-                           "of experts is not in this version: %.100s", module);
-    for (uint64_t e = 0; e < n; e++) {
-        char one[512];
-        ft__hf_tensor *a, *b;
-        uint64_t rank;
-        double factor = 0;
-        bool wanted;
-        snprintf(one, sizeof one, "%.*s%d%s", (int)(number - module), module, (int)e, behind);
-        ft_status status = ft__peft_is_target(p, one, &wanted);
-        if (!status && !wanted && !ft__peft_part(p, one, ".lora_A.weight") &&
-            !ft__peft_part(p, one, ".lora_B.weight"))
-            continue;
-        if (!status) status = ft__peft_pair(p, one, place->w, &a, &b, &rank);
-        if (!status) status = ft__peft_factor(p, one, rank, &factor);
-        if (status) return status;
-        if (!all_a) {
-            size_t size_a, size_b;
-            if (!ft__mul_size((size_t)n, (size_t)a->t->count, &size_a) ||
-                !ft__mul_size((size_t)n, (size_t)b->t->count, &size_b))
-                return ft__fail_memory(p->h.err);
-            all_a = (float *)ft__arena_alloc(&p->h.g->arena, size_a, sizeof *all_a);
-            all_b = (float *)ft__arena_alloc(&p->h.g->arena, size_b, sizeof *all_b);
-            if (!all_a || !all_b) return ft__fail_memory(p->h.err);
-            first_rank = rank;
-            first_factor = factor;
-        }
-        if (rank != first_rank || factor < first_factor || factor > first_factor)
-            return ft__peft_bad(p, a, FT_ERR_UNSUPPORTED,
-                                "experts of one layer with different ranks or alphas are not in this version");
-        ft__safetensors_floats(a->t, 0, (size_t)a->t->count, all_a + e * a->t->count);
-        ft__safetensors_floats(b->t, 0, (size_t)b->t->count, all_b + e * b->t->count);
-    }
-    if (!t->used)
-        return ft__peft_bad(p, t, FT_ERR_MISMATCH, "the base has no such expert, or no pair is beside it");
-    ft__peft_put(p, place->name, "lora_a", n_in, first_rank, n, 0, all_a);
-    ft__peft_put(p, place->name, "lora_b", first_rank, n_out, n, 0, all_b);
-    return ft__peft_put_scale(p, place->name, first_factor, first_rank);
-}
-
-/* A pair over all experts at once (target_parameters), A (experts * rank, i) and B (o, rank * experts), for
-   some rows of the parameter: its first, and how far from one to the next. */
-typedef struct ft__peft_stacked {
-    const float *a, *b;    /* as in the file */
-    uint64_t rank, i, o;   /* i: columns of a, o: rows of b */
-    bool turned;           /* the parameter is (experts, outputs, inputs): a meets outputs, b inputs */
-    uint64_t first, step;
-} ft__peft_stacked;
-
-static ft_status ft__peft_put_stacked(ft__peft *p, const char *weight, const ft__gguf_tensor *w,
-                                      const ft__peft_stacked *s, double factor) {
-    const uint64_t n_in = w->ne[0], n_out = w->ne[1], n = w->ne[2], r = s->rank;
-    size_t size_a, size_b;
-    if (!ft__mul_size((size_t)(n_in * n), (size_t)r, &size_a) ||
-        !ft__mul_size((size_t)(n_out * n), (size_t)r, &size_b))
-        return ft__fail_memory(p->h.err);
-    float *a = (float *)ft__arena_alloc(&p->h.g->arena, size_a, sizeof *a);
-    float *b = (float *)ft__arena_alloc(&p->h.g->arena, size_b, sizeof *b);
-    if (!a || !b) return ft__fail_memory(p->h.err);
-    for (uint64_t e = 0; e < n; e++)
-        for (uint64_t k = 0; k < r; k++) {
-            const float *row = s->a + (e * r + k) * s->i; /* of A; B has this expert's k at column k n + e */
-            for (uint64_t i = 0; i < n_in; i++)
-                a[(e * r + k) * n_in + i] = s->turned ? s->b[i * r * n + k * n + e] : row[i];
-            for (uint64_t o = 0; o < n_out; o++) {
-                const uint64_t from = s->first + s->step * o;
-                b[(e * n_out + o) * r + k] = s->turned ? row[from] : s->b[from * r * n + k * n + e];
-            }
-        }
-    ft__peft_put(p, weight, "lora_a", n_in, r, n, 0, a);
-    ft__peft_put(p, weight, "lora_b", r, n_out, n, 0, b);
-    return ft__peft_put_scale(p, weight, factor, r);
-}
-
-/* Which parameter a pair is of, its sizes tell.  gpt-oss and llama4 have (experts, inputs, outputs), others
-   the outputs first; there a square one could be either. */
-static ft_status ft__peft_parameter(ft__peft *p, const char *module, int layer) {
-    static const char *const parts[4] = {"gate", "up", "gate_up", "down"};
-    const bool oss = strcmp(p->base->info.architecture, "gpt-oss") == 0;
-    const bool plain = oss || strcmp(p->base->info.architecture, "llama4") == 0;
-    const ft__gguf_tensor *w[4];
-    char names[4][64], clean[512], *end;
-    ft__peft_stacked s;
-    memset(&s, 0, sizeof s);
-    for (int i = 0; i < 4; i++) {
-        snprintf(names[i], sizeof names[i], "blk.%d.ffn_%s_exps.weight", layer, parts[i]);
-        w[i] = ft__gguf_find(&p->base->file, names[i]);
-    }
-    ft__hf_tensor *a = ft__peft_part(p, module, ".lora_A.weight"), *b = ft__peft_part(p, module, ".lora_B.weight");
-    if (!a || !b)
-        return ft__peft_missing(p, module, a ? ".lora_B.weight" : ".lora_A.weight", "its other half is there");
-    if (!w[3] || (!w[2] && (!w[0] || !w[1])))
-        return ft__peft_bad(p, a, FT_ERR_MISMATCH, "the base has no experts in this layer");
-    const uint64_t n = w[3]->ne[2], d = w[3]->ne[1], f = w[3]->ne[0];
-    s.i = a->t->shape[1];
-    s.o = b->t->shape[0];
-    const bool up = s.i == d ? s.o == 2 * f : s.o == d && s.i == 2 * f;
-    const uint64_t in = up ? d : f, out = up ? 2 * f : d;
-    s.turned = !(s.i == in && s.o == out);
-    snprintf(clean, sizeof clean, "%s", module);
-    while ((end = strstr(clean, ".base_layer")) != NULL) memmove(end, end + 11, strlen(end + 11) + 1);
-    snprintf(clean + strlen(clean), sizeof clean - strlen(clean), ".%s", up ? "gate_up_proj" : "down_proj");
-    if (!ft__peft_is_parameter(p, clean))
-        return ft__peft_bad(p, a, FT_ERR_FORMAT, "adapter_config.json does not name it in target_parameters");
-    if (!plain && in == out)
-        return ft__peft_bad(p, a, FT_ERR_UNSUPPORTED,
-                            "experts with as many inputs as outputs: the file does not tell which are which");
-    double factor = 0;
-    ft_status status = ft__peft_check_rank(p, a, clean, a->t->shape[0] % n ? 0 : a->t->shape[0] / n, &s.rank);
-    if (!status) status = ft__peft_factor(p, clean, s.rank, &factor);
-    if (!status) status = ft__peft_take(p, a, s.rank * n, s.turned && !plain ? out : in);
-    if (!status) status = ft__peft_take(p, b, s.turned && !plain ? in : out, s.rank * n);
-    if (status) return status;
-    s.a = ft__peft_floats(p, a, &p->h.arena);
-    s.b = s.a ? ft__peft_floats(p, b, &p->h.arena) : NULL;
-    if (!s.b) return FT_ERR_MEMORY;
-    s.step = 1;
-    if (!up) return ft__peft_put_stacked(p, names[3], w[3], &s, factor);
-    if (w[2]) return ft__peft_put_stacked(p, names[2], w[2], &s, factor);
-    s.step = oss ? 2 : 1; /* there gate and up take turns */
-    status = ft__peft_put_stacked(p, names[0], w[0], &s, factor);
-    s.first = oss ? 1 : f;
-    return status ? status : ft__peft_put_stacked(p, names[1], w[1], &s, factor);
-}
-
-/* "model.layers.3.mlp.experts", perhaps with ".base_layer" behind it (the parameter that was wrapped first). */
-static bool ft__peft_is_experts(const ft__peft *p, const char *module, int *layer) {
-    const char *prefix, *at = ft__peft_rest(module, &prefix), *end = strstr(at, ".experts");
-    if (strncmp(at, "layers.", 7) != 0 || !end) return false;
-    for (*layer = 0, at += 7; *at >= '0' && *at <= '9' && *layer < 100000; at++) *layer = *layer * 10 + *at - '0';
-    for (end += 8; strncmp(end, ".base_layer", 11) == 0;) end += 11;
-    return !*end && *at == '.' && *layer < p->base->info.n_layers;
 }
 
 static ft_status ft__peft_lora(ft__peft *p, const char *module, ft__hf_tensor *t) {
@@ -585,6 +439,24 @@ static ft_status ft__peft_check_twice(ft__peft *p) {
     return FT_OK;
 }
 
+/* Does each parameter that target_parameters names have its tensors? */
+static ft_status ft__peft_check_parameters(ft__peft *p, int layer) {
+    static const char *const blocks[] = {"mlp", "feed_forward", "block_sparse_moe"};
+    static const char *const parts[2][2] = {{"gate_up", "up"}, {"down", "down"}};
+    char module[128], parameter[160], name[64];
+    for (size_t i = 0; i < 2 * FT__COUNT(blocks); i++) {
+        snprintf(name, sizeof name, "blk.%d.ffn_%s_exps.weight", layer, parts[i % 2][1]);
+        snprintf(module, sizeof module, "%slayers.%d.%s.experts", p->h.prefix, layer, blocks[i / 2]);
+        snprintf(parameter, sizeof parameter, "%s.%s_proj", module, parts[i % 2][0]);
+        if (!ft__gguf_find(&p->base->file, name) || !ft__peft_is_parameter(p, parameter)) continue;
+        snprintf(name, sizeof name, "blk.%d.ffn_%s_exps.weight.lora_a", layer, parts[i % 2][1]);
+        if (!ft__gguf_find(p->h.g, name))
+            return ft__peft_missing(p, module, ".lora_A.weight",
+                                    "adapter_config.json names it in target_parameters");
+    }
+    return FT_OK;
+}
+
 /* Does each matrix of the base that the configuration names have its tensors? */
 static ft_status ft__peft_check_layer(ft__peft *p, int layer) {
     char module[256], name[128];
@@ -604,7 +476,7 @@ static ft_status ft__peft_check_layer(ft__peft *p, int layer) {
                                       "adapter_config.json names the module");
         if (status) return status;
     }
-    return FT_OK;
+    return ft__peft_check_parameters(p, layer);
 }
 
 static bool ft__peft_has_file(ft__peft *p, const char *file) {

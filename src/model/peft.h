@@ -20,7 +20,7 @@
    and ft.adapter.kind ("lora", "rslora", "dora", "vera").  *g needs ft__gguf_close only after success. */
 FT__PRIV ft_status ft__peft_open(ft__gguf *g, const char *folder, const ft_model *base, ft_error *err);
 
-/* ---- what the three rooms share */
+/* ---- what the four rooms share */
 
 #define FT__PEFT_CONFIG "adapter_config.json"
 
@@ -56,6 +56,39 @@ typedef struct ft__peft_place {
     char name[128];           /* of the base's tensor */
     const ft__gguf_tensor *w; /* that tensor; of a tied head, the embedding */
 } ft__peft_place;
+
+/* ---- tensors: model/peft.c */
+
+/* "base_model.model." MODULE PART, or NULL. */
+FT__PRIV ft__hf_tensor *ft__peft_part(ft__peft *p, const char *module, const char *part);
+FT__PRIV ft_status ft__peft_bad(ft__peft *p, const ft__hf_tensor *t, ft_status status, const char *message);
+FT__PRIV ft_status ft__peft_missing(ft__peft *p, const char *module, const char *part, const char *why);
+/* Marks the tensor as used if it has the shape; rows 0: a vector. */
+FT__PRIV ft_status ft__peft_take(ft__peft *p, ft__hf_tensor *t, uint64_t rows, uint64_t cols);
+/* The rank of the configuration, which t must have: `found`. */
+FT__PRIV ft_status ft__peft_check_rank(ft__peft *p, const ft__hf_tensor *t, const char *module, uint64_t found,
+                                       uint64_t *rank);
+/* Both factors for a matrix, taken, or an error. */
+FT__PRIV ft_status ft__peft_pair(ft__peft *p, const char *module, const ft__gguf_tensor *w, ft__hf_tensor **a,
+                                 ft__hf_tensor **b, uint64_t *rank);
+FT__PRIV ft_status ft__peft_factor(ft__peft *p, const char *module, uint64_t rank, double *factor);
+/* All values, in the arena; NULL: FT_ERR_MEMORY has been said. */
+FT__PRIV float *ft__peft_floats(ft__peft *p, const ft__hf_tensor *t, ft__arena *arena);
+/* A tensor of the adapter, WEIGHT.PART; n1 or n2 0: it has fewer dimensions. */
+FT__PRIV void ft__peft_put(ft__peft *p, const char *weight, const char *part, uint64_t n0, uint64_t n1,
+                           uint64_t n2, uint32_t format, const void *data);
+FT__PRIV ft_status ft__peft_put_scale(ft__peft *p, const char *weight, double factor, uint64_t rank);
+
+/* ---- experts: model/peft_experts.c */
+
+/* The pairs of all experts, each a module of its own, in one tensor.  Experts without one get zeros.  t: the
+   tensor that led here. */
+FT__PRIV ft_status ft__peft_experts(ft__peft *p, const ft__peft_place *place, const char *module,
+                                    const ft__hf_tensor *t);
+/* "model.layers.3.mlp.experts", perhaps with ".base_layer" behind it (the parameter that was wrapped first). */
+FT__PRIV bool ft__peft_is_experts(const ft__peft *p, const char *module, int *layer);
+/* A pair over all of them. */
+FT__PRIV ft_status ft__peft_parameter(ft__peft *p, const char *module, int layer);
 
 /* ---- peft_place: model/peft_place.c */
 
