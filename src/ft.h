@@ -100,7 +100,7 @@ extern "C" {
     X(FT_ERR_NOT_FOUND, 3, "a file does not exist or may not be read")                         \
     X(FT_ERR_FORMAT, 3, "a file is malformed")                                                 \
     X(FT_ERR_UNSUPPORTED, 3, "a file or job is well formed but asks for what ft does not have") \
-    X(FT_ERR_MISMATCH, 3, "an adapter does not belong to this model")                          \
+    X(FT_ERR_MISMATCH, 3, "an adapter or a model does not fit, or changes nothing")            \
     X(FT_ERR_TOKEN, 3, "a token id is outside the vocabulary")                                 \
     X(FT_ERR_CONTEXT, 3, "more tokens than the context holds")                                 \
     X(FT_ERR_JOB, 3, "the job file asks for something impossible")                             \
@@ -437,7 +437,8 @@ typedef struct ft_completion {
     float *logprobs; /* (n_tokens) as ft_session_score gives them, whatever the sampling; NULL if not wanted */
 } ft_completion;
 
-/* Optional callbacks; `done` and `text` return 0 to go on. */
+/* Optional callbacks; `done` and `text` return 0 to go on.  They may use the session for other sequences; without
+   kv_bytes there is always room for these. */
 typedef struct ft_generate_hooks {
     void *user;
     int (*done)(void *user, int request);                             /* a request has finished */
@@ -750,6 +751,7 @@ typedef struct ft_compare_desc {
 
 /* Runs base and candidates on every row, scores, gates, and writes the run folder if the job names
    one: job.json, rows.jsonl, timing.json and, last, result.json; an older run's files there go first.
+   An adapter or model that changes no bit of any logit on the first rows is FT_ERR_MISMATCH.
    The job must outlive the result and may be used by several comparisons at once, unless they write
    to the same folder. */
 ft_result *ft_compare(const ft_job *job, const ft_compare_desc *desc, ft_error *err);
