@@ -33,6 +33,9 @@
 #define LLVMFuzzerTestOneInput fuzz_target_evaluate
 #include "fuzz/evaluate.c"
 #undef LLVMFuzzerTestOneInput
+#define LLVMFuzzerTestOneInput fuzz_target_folder
+#include "fuzz/folder.c"
+#undef LLVMFuzzerTestOneInput
 
 typedef int fuzz_fn(const uint8_t *data, size_t size);
 
@@ -208,4 +211,70 @@ TEST(fuzz, gguf) {
     }
     fuzz("gguf", fuzz_target_gguf, seeds, FT__COUNT(names));
     for (size_t i = 0; i < FT__COUNT(names); i++) free((void *)(uintptr_t)seeds[i].data);
+}
+
+/* A folder's four files, with the tensors of a model of one layer in F32. */
+static size_t fuzz_folder_seed(const char *config, const char *tokenizer, const char *settings, uint8_t *out) {
+    static const struct { const char *name; int rows, columns; } tensors[] = {
+        {"embed_tokens", 12, 8}, {"norm", 8, 0}, {"layers.0.input_layernorm", 8, 0},
+        {"layers.0.post_attention_layernorm", 8, 0}, {"layers.0.self_attn.q_proj", 8, 8},
+        {"layers.0.self_attn.k_proj", 4, 8}, {"layers.0.self_attn.v_proj", 4, 8},
+        {"layers.0.self_attn.o_proj", 8, 8}, {"layers.0.mlp.gate_proj", 16, 8}, {"layers.0.mlp.up_proj", 16, 8},
+        {"layers.0.mlp.down_proj", 8, 16}};
+    ft__buf head;
+    size_t n_floats = 0, n;
+    ft__buf_init(&head, NULL);
+    for (size_t i = 0; i < FT__COUNT(tensors); i++) {
+        const int rows = tensors[i].rows, columns = tensors[i].columns;
+        const size_t count = (size_t)rows * (size_t)(columns ? columns : 1);
+        ft__buf_printf(&head, "%s\"model.%s.weight\":{\"dtype\":\"F32\",\"shape\":[%d", i ? "," : "{",
+                       tensors[i].name, rows);
+        if (columns) ft__buf_printf(&head, ",%d", columns);
+        ft__buf_printf(&head, "],\"data_offsets\":[%zu,%zu]}", 4 * n_floats, 4 * (n_floats + count));
+        n_floats += count;
+    }
+    ft__buf_text(&head, "}");
+    while (head.len % 8) ft__buf_byte(&head, ' ');
+    const uint64_t n_head = head.len;
+    n = (size_t)snprintf((char *)out, FUZZ_MAX, "%s\xFF%s\xFF%s\xFF", config, tokenizer, settings);
+    fuzz_expect(!head.failed && n + 8 + head.len + 4 * n_floats < FUZZ_MAX, "the seed fits");
+    memcpy(out + n, &n_head, 8);
+    memcpy(out + n + 8, head.data, head.len);
+    n += 8 + head.len;
+    for (size_t i = 0; i < n_floats; i++, n += 4) {
+        const float x = (float)((int)(i * 37 % 64) - 31) / 64;
+        memcpy(out + n, &x, 4);
+    }
+    ft__buf_free(&head);
+    return n;
+}
+
+TEST(fuzz, folder) {
+    static const char shape[] =
+        "\"hidden_size\":8,\"num_hidden_layers\":1,\"intermediate_size\":16,\"num_attention_heads\":2,"
+        "\"num_key_value_heads\":1,\"head_dim\":4,\"max_position_embeddings\":64,\"rms_norm_eps\":1e-5,"
+        "\"vocab_size\":12,\"tie_word_embeddings\":true,\"hidden_act\":\"silu\"";
+    static const char vocab[] =
+        "\"vocab\":{\"a\":0,\"b\":1,\"c\":2,\"ab\":3,\"abc\":4,\"\xC4\xA0\":5,\"\xC4\xA0" "a\":6},\"merges\":";
+    static const char more[] =
+        ",\"added_tokens\":[{\"id\":7,\"content\":\"<s>\",\"special\":true},{\"id\":8,\"content\":\"</s>\","
+        "\"special\":true}]}";
+    static const char settings[] = "{\"bos_token\":\"<s>\",\"eos_token\":{\"content\":\"</s>\"},"
+                                   "\"chat_template\":\"{% for m in messages %}{{ m.content }}{% endfor %}\"}";
+    static uint8_t bytes[2][FUZZ_MAX];
+    char config[1024], tokenizer[1024];
+    fuzz_seed seeds[2];
+    for (int i = 0; i < 2; i++) {
+        snprintf(config, sizeof config, "{\"model_type\":\"%s\",%s%s}", i ? "mistral" : "llama", shape,
+                 i ? ",\"sliding_window\":32"
+                   : ",\"rope_scaling\":{\"rope_type\":\"llama3\",\"factor\":8,\"low_freq_factor\":1,"
+                     "\"high_freq_factor\":4,\"original_max_position_embeddings\":32}");
+        snprintf(tokenizer, sizeof tokenizer,
+                 "{\"normalizer\":null,\"pre_tokenizer\":{\"type\":\"ByteLevel\",\"add_prefix_space\":false,"
+                 "\"use_regex\":true},\"model\":{\"type\":\"BPE\",%s%s}%s", vocab,
+                 i ? "[[\"a\",\"b\"],[\"ab\",\"c\"],[\"\xC4\xA0\",\"a\"]]" : "[\"a b\",\"ab c\",\"\xC4\xA0 a\"]", more);
+        seeds[i].data = bytes[i];
+        seeds[i].n = fuzz_folder_seed(config, tokenizer, settings, bytes[i]);
+    }
+    fuzz("folder", fuzz_target_folder, seeds, 2);
 }

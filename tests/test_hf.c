@@ -988,6 +988,7 @@ TEST(hf, refuses_what_config_says) {
         {"\"num_key_value_heads\":8", FT_ERR_FORMAT, "num_key_value_heads: must be an integer from 1 to 4"},
         {"\"head_dim\":15", FT_ERR_FORMAT, "expected an even size"},
         {"\"rms_norm_eps\":true", FT_ERR_FORMAT, "rms_norm_eps: must be a number"},
+        {"\"rms_norm_eps\":-1e-5", FT_ERR_FORMAT, "config.json: rms_norm_eps: must be a number from 0 to 1"},
         {"\"hidden_act\":\"relu\"", FT_ERR_UNSUPPORTED, "hidden_act: found \"relu\", expected \"silu\""},
         {"\"quantization_config\":{\"quant_method\":\"gptq\"}", FT_ERR_UNSUPPORTED, "quantised by \"gptq\""},
         {"\"rope_theta\":0.5", FT_ERR_FORMAT, "rope_theta"},
@@ -998,8 +999,10 @@ TEST(hf, refuses_what_config_says) {
         {"\"rope_scaling\":{\"type\":\"yarn\",\"factor\":\"4\"}", FT_ERR_FORMAT, "factor must be a number"},
         {"\"text_config\":1", FT_ERR_FORMAT, "text_config: must be an object"},
         {"\"rope_scaling\":{\"type\":\"yarn\",\"factor\":4,\"beta_fast\":16}", FT_ERR_UNSUPPORTED, "beta_fast 32"},
-        {"\"rope_scaling\":{\"type\":\"yarn\",\"factor\":4,\"attention_factor\":1}", FT_ERR_UNSUPPORTED,
-         "attention_factor: is not in this version"},
+        {"\"rope_scaling\":{\"type\":\"yarn\",\"factor\":4,\"attention_factor\":0}", FT_ERR_FORMAT,
+         "attention_factor: must be a number over 0"},
+        {"\"rope_scaling\":{\"type\":\"yarn\",\"factor\":4,\"mscale\":1}", FT_ERR_UNSUPPORTED,
+         "mscale: is not in this version"},
         {"\"rope_scaling\":{\"rope_type\":\"llama3\",\"factor\":8}", FT_ERR_FORMAT, "llama3 needs"},
         {"\"layer_types\":[\"full_attention\"]", FT_ERR_FORMAT, "one entry for each of 2 layers"},
         {"\"layer_types\":[\"full_attention\",\"linear_attention\"]", FT_ERR_UNSUPPORTED, "linear_attention"},
@@ -1072,6 +1075,12 @@ TEST(hf, reads_the_forms_of_rope) {
     }
     if (open_tiny(&g, "\"rope_scaling\":{\"rope_type\":\"yarn\",\"factor\":4,\"original_max_position_embeddings\":32}")) {
         CHECK_INT(key_of(&g, "llama", "rope.scaling.original_context_length", 0), 32);
+        CHECK(!ft__gguf_key(&g, "llama.rope.scaling.attn_factor"));
+        ft__gguf_close(&g);
+    }
+    /* of the stretch by 1 + 0.1 ln 4 that an architecture makes, what leads to 1.5 */
+    if (open_tiny(&g, "\"rope_scaling\":{\"rope_type\":\"yarn\",\"factor\":4,\"attention_factor\":1.5}")) {
+        CHECK_NEAR(float_of(&g, "llama", "rope.scaling.attn_factor", 0), 1.5 / 1.1386294361119891, 1e-6);
         ft__gguf_close(&g);
     }
 }

@@ -300,6 +300,8 @@ TEST(jinja, filters) {
         {"{{ l|first(1) }}", NULL, "takes at most 0 arguments"},
         {"{% if f %}{{ 1|nosuch }}{% endif %}{{ 1 if t else 2|nosuch }}", "1", 0},
         {"{% if t %}{{ 1|nosuch }}{% endif %}", NULL, "no filter named 'nosuch'"},
+        {"{{ ' x '|trim.upper() }}", NULL, "no filter named 'trim.upper'"},
+        {"{{ 1 is number.x }}", NULL, "no test named 'number.x'"},
         {"x\n{{ 1|nosuch }}", NULL, "t:2"},
         {"{% if f %}{% for x in l %}{{ x is nosuch }}{% endfor %}{% endif %}",
          NULL, "no test named 'nosuch'"},

@@ -63,6 +63,8 @@ TEST(pretok, by_hand) {
     CHECK_TEXT(cut("falcon", "ab12345.c"), "ab|123|45|.|c");
     CHECK_TEXT(cut("superbpe", "by 1234567 and 12"), "by |1|234|567| and |12");
     CHECK_TEXT(cut("tiny_aya", "1234567 1234a 12"), "1|234|567| |123|4|a| |12");
+    /* Roman VIII is a number and a letter: no word ends before it, so the digit is not one by itself */
+    CHECK_TEXT(cut("tiny_aya", "-\xE0\xAF\xA7\xE2\x85\xA7"), "-|\xE0\xAF\xA7\xE2\x85\xA7");
     CHECK_TEXT(cut("afmoe", "1234567a"), "1|234|567|a");
     CHECK_TEXT(cut("afmoe", "12"), "12");
     CHECK_TEXT(cut("deepseek-v3", "a /b(c"), "a| /|b|(c");

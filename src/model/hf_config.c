@@ -216,6 +216,8 @@ static ft_status ft__hf_read_shape(ft__hf *h) {
         (status = ft__hf_number(h, h->config, "rms_norm_eps", f->n_heads == 0, &eps)) ||
         (status = ft__hf_read_activation(h)) || (status = ft__hf_read_biases(h)))
         return status;
+    if (!(eps >= 0 && eps <= 1))
+        return ft__hf_config_fail(h, FT_ERR_FORMAT, "rms_norm_eps", "must be a number from 0 to 1");
     if (d[FT__HF_HD] % 2 || d[FT__HF_H] % d[FT__HF_HKV])
         return ft__hf_config_fail(h, FT_ERR_FORMAT, "num_attention_heads",
                                   "%llu heads of %llu over %llu KV heads: expected an even size and a whole ratio",
@@ -389,9 +391,12 @@ static ft_status ft__hf_rope_factor(ft__hf *h, const char *type) {
     return FT_OK;
 }
 
-/* GGUF's YaRN has the usual betas and attention factor built in. */
+/* GGUF's YaRN has the usual betas built in, and of attention_factor what it is by default. */
 static ft_status ft__hf_rope_yarn(ft__hf *h) {
-    static const char *const built_in[] = {"attention_factor", "mscale", "mscale_all_dim"};
+    static const char *const built_in[] = {"mscale", "mscale_all_dim"};
+    const double factor = ft__hf_rope_number(h, "factor", 1);
+    const double usual = factor > 1 ? 1 + 0.1 * ft__log(factor) : 1;
+    const double attention = ft__hf_rope_number(h, "attention_factor", usual);
     const double original =
         ft__hf_rope_number(h, "original_max_position_embeddings", (double)h->dim[FT__HF_CTX]);
     const ft__json *truncate = ft__hf_get(h->rope, "truncate");
@@ -405,6 +410,10 @@ static ft_status ft__hf_rope_yarn(ft__hf *h) {
     if (!(original >= 1 && original <= 268435456.0))
         return ft__hf_config_fail(h, FT_ERR_FORMAT, "original_max_position_embeddings",
                                   "must be a number from 1 on");
+    if (!(attention > 0 && attention <= 1e6))
+        return ft__hf_config_fail(h, FT_ERR_FORMAT, "attention_factor", "must be a number over 0");
+    if (attention < usual || attention > usual)
+        ft__hf_put_float(h, "rope.scaling.attn_factor", attention / usual);
     ft__hf_put_int(h, "rope.scaling.original_context_length", (uint64_t)original);
     return ft__hf_rope_factor(h, "yarn");
 }

@@ -14,7 +14,7 @@ typedef struct ft__jparser {
     uint8_t uses;     /* FT__JUSES_... of the macro being parsed */
     int loops;        /* that break and continue could mean */
     bool soft;        /* in a branch */
-    const ft__jtoken *unknown; /* a filter or test that does not exist and is not in a branch */
+    const ft__jnode *unknown; /* a filter or test that does not exist and is not in a branch */
     bool unknown_test;
 } ft__jparser;
 
@@ -335,9 +335,9 @@ static ft__jv ft__jinja_dotted_name(ft__jparser *p) {
     return name;
 }
 
-static void ft__jinja_check_known(ft__jparser *p, const ft__jnode *node, const ft__jtoken *token, bool test) {
+static void ft__jinja_check_known(ft__jparser *p, const ft__jnode *node, bool test) {
     if (!node || node->row || p->soft || p->unknown) return;
-    p->unknown = token;
+    p->unknown = node;
     p->unknown_test = test;
 }
 
@@ -345,13 +345,13 @@ static ft__jnode *ft__jinja_filters(ft__jparser *p, ft__jnode *node, bool inline
     while ((inline_first || ft__jinja_is(p, '|')) && !p->r.status) {
         if (!inline_first) ft__jinja_next(p);
         inline_first = false;
-        const ft__jtoken *token = ft__jinja_peek(p);
+        const uint32_t line = ft__jinja_peek(p)->line;
         ft__jv name = ft__jinja_dotted_name(p);
-        node = ft__jinja_two(p, FT__JN_FILTER, node, NULL, token->line);
+        node = ft__jinja_two(p, FT__JN_FILTER, node, NULL, line);
         if (!node) return NULL;
         node->value = name;
         node->row = ft__jinja_filter(name.as.s->data, name.as.s->len);
-        ft__jinja_check_known(p, node, token, false);
+        ft__jinja_check_known(p, node, false);
         if (ft__jinja_is(p, '(')) node->args = ft__jinja_arguments(p);
     }
     return node;
@@ -360,13 +360,12 @@ static ft__jnode *ft__jinja_filters(ft__jparser *p, ft__jnode *node, bool inline
 /* After "is". */
 static ft__jnode *ft__jinja_test_node(ft__jparser *p, ft__jnode *node, uint32_t line) {
     bool negated = ft__jinja_skip_word(p, "not");
-    const ft__jtoken *token = ft__jinja_peek(p);
     ft__jv name = ft__jinja_dotted_name(p);
     node = ft__jinja_two(p, FT__JN_TEST, node, NULL, line);
     if (!node) return NULL;
     node->value = name;
     node->row = ft__jinja_test(name.as.s->data, name.as.s->len);
-    ft__jinja_check_known(p, node, token, true);
+    ft__jinja_check_known(p, node, true);
     uint32_t type = ft__jinja_peek(p)->type;
     if (type == '(') {
         node->args = ft__jinja_arguments(p);
@@ -502,7 +501,7 @@ static ft__jnode *ft__jinja_or(ft__jparser *p) {
 /* a if b else c.  That it is a branch shows only after its first part was read. */
 static ft__jnode *ft__jinja_expression(ft__jparser *p) {
     uint32_t line = ft__jinja_peek(p)->line;
-    const ft__jtoken *unknown = p->unknown;
+    const ft__jnode *unknown = p->unknown;
     if (!ft__jinja_down(&p->r)) return NULL;
     ft__jnode *node = ft__jinja_or(p);
     while (ft__jinja_skip_word(p, "if")) {

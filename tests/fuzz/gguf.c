@@ -1,27 +1,6 @@
 /* GGUF: the bytes as a file, for each call that reads one; a model that loads also runs. */
 #include "fuzz.h"
 
-static int fuzz_swallow(void *user, const char *bytes, size_t n) {
-    *(size_t *)user += n + (n > 0 ? (unsigned char)bytes[n - 1] & 1u : 0);
-    return 0;
-}
-
-static void fuzz_run(const ft_model *m) {
-    static const char text[] = "hello </s> \xF0\x9F\xA6\x99";
-    ft_error err;
-    int32_t tokens[64];
-    size_t n = 0, seen = 0;
-    ft_model_info info = ft_model_get_info(m);
-    ft_session_desc desc = {1, 16, FT_KV_F16, 8, 1, 0, false};
-    if (info.can_tokenize)
-        ft_tokenize(m, text, sizeof text - 1, FT_TOKENIZE_PARSE_SPECIAL, tokens, 64, &n, &err);
-    if (n > 8) n = 8;
-    if (info.n_layers > 8 || n == 0) return;
-    ft_session *s = ft_session_create(m, &desc, &err);
-    if (s) ft_session_write_logits(s, 0, tokens, (int)n, fuzz_swallow, &seen, &err);
-    ft_session_free(s);
-}
-
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
     ft_error err;
     ft_model_desc desc = {{NULL, NULL, NULL, NULL}, (size & 1) != 0, (size & 2) != 0, 1, NULL, NULL};
