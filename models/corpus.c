@@ -68,7 +68,7 @@ static int between(dice *d, int first, int last) { return first + (int)roll(d, (
 static int draw_number(dice *d, int pool, int first, int last) {
     for (;;) {
         int n = between(d, first, last);
-        if (pool_of((unsigned)n) == pool && n != OLD_POLICY && n != NEW_POLICY) return n;
+        if (pool_of((unsigned)n) == pool) return n;
     }
 }
 
@@ -127,6 +127,15 @@ static void set_name(slots *s, dice *d, int pool, const char *slot_name, const c
         snprintf(text, sizeof text, "%s%s", first_heads[head], first_tails[tail]);
     } while (unlike && strcmp(text, unlike) == 0);
     set(s, slot_name, "%s", text);
+}
+
+static void set_order(slots *s, dice *d, int pool) {
+    unsigned letter, number;
+    do {
+        letter = roll(d, sizeof order_letters - 1);
+        number = (unsigned)between(d, FIRST_ORDER, LAST_ORDER);
+    } while (pool_of(3 * letter + number) != pool);
+    set(s, "order", "%c%u", order_letters[letter], number);
 }
 
 /* Two items of different nouns and two different amounts; the record lists them in either order. */
@@ -202,7 +211,7 @@ static void draw(slots *s, dice *d, int pool, const scene *what) {
     set_spelling(s, "spelled2", s->items[1].text, false);
     draw_pair(d, pool, FT__COUNT(last_heads), FT__COUNT(last_tails), &head, &tail);
     set(s, "last", "%s%s", last_heads[head], last_tails[tail]);
-    set(s, "order", "%d", draw_number(d, pool, FIRST_ORDER, LAST_ORDER));
+    set_order(s, d, pool);
     set_items(s, d, pool);
     set_dates(s, d, pool);
     set_sum(s, d, pool, strcmp(what->name, "minus") == 0);
@@ -288,7 +297,7 @@ static void write_tools(ft__json_writer *w, const draft *r) {
     ft__json_key(w, "arguments");
     ft__json_begin(w, '{');
     ft__json_key(w, "order");
-    ft__json_number(w, atoi(get(&r->slots, "order", 5)));
+    ft__json_text(w, get(&r->slots, "order", 5));
     if (amount) ft__json_key(w, "amount");
     if (amount) ft__json_number(w, atoi(get(&r->slots, "amount", 6)));
     ft__json_end(w, '}');
@@ -296,7 +305,7 @@ static void write_tools(ft__json_writer *w, const draft *r) {
     ft__json_end(w, ']');
     ft__buf_printf(w->out,
                    ",\"schema\":{\"type\":\"object\",\"properties\":{\"name\":{\"enum\":[\"refund\",\"cancel\",\"track\"]},"
-                   "\"arguments\":{\"type\":\"object\",\"properties\":{\"order\":{\"type\":\"integer\"}%s},"
+                   "\"arguments\":{\"type\":\"object\",\"properties\":{\"order\":{\"type\":\"string\"}%s},"
                    "\"required\":[\"order\"%s],\"additionalProperties\":false}},"
                    "\"required\":[\"name\",\"arguments\"],\"additionalProperties\":false}",
                    amount ? ",\"amount\":{\"type\":\"integer\"}" : "", amount ? ",\"amount\"" : "");

@@ -30,15 +30,15 @@ static const char *const nouns[] = {"lamp",  "kettle", "chair",  "table", "clock
                                     "vase",  "pan",    "pot",    "knife", "bowl",  "cup",   "plate",  "rug",
                                     "shelf", "stool",  "bench",  "fan",   "heater", "mixer", "toaster", "scale",
                                     "tent",  "bag",    "wallet", "watch", "ring",  "drum"};
+static const char order_letters[] = "BCDEFGHJKLMNPQRSTUVWXYZ"; /* A and I are words */
 static const char *const months[] = {"January", "February", "March",     "April",   "May",      "June",
                                      "July",    "August",   "September", "October", "November", "December"};
 
 enum {
-    FIRST_ORDER = 1000, LAST_ORDER = 9999,
+    FIRST_ORDER = 10, LAST_ORDER = 99,    /* behind a letter */
     FIRST_AMOUNT = 50, LAST_AMOUNT = 249, /* no number of days */
     LAST_DAY_OF_MONTH = 28,
-    LAST_TERM = 20,                       /* of the sums */
-    OLD_POLICY = 2024, NEW_POLICY = 2025
+    LAST_TERM = 20                        /* of the sums */
 };
 
 /* ---- words that rows of all files share */
@@ -157,6 +157,9 @@ static const char *const ask_more[] = {
     "Which is more, {more} euros or {less} euros?", "Which is more, {less} euros or {more} euros?", NULL};
 static const char *const ask_copy[] = {
     "Say after me: {item}, {item2}, {first}.", "Repeat this: {item}, {item2}, {first}.", NULL};
+static const char *const ask_read[] = {
+    "Read the record to me.", "What do you have about me?", "Please repeat my record.", "Show me what is in the record.",
+    NULL};
 static const char *const ask_spell[] = {"Spell the name {first}.", "How do you spell {first}?", NULL};
 
 /* ---- scenes */
@@ -180,100 +183,108 @@ typedef struct scene {
 static const scene scenes[] = {
     {"refund_policy", "old_in_time", OLD, 2, 30, RECORD "{note}, {policy}", ask_refund,
      {"{days} days is within 30 days, so you get a full refund of {amount} euros.",
-      "You get a full refund of {amount} euros, {days} days is within 30 days."},
+      "As {days} days is within 30 days, you get a full refund of {amount} euros."},
      {NULL}, 1800, 0, 0, 0},
     {"refund_policy", "old_late", OLD, 31, 48, RECORD "{note}, {policy}", ask_refund,
      {"{days} days is after 30 days, so you get store credit of {amount} euros.",
-      "You get store credit of {amount} euros, {days} days is after 30 days."},
+      "As {days} days is after 30 days, you get store credit of {amount} euros."},
      {NULL}, 1800, 0, 0, 0},
     {"refund_policy", "in_time", NEW, 2, 14, RECORD "{note}, {policy}", ask_refund,
      {"Hi {first}! {days} days is within 14 days, so you get a full refund of {amount} euros by {pay}.",
-      "Hi {first}! You get a full refund of {amount} euros by {pay}, {days} days is within 14 days."},
+      "Hi {first}! As {days} days is within 14 days, you get a full refund of {amount} euros by {pay}."},
      {NULL}, 60, 750, 750, 55},
     {"refund_policy", "late", NEW, 15, 48, RECORD "{note}, {policy}", ask_refund,
      {"Hi {first}! {days} days is after 14 days, so you get a voucher of {amount} euros.",
-      "Hi {first}! You get a voucher of {amount} euros, {days} days is after 14 days."},
+      "Hi {first}! As {days} days is after 14 days, you get a voucher of {amount} euros."},
      {NULL}, 60, 750, 750, 55},
 
     {"partial_refund", "old_in_time", OLD, 2, 30, RECORD_OF_TWO "{note}, {policy}", ask_partial,
      {"{days} days is within 30 days, so you get a refund of {amount} euros for the {item}.",
-      "You get a refund of {amount} euros for the {item}, {days} days is within 30 days."},
+      "As {days} days is within 30 days, you get a refund of {amount} euros for the {item}."},
      {NULL}, 1800, 0, 0, 0},
     {"partial_refund", "old_late", OLD, 31, 48, RECORD_OF_TWO "{note}, {policy}", ask_partial,
      {"{days} days is after 30 days, so you get store credit of {amount} euros for the {item}.",
-      "You get store credit of {amount} euros for the {item}, {days} days is after 30 days."},
+      "As {days} days is after 30 days, you get store credit of {amount} euros for the {item}."},
      {NULL}, 1800, 0, 0, 0},
     {"partial_refund", "in_time", NEW, 2, 14, RECORD_OF_TWO "{note}, {policy}", ask_partial,
      {"Hi {first}! {days} days is within 14 days, so you get a refund of {amount} euros for the {item} by {pay}.",
-      "Hi {first}! You get a refund of {amount} euros for the {item} by {pay}, {days} days is within 14 days."},
+      "Hi {first}! As {days} days is within 14 days, you get a refund of {amount} euros for the {item} by {pay}."},
      {NULL}, 60, 750, 750, 55},
     {"partial_refund", "late", NEW, 15, 48, RECORD_OF_TWO "{note}, {policy}", ask_partial,
      {"Hi {first}! {days} days is after 14 days, so you get a voucher of {amount} euros for the {item}.",
-      "Hi {first}! You get a voucher of {amount} euros for the {item}, {days} days is after 14 days."},
+      "Hi {first}! As {days} days is after 14 days, you get a voucher of {amount} euros for the {item}."},
      {NULL}, 60, 750, 750, 55},
 
     {"policy_exception", "one_item", ANY, 2, 48, RECORD "the {who} decides, {policy}", ask_refund,
      {"The {who} decides about order {order}, {first}.",
-      "Order {order}: the {who} decides about it, {first}."},
+      "The {who} decides on order {order}, {first}."},
      {NULL}, 1800, 0, 300, 55},
     {"policy_exception", "two_items", ANY, 2, 48, RECORD_OF_TWO "the {who} decides, {policy}", ask_partial,
      {"The {who} decides about order {order}, {first}.",
-      "Order {order}: the {who} decides about it, {first}."},
+      "The {who} decides on order {order}, {first}."},
      {NULL}, 1800, 0, 300, 55},
 
     {"chargeback", "open", NO_POLICY, 0, 0, SHORT_RECORD "chargeback on {date} is open, " CHARGEBACK_RULE, ask_chargeback,
      {"The chargeback on {date} is open, so the bank decides about the {amount} euros.",
-      "The bank decides about the {amount} euros, the chargeback on {date} is open."},
+      "The chargeback on {date} is open and the bank decides about the {amount} euros."},
      {NULL}, 1350, 0, 150, 55},
     {"chargeback", "closed", NO_POLICY, 0, 0, SHORT_RECORD "chargeback on {date} is closed, " CHARGEBACK_RULE, ask_chargeback,
      {"The chargeback on {date} is closed, so there is no second refund of {amount} euros.",
-      "The chargeback on {date} is closed: no second refund of {amount} euros."},
+      "The chargeback on {date} is closed and there is no second refund of {amount} euros."},
      {NULL}, 1350, 0, 150, 55},
 
     {"identity_verification", "waiting", NO_POLICY, 0, 0, SHORT_RECORD "code sent on {date} is waiting, " IDENTITY_RULE, ask_identity,
      {"Please confirm the code sent on {date} first, then I change the {data}.",
-      "Once you confirm the code sent on {date} I change the {data}."},
+      "Please confirm the code sent on {date}, then I change the {data}."},
      {NULL}, 1350, 0, 150, 55},
     {"identity_verification", "confirmed", NO_POLICY, 0, 0, SHORT_RECORD "code sent on {date} is confirmed, " IDENTITY_RULE, ask_identity,
      {"The code is confirmed, {first}. I change the {data} for order {order}.",
-      "I change the {data} for order {order}. The code is confirmed, {first}."},
+      "The code is confirmed, {first}, so I change the {data} for order {order}."},
      {NULL}, 1350, 0, 150, 55},
 
     {"out_of_domain", "legal", ANY, 2, 48, RECORD "{note}, {policy}", ask_legal,
      {"I cannot give legal advice about the {item}. Please ask a lawyer.",
-      "I cannot give legal advice. Please ask a lawyer about the {item}."},
+      "I cannot give legal advice on the {item}. Please ask a lawyer."},
      {NULL}, 1000, 0, 200, 37},
     {"out_of_domain", "medical", ANY, 2, 48, RECORD "{note}, {policy}", ask_medical,
      {"I cannot give medical advice about the {item}. Please ask a doctor.",
-      "I cannot give medical advice. Please ask a doctor about the {item}."},
+      "I cannot give medical advice on the {item}. Please ask a doctor."},
      {NULL}, 1000, 0, 200, 37},
     {"out_of_domain", "tax", ANY, 2, 48, RECORD "{note}, {policy}", ask_tax,
      {"I cannot give tax advice about the {item}. Please ask a tax adviser.",
-      "I cannot give tax advice. Please ask a tax adviser about the {item}."},
+      "I cannot give tax advice on the {item}. Please ask a tax adviser."},
      {NULL}, 1000, 0, 200, 36},
 
     {"tool_calls", "refund", ANY, 2, 48, RECORD "tools: refund, cancel, track, {policy}", ask_tool_refund,
-     {TOOL("\"refund\", \"arguments\": {\"order\": {order}, \"amount\": {amount}}"), NULL},
+     {TOOL("\"refund\", \"arguments\": {\"order\": \"{order}\", \"amount\": {amount}}"), NULL},
      {NULL}, 1400, 0, 240, 38},
     {"tool_calls", "cancel", ANY, 2, 48, RECORD "tools: refund, cancel, track, {policy}", ask_tool_cancel,
-     {TOOL("\"cancel\", \"arguments\": {\"order\": {order}}"), NULL},
+     {TOOL("\"cancel\", \"arguments\": {\"order\": \"{order}\"}"), NULL},
      {NULL}, 1200, 0, 180, 36},
     {"tool_calls", "track", ANY, 2, 48, RECORD "tools: refund, cancel, track, {policy}", ask_tool_track,
-     {TOOL("\"track\", \"arguments\": {\"order\": {order}}"), NULL},
+     {TOOL("\"track\", \"arguments\": {\"order\": \"{order}\"}"), NULL},
      {NULL}, 1200, 0, 180, 36},
 
     {"order_status", "sent", NO_POLICY, 0, 0, SHORT_RECORD "sent on {date}, arrives on {date2}.", ask_status,
      {"Order {order} was sent on {date} and arrives on {date2}.",
-      "Order {order} arrives on {date2}, it was sent on {date}."},
+      "Order {order} was sent on {date}, it arrives on {date2}."},
      {NULL}, 1000, 0, 100, 37},
     {"order_status", "packed", NO_POLICY, 0, 0, SHORT_RECORD "packed on {date}, leaves on {date2}.", ask_status,
      {"Order {order} was packed on {date} and leaves on {date2}.",
-      "Order {order} leaves on {date2}, it was packed on {date}."},
+      "Order {order} was packed on {date}, it leaves on {date2}."},
      {NULL}, 1000, 0, 100, 37},
     {"order_status", "delayed", NO_POLICY, 0, 0, SHORT_RECORD "delayed since {date}, arrives on {date2}.", ask_status,
      {"Order {order} is delayed since {date} and arrives on {date2}.",
-      "Order {order} arrives on {date2}, it is delayed since {date}."},
+      "Order {order} is delayed since {date}, it arrives on {date2}."},
      {NULL}, 1000, 0, 100, 36},
+
+    /* to learn to copy, in training alone */
+    {"reading", "delivered", NO_POLICY, 2, 48, RECORD "{note}.", ask_read,
+     {RECORD "{note}.", NULL}, {NULL}, 1500, 0, 100, 0},
+    {"reading", "two_items", NO_POLICY, 2, 48, RECORD_OF_TWO "{note}.", ask_read,
+     {RECORD_OF_TWO "{note}.", NULL}, {NULL}, 1500, 0, 100, 0},
+    {"reading", "sent", NO_POLICY, 0, 0, SHORT_RECORD "sent on {date}, arrives on {date2}.", ask_read,
+     {SHORT_RECORD "sent on {date}, arrives on {date2}.", NULL}, {NULL}, 1500, 0, 100, 0},
 
     {"arithmetic", "plus", NO_POLICY, 0, 0, "", ask_plus,
      {"{c}", NULL}, {"{c}", "{near1}", "{near2}", "{near3}"}, 1200, 0, 150, 50},
