@@ -75,7 +75,7 @@ $(BUILD)/tests/test_fuzz.o: $(wildcard tests/fuzz/*)
 $(BUILD)/run-tests: $(OBJECTS) $(TEST_OBJECTS) $(TRAINER_OBJECTS)
 	$(CC) $(ALL_CFLAGS) -o $@ $^ -lpthread
 
-test: $(BUILD)/ft $(BUILD)/demo_files $(BUILD)/run-tests
+test: $(BUILD)/ft $(BUILD)/demo_files $(BUILD)/train $(BUILD)/run-tests
 	FT_BUILD=$(BUILD) FT_SHARED=$(SHARED) $(BUILD)/run-tests $(ONLY)
 
 # What depends on the processor, for 64-bit ARM under qemu: with the integer dot product and without.  All
