@@ -76,7 +76,7 @@ $(BUILD)/tests/test_corpus.o: models/corpus.c models/corpus_world.h
 $(BUILD)/run-tests: $(OBJECTS) $(TEST_OBJECTS) $(TRAINER_OBJECTS)
 	$(CC) $(ALL_CFLAGS) -o $@ $^ -lpthread
 
-test: $(BUILD)/ft $(BUILD)/demo_files $(BUILD)/run-tests
+test: $(BUILD)/ft $(BUILD)/demo_files $(BUILD)/train $(BUILD)/run-tests
 	FT_BUILD=$(BUILD) FT_SHARED=$(SHARED) $(BUILD)/run-tests $(ONLY)
 
 # What depends on the processor, for 64-bit ARM under qemu: with the integer dot product and without.  All

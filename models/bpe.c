@@ -74,8 +74,8 @@ static bool add_text(learner *l, ft__gguf_str text, const char *const *specials,
         size_t n = 0;
         for (int k = 0; k < n_specials && i < text.len; k++)
             if (strncmp(text.data + i, specials[k], strlen(specials[k])) == 0) n = strlen(specials[k]);
-        if ((n || i == text.len) && i > start && !ft__pretok_split(pretok, text.data + start, i - start, add_piece, l))
-            return false;
+        const bool cut = (n || i == text.len) && i > start;
+        if (cut && !ft__pretok_split(pretok, text.data + start, i - start, add_piece, l)) return false;
         i += n ? n : 1;
         if (n) start = i;
     }

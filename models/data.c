@@ -36,7 +36,8 @@ static ft_status row_text(const ft__json *row, const ft_template *chat, const ch
     const ft__json *expected = ft__json_get(row, "expected"), *messages = ft__json_get(row, "messages");
     ft__buf input, out;
     if (!messages || messages->type != FT__JSON_ARRAY || !expected || expected->type != FT__JSON_STRING)
-        return ft__fail(err, FT_ERR_DATA, where, "a row to learn from needs \"messages\", a list, and \"expected\", a text");
+        return ft__fail(err, FT_ERR_DATA, where,
+                        "a row to learn from needs \"messages\", a list, and \"expected\", a text");
     ft__buf_init(&input, &arena->allocator);
     ft__buf_init(&out, &arena->allocator);
     template_input(row, end, &input);
@@ -113,9 +114,10 @@ static ft_status tokenize_row(const train_text *t, const ft__vocab *vocab, int n
     const unsigned flags = FT_TOKENIZE_PLAIN | FT_TOKENIZE_PARSE_SPECIAL;
     char where[384];
     snprintf(where, sizeof where, "%.300s:%u", t->file, (unsigned)t->line);
-    ft_status status = ft__vocab_tokenize(vocab, t->text.data, t->n_prompt, flags, tokens, t->text.len, n_prompt, err);
+    const size_t cap = t->text.len;
+    ft_status status = ft__vocab_tokenize(vocab, t->text.data, t->n_prompt, flags, tokens, cap, n_prompt, err);
     int32_t last = !status && *n_prompt ? tokens[*n_prompt - 1] : -1;
-    if (!status) status = ft__vocab_tokenize(vocab, t->text.data, t->text.len, flags, tokens, t->text.len, n, err);
+    if (!status) status = ft__vocab_tokenize(vocab, t->text.data, t->text.len, flags, tokens, cap, n, err);
     if (status) return status;
     if (*n_prompt < 1 || *n <= *n_prompt || tokens[*n_prompt - 1] != last)
         return ft__fail(err, FT_ERR_DATA, where, "a token runs from the prompt into the answer");
@@ -138,7 +140,8 @@ ft_status train_tokenize(const train_text *texts, int n, const ft__vocab *vocab,
     rows->answer = (int *)ft__arena_alloc(arena, (size_t)n + 1, sizeof(int));
     if (arena->failed) return ft__fail_memory(err);
     for (int i = 0; i < n; i++) { /* never more tokens than bytes */
-        ft_status status = tokenize_row(&texts[i], vocab, n_ctx, rows->tokens + rows->n_tokens, &n_row, &n_prompt, err);
+        int32_t *tokens = rows->tokens + rows->n_tokens;
+        ft_status status = tokenize_row(&texts[i], vocab, n_ctx, tokens, &n_row, &n_prompt, err);
         if (status) return status;
         rows->answer[i] = (int)n_prompt;
         rows->n_tokens += (int)n_row;

@@ -108,8 +108,11 @@ ft_status train_model_write(const train_model *m, const float *params, const tra
     ft__arena_init(&arena, NULL);
     ft__gguf_write_string(&o.w, "general.architecture", "llama");
     ft__gguf_write_string(&o.w, "general.name", recipe->name ? recipe->name : recipe->section);
-    for (size_t i = 0; i < FT__COUNT(shape_keys); i++)
-        ft__gguf_write_u32(&o.w, shape_keys[i].key, (uint32_t)*(const int *)(const void *)((const char *)s + shape_keys[i].at));
+    for (size_t i = 0; i < FT__COUNT(shape_keys); i++) {
+        int value;
+        memcpy(&value, (const char *)&m->layout.shape + shape_keys[i].at, sizeof value);
+        ft__gguf_write_u32(&o.w, shape_keys[i].key, (uint32_t)value);
+    }
     ft__gguf_write_f32(&o.w, "llama.rope.freq_base", s->rope_base);
     ft__gguf_write_f32(&o.w, "llama.attention.layer_norm_rms_epsilon", s->eps);
     o.status = write_vocabulary(&o.w, bpe, &arena, err);
@@ -120,6 +123,10 @@ ft_status train_model_write(const train_model *m, const float *params, const tra
     model_tensors(&o, &m->layout, params);
     ft__arena_free(&arena);
     return finish(&o);
+}
+
+static ft_status not_ours(const char *path, ft_error *err) {
+    return ft__fail(err, FT_ERR_UNSUPPORTED, path, "only models that this trainer has made can be trained on");
 }
 
 static ft_status read_shape(const ft__gguf *g, train_shape *s, ft_error *err) {
@@ -136,11 +143,12 @@ static ft_status read_shape(const ft__gguf *g, train_shape *s, ft_error *err) {
     if (status) return status;
     s->rope_base = (float)base;
     s->eps = (float)eps;
-    if (ft__gguf_find(g, "output.weight") || !s->n_layers || s->n_layers > 64 || s->n_embd % 32 || !s->n_embd ||
-        s->n_ff % 32 || !s->n_ff || s->head_dim % 32 || !s->head_dim || !s->n_kv_heads || s->n_heads % s->n_kv_heads ||
-        s->n_vocab % 32 || !s->n_vocab || !s->n_ctx || !(base > 0) || !(eps > 0))
-        return ft__fail(err, FT_ERR_UNSUPPORTED, g->path, "only models that this trainer has made can be trained on");
-    return FT_OK;
+    const int whole[4] = {s->n_embd, s->n_ff, s->head_dim, s->n_vocab};
+    bool ok = !ft__gguf_find(g, "output.weight") && base > 0 && eps > 0;
+    ok = ok && s->n_layers && s->n_layers <= 64 && s->n_ctx;
+    for (int i = 0; i < 4; i++) ok = ok && whole[i] && whole[i] % 32 == 0;
+    ok = ok && s->n_heads && s->n_kv_heads && s->n_heads % s->n_kv_heads == 0;
+    return ok ? FT_OK : not_ours(g->path, err);
 }
 
 static ft_status read_tensor(const ft__gguf *g, const char *name, train_place p, float *params, ft_error *err) {
@@ -180,7 +188,7 @@ ft_status train_model_read(train_model *m, const char *path, ft__arena *arena, f
     if (!status) status = ft__vocab_load(&m->vocab, &m->file, &arena->allocator, err);
     if (status) return status;
     if (!chat.len || m->vocab->n_vocab != shape.n_vocab || m->vocab->eos < 0 || !m->vocab->kind)
-        return ft__fail(err, FT_ERR_UNSUPPORTED, path, "only models that this trainer has made can be trained on");
+        return not_ours(path, err);
     m->chat = chat.data;
     m->n_chat = chat.len;
     m->end = ft__arena_text(arena, m->vocab->tokens[m->vocab->eos].data, m->vocab->tokens[m->vocab->eos].len);
@@ -209,8 +217,8 @@ static void adapter_tensors(output *o, const train_lora *l, const float *params)
     }
 }
 
-ft_status train_adapter_write(const train_lora *l, const float *params, const train_recipe *recipe, const char *path,
-                              ft_error *err) {
+ft_status train_adapter_write(const train_lora *l, const float *params, const train_recipe *recipe,
+                              const char *path, ft_error *err) {
     output o;
     memset(&o, 0, sizeof o);
     o.err = err;
@@ -275,8 +283,9 @@ static ft_status peft_tensors(const train_lora *l, const float *params, const ch
     for (int i = 0; i < l->layout->shape.n_layers * TRAIN_TENSORS; i++) {
         const train_place p = l->layout->layers[i];
         if (l->at[i] == SIZE_MAX) continue;
-        peft_factor(&head, &data, l, i, 'A', params + l->at[i], l->rank, p.n_cols);
-        peft_factor(&head, &data, l, i, 'B', params + l->at[i] + (size_t)l->rank * (size_t)p.n_cols, p.n_rows, l->rank);
+        const float *a = params + l->at[i], *b = a + (size_t)l->rank * (size_t)p.n_cols;
+        peft_factor(&head, &data, l, i, 'A', a, l->rank, p.n_cols);
+        peft_factor(&head, &data, l, i, 'B', b, p.n_rows, l->rank);
     }
     ft__buf_byte(&head, '}');
     while (head.len % 8) ft__buf_byte(&head, ' ');
@@ -284,8 +293,8 @@ static ft_status peft_tensors(const train_lora *l, const float *params, const ch
     ft__buf_add(&file, (const char *)&n_head, sizeof n_head);
     ft__buf_add(&file, head.failed ? "" : head.data, head.failed ? 0 : head.len);
     ft__buf_add(&file, data.failed ? "" : data.data, data.failed ? 0 : data.len);
-    ft_status status = head.failed || data.failed || file.failed ? ft__fail_memory(err)
-                                                                 : ft__write_file(path, file.data, file.len, NULL, err);
+    const bool failed = head.failed || data.failed || file.failed;
+    ft_status status = failed ? ft__fail_memory(err) : ft__write_file(path, file.data, file.len, NULL, err);
     ft__buf_free(&head);
     ft__buf_free(&data);
     ft__buf_free(&file);
@@ -334,7 +343,8 @@ ft_status train_peft_write(const train_lora *l, const float *params, const train
     peft_config(l, recipe, &config);
     const char *tensors = ft__path_join(&arena, folder, "adapter_model.safetensors");
     const char *json = ft__path_join(&arena, folder, "adapter_config.json");
-    ft_status status = config.failed || arena.failed ? ft__fail_memory(err) : ft__make_dirs(folder, &arena.allocator, err);
+    ft_status status = config.failed || arena.failed ? ft__fail_memory(err) : FT_OK;
+    if (!status) status = ft__make_dirs(folder, &arena.allocator, err);
     if (!status) status = peft_tensors(l, params, tensors, err);
     if (!status) status = ft__write_file(json, config.data, config.len, NULL, err);
     ft__buf_free(&config);

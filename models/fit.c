@@ -58,11 +58,12 @@ static void fill_normal(float *x, size_t n, uint64_t seed, uint64_t stream, doub
 
 /* What goes back into the sum of layers starts smaller the more layers there are. */
 static void init_tensor(fit *f, uint64_t stream, train_place p, bool residual) {
+    const size_t n = (size_t)p.n_rows * (size_t)p.n_cols;
     double deviation = 0.55 / ft__sqrt((double)p.n_cols);
     if (residual) deviation /= ft__sqrt(2.0 * f->recipe.layers);
     float *x = f->theta + p.at;
-    if (p.n_rows > 1) fill_normal(x, (size_t)p.n_rows * (size_t)p.n_cols, (uint64_t)f->recipe.seed, stream, deviation);
-    else for (int i = 0; i < p.n_cols; i++) x[i] = 1;
+    if (p.n_rows > 1) fill_normal(x, n, (uint64_t)f->recipe.seed, stream, deviation);
+    else for (size_t i = 0; i < n; i++) x[i] = 1;
 }
 
 static void init_model(fit *f) {
@@ -137,7 +138,8 @@ static ft_status step(fit *f) {
     memset(gradient, 0, f->model.layout.n_params * sizeof(float));
     const double loss = train_net_run(f->net, weights_of(f, f->theta), &f->feed.batch, gradient);
     if (!ft__finite(loss))
-        return ft__fail(f->err, FT_ERR_NUMERIC, f->out, "the loss of step %llu is not finite: a smaller \"lr\" may help",
+        return ft__fail(f->err, FT_ERR_NUMERIC, f->out,
+                        "the loss of step %llu is not finite: a smaller \"lr\" may help",
                         (unsigned long long)f->s.step);
     if (f->recipe.base) train_lora_gradient(&f->lora, f->theta, f->gradient, f->slope);
     update(f);
@@ -200,8 +202,8 @@ static ft_status write_checkpoint(fit *f) {
     if (!b.failed) ft__sha256_add(&hash, b.data, b.len);
     ft__sha256_end(&hash, digest);
     ft__buf_add(&b, (const char *)digest, sizeof digest);
-    ft_status status = b.failed || f->log.failed ? ft__fail_memory(f->err)
-                                                 : ft__write_file(f->checkpoint, b.data, b.len, &f->allocator, f->err);
+    ft_status status = b.failed || f->log.failed ? ft__fail_memory(f->err) : FT_OK;
+    if (!status) status = ft__write_file(f->checkpoint, b.data, b.len, &f->allocator, f->err);
     ft__buf_free(&b);
     return status;
 }
@@ -278,7 +280,8 @@ static ft_status report(fit *f, double began, uint64_t n_tokens, uint64_t first,
     p.seconds_left = steps > 0 ? seconds / steps * (p.steps - p.step) : 0;
     p.last = last;
     if (!f->job->progress || f->job->progress(f->job->user, &p) == 0) return FT_OK;
-    return ft__fail(f->err, FT_ERR_CANCELLED, f->out, "stopped at step %d; the same command goes on from the checkpoint",
+    return ft__fail(f->err, FT_ERR_CANCELLED, f->out,
+                    "stopped at step %d; the same command goes on from the checkpoint",
                     p.step);
 }
 
@@ -346,8 +349,8 @@ static ft_status read_rows(fit *f) {
     ft_error mine, *err = f->err ? f->err : &mine;
     ft_template *chat = ft_template_parse(f->model.chat, f->model.n_chat, "chat template", &f->allocator, err);
     if (!chat) return err->code;
-    ft_status status = train_read_texts(in_folder(f, f->job->data_dir, r->data), NULL, 0, chat, f->model.end, &f->arena,
-                                        &texts, &n, f->err);
+    ft_status status = train_read_texts(in_folder(f, f->job->data_dir, r->data), NULL, 0, chat, f->model.end,
+                                        &f->arena, &texts, &n, f->err);
     if (!status)
         status = train_read_texts(in_folder(f, f->job->data_dir, r->valid), r->cohorts, r->n_cohorts, chat,
                                   f->model.end, &f->arena, &valid, &n_valid, f->err);
@@ -377,8 +380,10 @@ static void all_chunks(fit *f) {
         return;
     }
     add_chunks(f, l->embedding.at, (size_t)l->embedding.n_rows * (size_t)l->embedding.n_cols, true);
-    for (int i = 0; i < l->shape.n_layers * TRAIN_TENSORS; i++)
-        add_chunks(f, l->layers[i].at, (size_t)l->layers[i].n_rows * (size_t)l->layers[i].n_cols, l->layers[i].n_rows > 1);
+    for (int i = 0; i < l->shape.n_layers * TRAIN_TENSORS; i++) {
+        const train_place p = l->layers[i];
+        add_chunks(f, p.at, (size_t)p.n_rows * (size_t)p.n_cols, p.n_rows > 1);
+    }
     add_chunks(f, l->output_norm.at, (size_t)l->output_norm.n_cols, false);
 }
 
@@ -425,15 +430,18 @@ static ft_status prepare(fit *f) {
     f->pool = ft__pool_create(f->job->threads > 0 ? f->job->threads : ft__cpu_count(), &f->allocator, f->err);
     if (!f->pool || f->arena.failed) return f->pool ? ft__fail_memory(f->err) : f->err->code;
     status = train_kernels_choose(&f->kernels, f->err);
-    if (!status) status = r->base ? train_model_read(&f->model, in_folder(f, f->job->out_dir, r->base), &f->arena, f->err)
-                                  : new_model(f);
+    const char *base = r->base ? in_folder(f, f->job->out_dir, r->base) : NULL;
+    if (!status) status = base ? train_model_read(&f->model, base, &f->arena, f->err) : new_model(f);
     if (!status) status = read_rows(f);
     if (!status && r->batch < f->model.layout.shape.n_ctx)
-        status = ft__fail(f->err, FT_ERR_DATA, f->job->recipe, "\"%s\": \"batch\" must be at least the base's context, %d",
+        status = ft__fail(f->err, FT_ERR_DATA, f->job->recipe,
+                          "\"%s\": \"batch\" must be at least the base's context, %d",
                           r->section, f->model.layout.shape.n_ctx);
     if (!status && r->base) status = train_lora_init(&f->lora, &f->model.layout, r, f->pool, &f->arena, f->err);
     if (!status) status = allocate(f);
-    if (!status) status = train_feed_init(&f->feed, &f->rows, (uint64_t)r->seed, (float)r->prompt_weight, r->batch, &f->arena, f->err);
+    const uint64_t seed = (uint64_t)r->seed;
+    const float prompt = (float)r->prompt_weight;
+    if (!status) status = train_feed_init(&f->feed, &f->rows, seed, prompt, r->batch, &f->arena, f->err);
     if (!status) status = train_feed_init(&f->valid_feed, &f->valid_rows, 0, 0, r->batch, &f->arena, f->err);
     if (!status) status = ft__make_dirs(f->job->out_dir, &f->allocator, f->err);
     if (status) return status;
@@ -448,7 +456,8 @@ static ft_status write_all(fit *f) {
     const train_recipe *r = &f->recipe;
     ft_status status = r->base ? train_adapter_write(&f->lora, f->best, r, f->out, f->err)
                                : train_model_write(&f->model, f->best, &f->bpe, r, f->out, f->err);
-    if (!status && r->peft) status = train_peft_write(&f->lora, f->best, r, in_folder(f, f->job->out_dir, r->peft), f->err);
+    if (!status && r->peft)
+        status = train_peft_write(&f->lora, f->best, r, in_folder(f, f->job->out_dir, r->peft), f->err);
     return status ? status : ft__remove_file(f->checkpoint, f->err);
 }
 

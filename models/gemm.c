@@ -11,20 +11,20 @@ size_t train_packed_size(int n, int k) { return (size_t)(n + 31) / 32 * 32 * (si
 /* Panel j of b: (k, tile_cols), with zeros beyond the last column. */
 static void pack_b(const train_product *p, int j) {
     const int width = p->kernels->tile_cols, n = p->n - j * width < width ? p->n - j * width : width;
-    float *out = p->packed + (size_t)j * (size_t)width * (size_t)p->k;
+    const size_t W = (size_t)width, first_col = (size_t)j * W;
+    float *out = p->packed + first_col * (size_t)p->k;
     for (int first = 0; first < p->k; first += BLOCK) { /* read by cache lines whichever way they run */
         const int end = first + BLOCK < p->k ? first + BLOCK : p->k;
         if (p->b.col == 1)
             for (int i = first; i < end; i++)
-                memcpy(out + (size_t)i * (size_t)width, p->b.data + (size_t)i * p->b.row + (size_t)j * (size_t)width,
-                       (size_t)n * sizeof *out);
+                memcpy(out + (size_t)i * W, p->b.data + (size_t)i * p->b.row + first_col, (size_t)n * sizeof *out);
         else
             for (int c = 0; c < n; c++) {
-                const float *in = p->b.data + (size_t)(j * width + c) * p->b.col;
-                for (int i = first; i < end; i++) out[(size_t)i * (size_t)width + (size_t)c] = in[(size_t)i * p->b.row];
+                const float *in = p->b.data + (first_col + (size_t)c) * p->b.col;
+                for (int i = first; i < end; i++) out[(size_t)i * W + (size_t)c] = in[(size_t)i * p->b.row];
             }
         for (int i = first; i < end && n < width; i++)
-            memset(out + (size_t)i * (size_t)width + n, 0, (size_t)(width - n) * sizeof *out);
+            memset(out + (size_t)i * W + n, 0, (size_t)(width - n) * sizeof *out);
     }
 }
 
@@ -50,7 +50,8 @@ static left left_of(const train_product *p, int m0, int rows, int k0, int k1, fl
 }
 
 /* A tile at the edge goes through a buffer. */
-static void edge_tile(const train_product *p, int k, left a, const float *b, float *c, int rows, int cols, bool add) {
+static void edge_tile(const train_product *p, int k, left a, const float *b, float *c, int rows, int cols,
+                      bool add) {
     float whole[TRAIN_MAX_TILE];
     const int width = p->kernels->tile_cols;
     memset(whole, 0, sizeof whole);

@@ -201,7 +201,7 @@ static void adamw(float *x, float *m, float *v, const float *g, size_t n, const 
 }
 
 void NAME(train_kernels *k) {
-    const train_kernels all = {MR, NR, tile, pack, norm, norm_back, norm_weight, silu_mul, silu_mul_back, turn, add, dot,
-                               softmax, softmax_back, cross_entropy, adamw};
+    const train_kernels all = {MR, NR, tile, pack, norm, norm_back, norm_weight, silu_mul, silu_mul_back, turn, add,
+                               dot, softmax, softmax_back, cross_entropy, adamw};
     *k = all;
 }

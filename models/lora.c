@@ -19,8 +19,8 @@ ft_status train_lora_init(train_lora *l, const train_layout *layout, const train
         const train_place p = layout->layers[i];
         const size_t wide = (size_t)(p.n_rows > p.n_cols ? p.n_rows : p.n_cols);
         bool wanted = r->n_modules == 0 && p.n_rows > 1;
-        for (int k = 0; k < r->n_modules; k++)
-            wanted |= p.n_rows > 1 && strcmp(r->modules[k], train_tensor_name((train_tensor)(i % TRAIN_TENSORS))) == 0;
+        const char *name = train_tensor_name((train_tensor)(i % TRAIN_TENSORS));
+        for (int k = 0; k < r->n_modules; k++) wanted |= p.n_rows > 1 && strcmp(r->modules[k], name) == 0;
         l->at[i] = wanted ? l->n_params : SIZE_MAX;
         n_found += wanted;
         if (wanted) l->n_params += (size_t)l->rank * (size_t)(p.n_rows + p.n_cols);

@@ -27,7 +27,8 @@ static train_place take(train_layout *l, int n_rows, int n_cols) {
 
 bool train_layout_init(train_layout *l, const train_shape *s, ft__arena *arena) {
     const int D = s->n_embd, Q = s->n_heads * s->head_dim, KV = s->n_kv_heads * s->head_dim, F = s->n_ff;
-    const int rows[TRAIN_TENSORS] = {1, Q, KV, KV, D, 1, F, F, D}, cols[TRAIN_TENSORS] = {D, D, D, D, Q, D, D, D, F};
+    const int rows[TRAIN_TENSORS] = {1, Q, KV, KV, D, 1, F, F, D};
+    const int cols[TRAIN_TENSORS] = {D, D, D, D, Q, D, D, D, F};
     memset(l, 0, sizeof *l);
     l->shape = *s;
     l->layers = (train_place *)ft__arena_alloc(arena, (size_t)(s->n_layers * TRAIN_TENSORS), sizeof *l->layers);
@@ -56,7 +57,7 @@ struct train_net {
     train_layout layout;
     train_kernels kernels;
     ft__pool *pool;
-    int max_tokens, max_row;
+    int max_tokens;
     layer_memory *layers;
     float *x, *x_inverse;       /* behind the last layer */
     float *h;                   /* (tokens, n_embd) a norm's output */
@@ -101,9 +102,10 @@ static float *floats(train_net *net, size_t rows, size_t cols) {
 
 static bool allocate(train_net *net) {
     const train_shape *s = &net->layout.shape;
-    const size_t T = (size_t)net->max_tokens, D = (size_t)s->n_embd, F = (size_t)s->n_ff, L = pad16((size_t)s->n_ctx);
+    const size_t T = (size_t)net->max_tokens, L = pad16((size_t)s->n_ctx);
+    const size_t D = (size_t)s->n_embd, F = (size_t)s->n_ff, V = (size_t)s->n_vocab;
     const size_t H = (size_t)s->head_dim, Q = (size_t)s->n_heads * H, KV = (size_t)s->n_kv_heads * H;
-    const size_t V = (size_t)s->n_vocab, wide = Q > F ? Q : F, widest = wide > D ? wide : D, most = widest > V ? widest : V;
+    const size_t wide = Q > F ? Q : F, widest = wide > D ? wide : D, most = widest > V ? widest : V;
     net->layers = (layer_memory *)ft__arena_alloc(&net->arena, (size_t)s->n_layers, sizeof *net->layers);
     for (int i = 0; i < s->n_layers && net->layers; i++) {
         layer_memory *m = &net->layers[i];
@@ -219,7 +221,10 @@ static void over_tokens(train_net *net, void (*fn)(void *user, int part)) {
     ft__pool_run(net->pool, fn, net, (net->batch->n_tokens + TOKENS - 1) / TOKENS);
 }
 
-static const train_place *place(const train_net *net, train_tensor t) { return train_at(&net->layout, net->layer, t); }
+static const train_place *place(const train_net *net, train_tensor t) {
+    return train_at(&net->layout, net->layer, t);
+}
+
 static const float *weights(const train_net *net, train_tensor t) { return net->params + place(net, t)->at; }
 
 /* ---- attention: one row of the batch and one head of keys at a time, with all heads of queries on it */
@@ -255,7 +260,8 @@ static float attend_scale(const train_net *net) {
 static void attend_weights(attend_work *w, const float *q, const float *k) {
     const int H = w->net->layout.shape.head_dim;
     const float scale = attend_scale(w->net);
-    attend_multiply(w, w->n, w->n, H, strided(q, w->Q, 1), strided(k, 1, w->KV), TRAIN_LOWER, w->p, w->width, false);
+    attend_multiply(w, w->n, w->n, H, strided(q, w->Q, 1), strided(k, 1, w->KV), TRAIN_LOWER, w->p, w->width,
+                    false);
     for (int i = 0; i < w->n; i++)
         w->net->kernels.softmax(w->p + (size_t)i * w->width, scale, i + 1, (int)w->width);
 }
@@ -275,8 +281,8 @@ static void attend_backwards(attend_work *w, size_t q_at, size_t k_at, bool add)
     const int H = net->layout.shape.head_dim, n = w->n;
     const float *datt = net->wide + q_at, scale = attend_scale(net);
     attend_weights(w, m->q + q_at, m->k + k_at);
-    attend_multiply(w, n, n, H, strided(datt, w->Q, 1), strided(m->v + k_at, 1, w->KV), TRAIN_LOWER, w->dp, w->width,
-                    false);
+    attend_multiply(w, n, n, H, strided(datt, w->Q, 1), strided(m->v + k_at, 1, w->KV), TRAIN_LOWER, w->dp,
+                    w->width, false);
     attend_multiply(w, n, H, n, strided(w->p, 1, w->width), strided(datt, w->Q, 1), TRAIN_FROM_ROW, net->dv + k_at,
                     w->KV, add);
     for (int i = 0; i < n; i++)
@@ -325,12 +331,12 @@ static void attend(train_net *net) {
 /* Queries and keys, or their gradients, by the tokens' places in their rows. */
 static void turn_row(train_net *net, int row, float *q, float *k, const float *turns) {
     const train_shape *s = &net->layout.shape;
-    const int H = s->head_dim;
-    for (int t = net->batch->first[row], place = 0; t < net->batch->first[row + 1]; t++, place++) {
-        const float *cs = turns + place * H;
-        for (int i = 0; i < s->n_heads; i++) net->kernels.turn(q + ((size_t)t * (size_t)s->n_heads + (size_t)i) * (size_t)H, cs, H);
-        for (int i = 0; i < s->n_kv_heads; i++)
-            net->kernels.turn(k + ((size_t)t * (size_t)s->n_kv_heads + (size_t)i) * (size_t)H, cs, H);
+    const size_t H = (size_t)s->head_dim, n_q = (size_t)s->n_heads, n_k = (size_t)s->n_kv_heads;
+    const size_t from = (size_t)net->batch->first[row], end = (size_t)net->batch->first[row + 1];
+    for (size_t t = from; t < end; t++) {
+        const float *cs = turns + (t - from) * H;
+        for (size_t i = 0; i < n_q; i++) net->kernels.turn(q + (t * n_q + i) * H, cs, s->head_dim);
+        for (size_t i = 0; i < n_k; i++) net->kernels.turn(k + (t * n_k + i) * H, cs, s->head_dim);
     }
 }
 
@@ -382,7 +388,8 @@ static void silu_part(void *user, int part) {
     train_net *net = (train_net *)user;
     layer_memory *m = &net->layers[net->layer];
     const size_t F = (size_t)net->layout.shape.n_ff, at = (size_t)part * TOKENS * F;
-    net->kernels.silu_mul(m->gate + at, m->up + at, (last_token(net, part) - part * TOKENS) * (int)F, net->wide + at);
+    const int n = (last_token(net, part) - part * TOKENS) * (int)F;
+    net->kernels.silu_mul(m->gate + at, m->up + at, n, net->wide + at);
 }
 
 /* The next layer's input, or what stands behind the last, = mid + the unit's output in dh. */

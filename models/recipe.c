@@ -58,8 +58,8 @@ static ft_status wrong_key(const char *path, const ft__json *value, ft_error *er
     char where[384];
     const char *near = ft__nearest(value->key, keys, FT__COUNT(keys), sizeof keys[0]);
     snprintf(where, sizeof where, "%.300s:%u", path, (unsigned)value->line);
-    return ft__fail(err, FT_ERR_DATA, where, "unknown key \"%.60s\"%s%s%s", value->key, near ? ", did you mean \"" : "",
-                    near ? near : "", near ? "\"?" : "");
+    return ft__fail(err, FT_ERR_DATA, where, "unknown key \"%.60s\"%s%s%s", value->key,
+                    near ? ", did you mean \"" : "", near ? near : "", near ? "\"?" : "");
 }
 
 static ft_status wrong_value(const char *path, const ft__json *value, const char *expected, ft_error *err) {
@@ -69,8 +69,8 @@ static ft_status wrong_value(const char *path, const ft__json *value, const char
                     ft__json_type_name(value->type), value->type == FT__JSON_NUMBER ? value->text : "");
 }
 
-static ft_status read_texts(const key *k, const ft__json *value, const char *path, ft__arena *arena, train_recipe *r,
-                            ft_error *err) {
+static ft_status read_texts(const key *k, const ft__json *value, const char *path, ft__arena *arena,
+                            train_recipe *r, ft_error *err) {
     const char **texts = (const char **)ft__arena_alloc(arena, value->count + 1, sizeof *texts);
     int *count = (int *)(void *)((char *)r + k->at_count);
     if (!texts) return ft__fail_memory(err);
@@ -95,8 +95,8 @@ static ft_status read_key(const key *k, const ft__json *value, const char *path,
     const bool fits = k->kind == WHOLE ? ft__json_is_integer(value, k->lowest, k->highest)
                                        : value->type == FT__JSON_NUMBER && value->number >= k->lowest &&
                                              value->number <= k->highest;
-    snprintf(expected, sizeof expected, "a %snumber from %ld to %ld", k->kind == WHOLE ? "whole " : "", (long)k->lowest,
-             (long)k->highest);
+    snprintf(expected, sizeof expected, "a %snumber from %ld to %ld", k->kind == WHOLE ? "whole " : "",
+             (long)k->lowest, (long)k->highest);
     if (!fits) return wrong_value(path, value, expected, err);
     if (k->kind == WHOLE) *(int *)(void *)field = (int)value->number;
     else *(double *)(void *)field = value->number;
@@ -125,13 +125,17 @@ static ft_status read_keys(const ft__json *section, const char *path, ft__arena 
 
 /* What the keys say together. */
 static ft_status check(const train_recipe *r, const char *path, ft_error *err) {
+    const int whole[4] = {r->embd, r->ff, r->head_dim, r->vocab};
     const char *wrong = NULL;
-    if (!r->file || !r->data || !r->valid || !r->type) wrong = "\"file\", \"data\", \"valid\" and \"type\" must be given";
+    bool multiples = true;
+    for (int i = 0; i < 4; i++) multiples = multiples && whole[i] && whole[i] % 32 == 0;
+    if (!r->file || !r->data || !r->valid || !r->type)
+        wrong = "\"file\", \"data\", \"valid\" and \"type\" must be given";
     else if (r->base && (!r->rank || !(r->alpha > 0))) wrong = "an adapter needs \"rank\" and \"alpha\"";
     else if (!r->base && (!r->chat || !r->n_specials)) wrong = "a model needs \"chat\" and \"specials\"";
     else if (!r->base && (!r->layers || !r->heads || !r->kv_heads || !r->ff || !r->ctx))
         wrong = "a model needs \"layers\", \"heads\", \"kv_heads\", \"ff\" and \"ctx\"";
-    else if (!r->base && (r->embd % 32 || r->ff % 32 || r->head_dim % 32 || r->vocab % 32 || !r->embd || !r->head_dim))
+    else if (!r->base && !multiples)
         wrong = "\"embd\", \"ff\", \"head_dim\" and \"vocab\" must be multiples of 32";
     else if (!r->base && r->heads % r->kv_heads) wrong = "\"heads\" must be a multiple of \"kv_heads\"";
     else if (r->batch < r->ctx) wrong = "\"batch\" must be at least \"ctx\"";

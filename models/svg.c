@@ -85,8 +85,9 @@ static void put_axes(ft__buf *b, const panel *p) {
     put_line(b, LEFT, bottom, LEFT, p->top + TOP, "#555");
     put_text(b, (LEFT + WIDTH - RIGHT) / 2.0, bottom + 36, "middle", "steps");
     put_text(b, LEFT, p->top + 20, "start", p->title);
-    ft__buf_printf(b, "<text transform=\"translate(16 %d) rotate(-90)\" text-anchor=\"middle\">loss per token, nats</text>\n",
+    ft__buf_printf(b, "<text transform=\"translate(16 %d) rotate(-90)\" text-anchor=\"middle\">",
                    p->top + PANEL / 2);
+    ft__buf_text(b, "loss per token, nats</text>\n");
 }
 
 static void put_curve(ft__buf *b, const panel *p, const curve *c, int index) {

@@ -28,7 +28,8 @@ typedef struct train_adamw {
 /* Lengths n are multiples of 16, but for adamw and where `width` is given: that is one, n is any up to it. */
 typedef struct train_kernels {
     int tile_rows, tile_cols; /* of a product's tile; TRAIN_BAND is a multiple of tile_rows */
-    /* c (tile_rows, tile_cols) = or, if add, += a b; element (r, p) of a is a[r * row + p * col], b is (k, tile_cols) */
+    /* c (tile_rows, tile_cols) = or, if add, += a b; element (r, p) of a is a[r * row + p * col], b is
+       (k, tile_cols) */
     void (*tile)(int k, const float *a, size_t row, size_t col, const float *b, float *c, size_t ldc, bool add);
     /* out (k, tile_rows) = the beginnings of k rows, ld apart */
     void (*pack)(const float *in, size_t ld, int k, float *out);
@@ -258,8 +259,8 @@ void train_model_close(train_model *m);
 ft_status train_model_write(const train_model *m, const float *params, const train_bpe *bpe,
                             const train_recipe *recipe, const char *path, ft_error *err);
 
-ft_status train_adapter_write(const train_lora *l, const float *params, const train_recipe *recipe, const char *path,
-                              ft_error *err);
+ft_status train_adapter_write(const train_lora *l, const float *params, const train_recipe *recipe,
+                              const char *path, ft_error *err);
 ft_status train_peft_write(const train_lora *l, const float *params, const train_recipe *recipe, const char *folder,
                            ft_error *err);
 
