@@ -100,7 +100,7 @@ extern "C" {
     X(FT_ERR_NOT_FOUND, 3, "a file does not exist or may not be read")                         \
     X(FT_ERR_FORMAT, 3, "a file is malformed")                                                 \
     X(FT_ERR_UNSUPPORTED, 3, "a file or job is well formed but asks for what ft does not have") \
-    X(FT_ERR_MISMATCH, 3, "an adapter does not belong to this model")                          \
+    X(FT_ERR_MISMATCH, 3, "an adapter or a model does not fit, or changes nothing")            \
     X(FT_ERR_TOKEN, 3, "a token id is outside the vocabulary")                                 \
     X(FT_ERR_CONTEXT, 3, "more tokens than the context holds")                                 \
     X(FT_ERR_JOB, 3, "the job file asks for something impossible")                             \
@@ -437,7 +437,8 @@ typedef struct ft_completion {
     float *logprobs; /* (n_tokens) as ft_session_score gives them, whatever the sampling; NULL if not wanted */
 } ft_completion;
 
-/* Optional callbacks; `done` and `text` return 0 to go on. */
+/* Optional callbacks; `done` and `text` return 0 to go on.  They may use the session for other sequences; without
+   kv_bytes there is always room for these. */
 typedef struct ft_generate_hooks {
     void *user;
     int (*done)(void *user, int request);                             /* a request has finished */
@@ -750,6 +751,7 @@ typedef struct ft_compare_desc {
 
 /* Runs base and candidates on every row, scores, gates, and writes the run folder if the job names
    one: job.json, rows.jsonl, timing.json and, last, result.json; an older run's files there go first.
+   An adapter or model that changes no bit of any logit on the first rows is FT_ERR_MISMATCH.
    The job must outlive the result and may be used by several comparisons at once, unless they write
    to the same folder. */
 ft_result *ft_compare(const ft_job *job, const ft_compare_desc *desc, ft_error *err);
@@ -14227,6 +14229,8 @@ static ft_status ft__hf_read_shape(ft__hf *h) {
         (status = ft__hf_number(h, h->config, "rms_norm_eps", f->n_heads == 0, &eps)) ||
         (status = ft__hf_read_activation(h)) || (status = ft__hf_read_biases(h)))
         return status;
+    if (!(eps >= 0 && eps <= 1))
+        return ft__hf_config_fail(h, FT_ERR_FORMAT, "rms_norm_eps", "must be a number from 0 to 1");
     if (d[FT__HF_HD] % 2 || d[FT__HF_H] % d[FT__HF_HKV])
         return ft__hf_config_fail(h, FT_ERR_FORMAT, "num_attention_heads",
                                   "%llu heads of %llu over %llu KV heads: expected an even size and a whole ratio",
@@ -14400,9 +14404,12 @@ static ft_status ft__hf_rope_factor(ft__hf *h, const char *type) {
     return FT_OK;
 }
 
-/* GGUF's YaRN has the usual betas and attention factor built in. */
+/* GGUF's YaRN has the usual betas built in, and of attention_factor what it is by default. */
 static ft_status ft__hf_rope_yarn(ft__hf *h) {
-    static const char *const built_in[] = {"attention_factor", "mscale", "mscale_all_dim"};
+    static const char *const built_in[] = {"mscale", "mscale_all_dim"};
+    const double factor = ft__hf_rope_number(h, "factor", 1);
+    const double usual = factor > 1 ? 1 + 0.1 * ft__log(factor) : 1;
+    const double attention = ft__hf_rope_number(h, "attention_factor", usual);
     const double original =
         ft__hf_rope_number(h, "original_max_position_embeddings", (double)h->dim[FT__HF_CTX]);
     const ft__json *truncate = ft__hf_get(h->rope, "truncate");
@@ -14416,6 +14423,10 @@ static ft_status ft__hf_rope_yarn(ft__hf *h) {
     if (!(original >= 1 && original <= 268435456.0))
         return ft__hf_config_fail(h, FT_ERR_FORMAT, "original_max_position_embeddings",
                                   "must be a number from 1 on");
+    if (!(attention > 0 && attention <= 1e6))
+        return ft__hf_config_fail(h, FT_ERR_FORMAT, "attention_factor", "must be a number over 0");
+    if (attention < usual || attention > usual)
+        ft__hf_put_float(h, "rope.scaling.attn_factor", attention / usual);
     ft__hf_put_int(h, "rope.scaling.original_context_length", (uint64_t)original);
     return ft__hf_rope_factor(h, "yarn");
 }
@@ -16751,7 +16762,7 @@ typedef struct ft__jparser {
     uint8_t uses;     /* FT__JUSES_... of the macro being parsed */
     int loops;        /* that break and continue could mean */
     bool soft;        /* in a branch */
-    const ft__jtoken *unknown; /* a filter or test that does not exist and is not in a branch */
+    const ft__jnode *unknown; /* a filter or test that does not exist and is not in a branch */
     bool unknown_test;
 } ft__jparser;
 
@@ -17072,9 +17083,9 @@ static ft__jv ft__jinja_dotted_name(ft__jparser *p) {
     return name;
 }
 
-static void ft__jinja_check_known(ft__jparser *p, const ft__jnode *node, const ft__jtoken *token, bool test) {
+static void ft__jinja_check_known(ft__jparser *p, const ft__jnode *node, bool test) {
     if (!node || node->row || p->soft || p->unknown) return;
-    p->unknown = token;
+    p->unknown = node;
     p->unknown_test = test;
 }
 
@@ -17082,13 +17093,13 @@ static ft__jnode *ft__jinja_filters(ft__jparser *p, ft__jnode *node, bool inline
     while ((inline_first || ft__jinja_is(p, '|')) && !p->r.status) {
         if (!inline_first) ft__jinja_next(p);
         inline_first = false;
-        const ft__jtoken *token = ft__jinja_peek(p);
+        const uint32_t line = ft__jinja_peek(p)->line;
         ft__jv name = ft__jinja_dotted_name(p);
-        node = ft__jinja_two(p, FT__JN_FILTER, node, NULL, token->line);
+        node = ft__jinja_two(p, FT__JN_FILTER, node, NULL, line);
         if (!node) return NULL;
         node->value = name;
         node->row = ft__jinja_filter(name.as.s->data, name.as.s->len);
-        ft__jinja_check_known(p, node, token, false);
+        ft__jinja_check_known(p, node, false);
         if (ft__jinja_is(p, '(')) node->args = ft__jinja_arguments(p);
     }
     return node;
@@ -17097,13 +17108,12 @@ static ft__jnode *ft__jinja_filters(ft__jparser *p, ft__jnode *node, bool inline
 /* After "is". */
 static ft__jnode *ft__jinja_test_node(ft__jparser *p, ft__jnode *node, uint32_t line) {
     bool negated = ft__jinja_skip_word(p, "not");
-    const ft__jtoken *token = ft__jinja_peek(p);
     ft__jv name = ft__jinja_dotted_name(p);
     node = ft__jinja_two(p, FT__JN_TEST, node, NULL, line);
     if (!node) return NULL;
     node->value = name;
     node->row = ft__jinja_test(name.as.s->data, name.as.s->len);
-    ft__jinja_check_known(p, node, token, true);
+    ft__jinja_check_known(p, node, true);
     uint32_t type = ft__jinja_peek(p)->type;
     if (type == '(') {
         node->args = ft__jinja_arguments(p);
@@ -17239,7 +17249,7 @@ static ft__jnode *ft__jinja_or(ft__jparser *p) {
 /* a if b else c.  That it is a branch shows only after its first part was read. */
 static ft__jnode *ft__jinja_expression(ft__jparser *p) {
     uint32_t line = ft__jinja_peek(p)->line;
-    const ft__jtoken *unknown = p->unknown;
+    const ft__jnode *unknown = p->unknown;
     if (!ft__jinja_down(&p->r)) return NULL;
     ft__jnode *node = ft__jinja_or(p);
     while (ft__jinja_skip_word(p, "if")) {
@@ -24748,7 +24758,7 @@ static ft_status ft__weights_maps(ft_model *m, ft_error *err) {
 /* Slices must begin where a group does. */
 static size_t ft__weights_packed_bytes(const ft_model *m, const ft__model_map *map) {
     const ft__matrix *w = &map->linear->w;
-    if (w->packed || !m->kernels.packed[w->format->id]) return 0;
+    if (!m->kernels.packed[w->format->id]) return 0;
     if (map->n_slices > 1 && w->n_rows / map->n_slices % FT__LANES) return 0;
     size_t n = ((size_t)w->n_rows + FT__LANES - 1) / FT__LANES * ft__pack_group_bytes(w);
     return (n + 63) / 64 * 64;
@@ -24789,7 +24799,8 @@ static void ft__weights_share(ft_model *m, const ft_model *other) {
 
 static ft_status ft__weights_pack(ft_model *m, int threads, ft_error *err) {
     size_t total = 0;
-    for (int i = 0; i < m->n_maps; i++) total += ft__weights_packed_bytes(m, &m->maps[i]);
+    for (int i = 0; i < m->n_maps; i++)
+        if (!m->maps[i].linear->w.packed) total += ft__weights_packed_bytes(m, &m->maps[i]);
     if (!total) return FT_OK;
     ft__pool *pool = ft__pool_create(threads ? threads : ft__cpu_count(), &m->allocator, err);
     if (!pool) return err ? err->code : FT_ERR_THREAD;
@@ -24798,7 +24809,7 @@ static ft_status ft__weights_pack(ft_model *m, int threads, ft_error *err) {
     for (int i = 0; i < m->n_maps && next; i++) {
         const size_t n = ft__weights_packed_bytes(m, &m->maps[i]);
         ft__matrix *w = &m->maps[i].linear->w;
-        if (!n) continue;
+        if (!n || w->packed) continue;
         ft__pack(pool, w, next);
         ft__weights_forget(m, w);
         w->packed = next;
@@ -24982,7 +24993,7 @@ ft_status ft_detokenize(const ft_model *model, const int32_t *tokens, size_t n_t
    and ft.adapter.kind ("lora", "rslora", "dora", "vera").  *g needs ft__gguf_close only after success. */
 FT__PRIV ft_status ft__peft_open(ft__gguf *g, const char *folder, const ft_model *base, ft_error *err);
 
-/* ---- what the three rooms share */
+/* ---- what the four rooms share */
 
 #define FT__PEFT_CONFIG "adapter_config.json"
 
@@ -25018,6 +25029,39 @@ typedef struct ft__peft_place {
     char name[128];           /* of the base's tensor */
     const ft__gguf_tensor *w; /* that tensor; of a tied head, the embedding */
 } ft__peft_place;
+
+/* ---- tensors: model/peft.c */
+
+/* "base_model.model." MODULE PART, or NULL. */
+FT__PRIV ft__hf_tensor *ft__peft_part(ft__peft *p, const char *module, const char *part);
+FT__PRIV ft_status ft__peft_bad(ft__peft *p, const ft__hf_tensor *t, ft_status status, const char *message);
+FT__PRIV ft_status ft__peft_missing(ft__peft *p, const char *module, const char *part, const char *why);
+/* Marks the tensor as used if it has the shape; rows 0: a vector. */
+FT__PRIV ft_status ft__peft_take(ft__peft *p, ft__hf_tensor *t, uint64_t rows, uint64_t cols);
+/* The rank of the configuration, which t must have: `found`. */
+FT__PRIV ft_status ft__peft_check_rank(ft__peft *p, const ft__hf_tensor *t, const char *module, uint64_t found,
+                                       uint64_t *rank);
+/* Both factors for a matrix, taken, or an error. */
+FT__PRIV ft_status ft__peft_pair(ft__peft *p, const char *module, const ft__gguf_tensor *w, ft__hf_tensor **a,
+                                 ft__hf_tensor **b, uint64_t *rank);
+FT__PRIV ft_status ft__peft_factor(ft__peft *p, const char *module, uint64_t rank, double *factor);
+/* All values, in the arena; NULL: FT_ERR_MEMORY has been said. */
+FT__PRIV float *ft__peft_floats(ft__peft *p, const ft__hf_tensor *t, ft__arena *arena);
+/* A tensor of the adapter, WEIGHT.PART; n1 or n2 0: it has fewer dimensions. */
+FT__PRIV void ft__peft_put(ft__peft *p, const char *weight, const char *part, uint64_t n0, uint64_t n1,
+                           uint64_t n2, uint32_t format, const void *data);
+FT__PRIV ft_status ft__peft_put_scale(ft__peft *p, const char *weight, double factor, uint64_t rank);
+
+/* ---- experts: model/peft_experts.c */
+
+/* The pairs of all experts, each a module of its own, in one tensor.  Experts without one get zeros.  t: the
+   tensor that led here. */
+FT__PRIV ft_status ft__peft_experts(ft__peft *p, const ft__peft_place *place, const char *module,
+                                    const ft__hf_tensor *t);
+/* "model.layers.3.mlp.experts", perhaps with ".base_layer" behind it (the parameter that was wrapped first). */
+FT__PRIV bool ft__peft_is_experts(const ft__peft *p, const char *module, int *layer);
+/* A pair over all of them. */
+FT__PRIV ft_status ft__peft_parameter(ft__peft *p, const char *module, int layer);
 
 /* ---- peft_place: model/peft_place.c */
 
@@ -25517,192 +25561,26 @@ FT__PRIV unsigned ft__peft_flags(const ft_model *base) {
     return 0;
 }
 /* ---- end src/model/peft_place.c */
-/* ---- begin src/model/peft.c */
-/* Folders of PEFT adapters (adapter_config.json, adapter_model.safetensors) to a GGUF adapter in memory: each
-   tensor is found its place in the base's own file, and lies there as the base's file has it (rows of q and k
-   moved where the rotation pairs neighbours, norms of Gemma plus 1, experts in one tensor).
+/* ---- begin src/model/peft_experts.c */
+/* LoRA of experts, which the base's file has in one tensor of three dimensions: each expert as a module of its
+   own, or all at once as a parameter (target_parameters) whose A and B hold the factors of all. */
 
-   The two files are held to each other and to the base: a tensor that the configuration does not explain, a
-   module that it names and that has none, another rank or another width are errors.  PEFT itself lets the
-   first two pass in silence, which is how a base gets scored under an adapter's name.
-
-   VeRA becomes LoRA: its shared matrices, cut to the layer's size and multiplied by the layer's vectors.
-   Retrained rows of an embedding become LoRA too: a row of A picks each token, a column of B has what the row
-   gained. */
-
-#include <sys/stat.h>
-
-/* Of what has no place of its own: A. */
-static const ft__hf_tensor_row ft__peft_plain = {"", "", 0, 0, FT__HF_MATRIX, FT__HF_D, FT__HF_D, 0};
-
-/* ---- tensors */
-
-static ft__hf_tensor *ft__peft_part(ft__peft *p, const char *module, const char *part) {
-    char name[640];
-    snprintf(name, sizeof name, "base_model.model.%s%s", module, part);
-    return ft__hf_find(&p->h, name);
+static ft_status ft__peft_check_plain(ft__peft *p, const char *module) {
+    if (!p->dora && !p->lora_bias) return FT_OK;
+    return ft__hf_fail(&p->h, FT_ERR_UNSUPPORTED, FT__PEFT_CONFIG, p->dora ? "use_dora" : "lora_bias",
+                       "of experts is not in this version: %.100s", module);
 }
 
-static ft_status ft__peft_bad(ft__peft *p, const ft__hf_tensor *t, ft_status status, const char *message) {
-    return ft__hf_fail(&p->h, status, t->file, t->name, "%s", message);
-}
-
-static ft_status ft__peft_missing(ft__peft *p, const char *module, const char *part, const char *why) {
-    char name[640];
-    snprintf(name, sizeof name, "base_model.model.%s%s", module, part);
-    return ft__hf_fail(&p->h, FT_ERR_FORMAT, "adapter_model.safetensors", name, "the tensor is missing, %s", why);
-}
-
-/* Marks the tensor as used if it has the shape; rows 0: a vector. */
-static ft_status ft__peft_take(ft__peft *p, ft__hf_tensor *t, uint64_t rows, uint64_t cols) {
-    const int n_dims = rows ? 2 : 1, format = t->t->dtype->format;
-    const uint64_t *shape = t->t->shape;
-    if (t->t->n_dims != n_dims || shape[0] != (rows ? rows : cols) || (rows && shape[1] != cols))
-        return ft__hf_fail(&p->h, FT_ERR_MISMATCH, t->file, t->name,
-                           "%d dimensions [%llu, %llu], the base and adapter_config.json make it [%llu, %llu]",
-                           t->t->n_dims, (unsigned long long)shape[0], (unsigned long long)shape[1],
-                           (unsigned long long)(rows ? rows : cols), (unsigned long long)(rows ? cols : 1));
-    if (format != 0 && format != 1 && format != 30)
-        return ft__hf_fail(&p->h, FT_ERR_UNSUPPORTED, t->file, t->name,
-                           "dtype %s is not in this version, which has F32, F16 and BF16", t->t->dtype->name);
-    t->used = true;
-    return FT_OK;
-}
-
-/* A rank that both files agree on: `found` rows or columns of t. */
-static ft_status ft__peft_check_rank(ft__peft *p, const ft__hf_tensor *t, const char *module, uint64_t found,
-                                     uint64_t *rank) {
-    ft_status status = ft__peft_rank(p, module, rank);
-    if (!status && found != *rank)
-        status = ft__hf_fail(&p->h, FT_ERR_FORMAT, t->file, t->name,
-                             "has rank %llu, adapter_config.json says %llu (r, rank_pattern)",
-                             (unsigned long long)found, (unsigned long long)*rank);
-    return status;
-}
-
-static float *ft__peft_floats(ft__peft *p, const ft__hf_tensor *t, ft__arena *arena) {
-    float *values = (float *)ft__arena_alloc(arena, (size_t)t->t->count, sizeof *values);
-    if (values) ft__safetensors_floats(t->t, 0, (size_t)t->t->count, values);
-    else ft__fail_memory(p->h.err);
-    return values;
-}
-
-static void ft__peft_put(ft__peft *p, const char *weight, const char *part, uint64_t n0, uint64_t n1, uint64_t n2,
-                         uint32_t format, const void *data) {
-    const uint64_t ne[3] = {n0, n1, n2};
-    char name[192];
-    snprintf(name, sizeof name, "%s.%s", weight, part);
-    ft__gguf_make_tensor(p->h.g, name, n2 ? 3 : n1 ? 2 : 1, ne, format, (const uint8_t *)data);
-}
-
-static bool ft__peft_is_tied(const ft__peft *p) { return !ft__gguf_find(&p->base->file, FT__PEFT_HEAD); }
-
-/* Only where it differs from what a reader takes for granted. */
-static ft_status ft__peft_put_scale(ft__peft *p, const char *weight, double factor, uint64_t rank) {
-    const float granted = p->alpha < 0 || p->alpha > 0 ? (float)p->alpha / (float)rank : 1, given = (float)factor;
-    if (ft__bits_of(given) == ft__bits_of(granted)) return FT_OK;
-    if (!ft__finite((double)given))
-        return ft__hf_fail(&p->h, FT_ERR_FORMAT, FT__PEFT_CONFIG, "lora_alpha", "of %.100s is too large", weight);
-    float *scale = (float *)ft__arena_alloc(&p->h.g->arena, 1, sizeof *scale);
-    if (!scale) return ft__fail_memory(p->h.err);
-    *scale = given;
-    ft__peft_put(p, weight, "lora_scale", 1, 0, 0, 0, scale);
-    return FT_OK;
-}
-
-static ft_status ft__peft_factor(ft__peft *p, const char *module, uint64_t rank, double *factor) {
-    ft_status status = ft__peft_alpha(p, module, factor);
-    *factor /= p->rslora ? ft__sqrt((double)rank) : (double)rank;
-    return status;
-}
-
-/* The configuration must name the module. */
-static ft_status ft__peft_check_target(ft__peft *p, const ft__hf_tensor *t, const char *module) {
-    char parameter[512];
-    bool yes;
-    ft_status status = ft__peft_is_target(p, module, &yes);
-    if (status || yes) return status;
-    snprintf(parameter, sizeof parameter, "%s.weight", module);
-    return ft__peft_is_parameter(p, parameter)
-               ? FT_OK
-               : ft__peft_bad(p, t, FT_ERR_FORMAT,
-                              "adapter_config.json does not name this module (target_modules and what narrows it)");
-}
-
-/* ---- LoRA of one matrix */
-
-static ft_status ft__peft_put_values(ft__peft *p, const ft__peft_place *place, ft__hf_tensor *t, const char *part) {
-    ft__hf_tensor_row row = *place->row;
-    char name[192];
-    row.how = FT__HF_FLOATS;
-    snprintf(name, sizeof name, "%s.%s", place->name, part);
-    ft_status status = ft__peft_take(p, t, 0, place->w->ne[1]);
-    return status ? status : ft__hf_put_floats(&p->h, &row, t->t, name);
-}
-
-/* DoRA's magnitudes, which older files call a weight, and the bias of B. */
-static ft_status ft__peft_put_more(ft__peft *p, const ft__peft_place *place, const char *module) {
-    ft__hf_tensor *size = ft__peft_part(p, module, ".lora_magnitude_vector");
-    ft__hf_tensor *bias = ft__peft_part(p, module, ".lora_B.bias");
-    ft_status status = FT_OK;
-    if (!size) size = ft__peft_part(p, module, ".lora_magnitude_vector.weight");
-    if (!size && p->dora)
-        return ft__peft_missing(p, module, ".lora_magnitude_vector", "adapter_config.json says use_dora");
-    if (!bias && p->lora_bias)
-        return ft__peft_missing(p, module, ".lora_B.bias", "adapter_config.json says lora_bias");
-    if (size && !p->dora)
-        return ft__peft_bad(p, size, FT_ERR_FORMAT, "adapter_config.json does not say use_dora");
-    if (bias && !p->lora_bias)
-        return ft__peft_bad(p, bias, FT_ERR_FORMAT, "adapter_config.json does not say lora_bias");
-    if (size) status = ft__peft_put_values(p, place, size, "dora_scale");
-    if (bias && !status) status = ft__peft_put_values(p, place, bias, "lora_bias");
-    return status;
-}
-
-/* Both factors, or an error. */
-static ft_status ft__peft_pair(ft__peft *p, const char *module, const ft__gguf_tensor *w, ft__hf_tensor **a,
-                               ft__hf_tensor **b, uint64_t *rank) {
-    *a = ft__peft_part(p, module, ".lora_A.weight");
-    *b = ft__peft_part(p, module, ".lora_B.weight");
-    if (!*a || !*b)
-        return ft__peft_missing(p, module, *a ? ".lora_B.weight" : ".lora_A.weight",
-                                "adapter_config.json names the module");
-    ft_status status = ft__peft_check_target(p, *a, module);
-    if (!status) status = ft__peft_check_rank(p, *a, module, (*a)->t->shape[0], rank);
-    if (!status) status = ft__peft_take(p, *a, *rank, w->ne[0]);
-    return status ? status : ft__peft_take(p, *b, w->ne[1], *rank);
-}
-
-static ft_status ft__peft_matrix(ft__peft *p, const ft__peft_place *place, const char *module) {
-    char name[192];
-    ft__hf_tensor *a, *b;
-    uint64_t rank;
-    double factor = 0;
-    ft_status status = ft__peft_pair(p, module, place->w, &a, &b, &rank);
-    if (!status) status = ft__peft_factor(p, module, rank, &factor);
-    if (status) return status;
-    snprintf(name, sizeof name, "%s.lora_a", place->name);
-    status = ft__hf_put_matrix(&p->h, &ft__peft_plain, a->t, name);
-    snprintf(name, sizeof name, "%s.lora_b", place->name);
-    if (!status) status = ft__hf_put_matrix(&p->h, place->row, b->t, name);
-    if (!status) status = ft__peft_put_scale(p, place->name, factor, rank);
-    return status ? status : ft__peft_put_more(p, place, module);
-}
-
-/* ---- LoRA of experts */
-
-/* The pairs of all experts, each a module of its own, in one tensor.  Experts without one get zeros. */
-static ft_status ft__peft_experts(ft__peft *p, const ft__peft_place *place, const char *module,
-                                  const ft__hf_tensor *t) {
+FT__PRIV ft_status ft__peft_experts(ft__peft *p, const ft__peft_place *place, const char *module,
+                                    const ft__hf_tensor *t) {
     const char *number = strstr(module, ".experts.") + 9, *behind = number;
     const uint64_t n_in = place->w->ne[0], n_out = place->w->ne[1], n = place->w->ne[2];
     float *all_a = NULL, *all_b = NULL;
     uint64_t first_rank = 0;
     double first_factor = 0;
+    ft_status status = ft__peft_check_plain(p, module);
+    if (status) return status;
     while (*behind >= '0' && *behind <= '9') behind++;
-    if (p->dora || p->lora_bias)
-        return ft__hf_fail(&p->h, FT_ERR_UNSUPPORTED, FT__PEFT_CONFIG, p->dora ? "use_dora" : "lora_bias",
-                           "of experts is not in this version: %.100s", module);
     for (uint64_t e = 0; e < n; e++) {
         char one[512];
         ft__hf_tensor *a, *b;
@@ -25710,7 +25588,7 @@ static ft_status ft__peft_experts(ft__peft *p, const ft__peft_place *place, cons
         double factor = 0;
         bool wanted;
         snprintf(one, sizeof one, "%.*s%d%s", (int)(number - module), module, (int)e, behind);
-        ft_status status = ft__peft_is_target(p, one, &wanted);
+        status = ft__peft_is_target(p, one, &wanted);
         if (!status && !wanted && !ft__peft_part(p, one, ".lora_A.weight") &&
             !ft__peft_part(p, one, ".lora_B.weight"))
             continue;
@@ -25777,13 +25655,15 @@ static ft_status ft__peft_put_stacked(ft__peft *p, const char *weight, const ft_
 
 /* Which parameter a pair is of, its sizes tell.  gpt-oss and llama4 have (experts, inputs, outputs), others
    the outputs first; there a square one could be either. */
-static ft_status ft__peft_parameter(ft__peft *p, const char *module, int layer) {
+FT__PRIV ft_status ft__peft_parameter(ft__peft *p, const char *module, int layer) {
     static const char *const parts[4] = {"gate", "up", "gate_up", "down"};
     const bool oss = strcmp(p->base->info.architecture, "gpt-oss") == 0;
     const bool plain = oss || strcmp(p->base->info.architecture, "llama4") == 0;
     const ft__gguf_tensor *w[4];
     char names[4][64], clean[512], *end;
     ft__peft_stacked s;
+    ft_status status = ft__peft_check_plain(p, module);
+    if (status) return status;
     memset(&s, 0, sizeof s);
     for (int i = 0; i < 4; i++) {
         snprintf(names[i], sizeof names[i], "blk.%d.ffn_%s_exps.weight", layer, parts[i]);
@@ -25809,7 +25689,7 @@ static ft_status ft__peft_parameter(ft__peft *p, const char *module, int layer) 
         return ft__peft_bad(p, a, FT_ERR_UNSUPPORTED,
                             "experts with as many inputs as outputs: the file does not tell which are which");
     double factor = 0;
-    ft_status status = ft__peft_check_rank(p, a, clean, a->t->shape[0] % n ? 0 : a->t->shape[0] / n, &s.rank);
+    status = ft__peft_check_rank(p, a, clean, a->t->shape[0] % n ? 0 : a->t->shape[0] / n, &s.rank);
     if (!status) status = ft__peft_factor(p, clean, s.rank, &factor);
     if (!status) status = ft__peft_take(p, a, s.rank * n, s.turned && !plain ? out : in);
     if (!status) status = ft__peft_take(p, b, s.turned && !plain ? in : out, s.rank * n);
@@ -25826,13 +25706,184 @@ static ft_status ft__peft_parameter(ft__peft *p, const char *module, int layer) 
     return status ? status : ft__peft_put_stacked(p, names[1], w[1], &s, factor);
 }
 
-/* "model.layers.3.mlp.experts", perhaps with ".base_layer" behind it (the parameter that was wrapped first). */
-static bool ft__peft_is_experts(const ft__peft *p, const char *module, int *layer) {
+FT__PRIV bool ft__peft_is_experts(const ft__peft *p, const char *module, int *layer) {
     const char *prefix, *at = ft__peft_rest(module, &prefix), *end = strstr(at, ".experts");
     if (strncmp(at, "layers.", 7) != 0 || !end) return false;
     for (*layer = 0, at += 7; *at >= '0' && *at <= '9' && *layer < 100000; at++) *layer = *layer * 10 + *at - '0';
     for (end += 8; strncmp(end, ".base_layer", 11) == 0;) end += 11;
     return !*end && *at == '.' && *layer < p->base->info.n_layers;
+}
+/* ---- end src/model/peft_experts.c */
+/* ---- begin src/model/peft.c */
+/* Folders of PEFT adapters (adapter_config.json, adapter_model.safetensors) to a GGUF adapter in memory: each
+   tensor is found its place in the base's own file, and lies there as the base's file has it (rows of q and k
+   moved where the rotation pairs neighbours, norms of Gemma plus 1, experts in one tensor).
+
+   The two files are held to each other and to the base: a tensor that the configuration does not explain, a
+   module that it names and that has none, another rank or another width are errors.  PEFT itself lets the
+   first two pass in silence, which is how a base gets scored under an adapter's name.
+
+   VeRA becomes LoRA: its shared matrices, cut to the layer's size and multiplied by the layer's vectors.
+   Retrained rows of an embedding become LoRA too: a row of A picks each token, a column of B has what the row
+   gained. */
+
+#include <sys/stat.h>
+
+/* Of what has no place of its own: A. */
+static const ft__hf_tensor_row ft__peft_plain = {"", "", 0, 0, FT__HF_MATRIX, FT__HF_D, FT__HF_D, 0};
+
+/* ---- tensors */
+
+FT__PRIV ft__hf_tensor *ft__peft_part(ft__peft *p, const char *module, const char *part) {
+    char name[640];
+    snprintf(name, sizeof name, "base_model.model.%s%s", module, part);
+    return ft__hf_find(&p->h, name);
+}
+
+FT__PRIV ft_status ft__peft_bad(ft__peft *p, const ft__hf_tensor *t, ft_status status, const char *message) {
+    return ft__hf_fail(&p->h, status, t->file, t->name, "%s", message);
+}
+
+FT__PRIV ft_status ft__peft_missing(ft__peft *p, const char *module, const char *part, const char *why) {
+    char name[640];
+    snprintf(name, sizeof name, "base_model.model.%s%s", module, part);
+    return ft__hf_fail(&p->h, FT_ERR_FORMAT, "adapter_model.safetensors", name, "the tensor is missing, %s", why);
+}
+
+/* Marks the tensor as used if it has the shape; rows 0: a vector. */
+FT__PRIV ft_status ft__peft_take(ft__peft *p, ft__hf_tensor *t, uint64_t rows, uint64_t cols) {
+    const int n_dims = rows ? 2 : 1, format = t->t->dtype->format;
+    const uint64_t *shape = t->t->shape;
+    if (t->t->n_dims != n_dims || shape[0] != (rows ? rows : cols) || (rows && shape[1] != cols))
+        return ft__hf_fail(&p->h, FT_ERR_MISMATCH, t->file, t->name,
+                           "%d dimensions [%llu, %llu], the base and adapter_config.json make it [%llu, %llu]",
+                           t->t->n_dims, (unsigned long long)shape[0], (unsigned long long)shape[1],
+                           (unsigned long long)(rows ? rows : cols), (unsigned long long)(rows ? cols : 1));
+    if (format != 0 && format != 1 && format != 30)
+        return ft__hf_fail(&p->h, FT_ERR_UNSUPPORTED, t->file, t->name,
+                           "dtype %s is not in this version, which has F32, F16 and BF16", t->t->dtype->name);
+    t->used = true;
+    return FT_OK;
+}
+
+/* A rank that both files agree on: `found` rows or columns of t. */
+FT__PRIV ft_status ft__peft_check_rank(ft__peft *p, const ft__hf_tensor *t, const char *module, uint64_t found,
+                                       uint64_t *rank) {
+    ft_status status = ft__peft_rank(p, module, rank);
+    if (!status && found != *rank)
+        status = ft__hf_fail(&p->h, FT_ERR_FORMAT, t->file, t->name,
+                             "has rank %llu, adapter_config.json says %llu (r, rank_pattern)",
+                             (unsigned long long)found, (unsigned long long)*rank);
+    return status;
+}
+
+FT__PRIV float *ft__peft_floats(ft__peft *p, const ft__hf_tensor *t, ft__arena *arena) {
+    float *values = (float *)ft__arena_alloc(arena, (size_t)t->t->count, sizeof *values);
+    if (values) ft__safetensors_floats(t->t, 0, (size_t)t->t->count, values);
+    else ft__fail_memory(p->h.err);
+    return values;
+}
+
+FT__PRIV void ft__peft_put(ft__peft *p, const char *weight, const char *part, uint64_t n0, uint64_t n1,
+                           uint64_t n2, uint32_t format, const void *data) {
+    const uint64_t ne[3] = {n0, n1, n2};
+    char name[192];
+    snprintf(name, sizeof name, "%s.%s", weight, part);
+    ft__gguf_make_tensor(p->h.g, name, n2 ? 3 : n1 ? 2 : 1, ne, format, (const uint8_t *)data);
+}
+
+static bool ft__peft_is_tied(const ft__peft *p) { return !ft__gguf_find(&p->base->file, FT__PEFT_HEAD); }
+
+/* Only where it differs from what a reader takes for granted. */
+FT__PRIV ft_status ft__peft_put_scale(ft__peft *p, const char *weight, double factor, uint64_t rank) {
+    const float granted = p->alpha < 0 || p->alpha > 0 ? (float)p->alpha / (float)rank : 1, given = (float)factor;
+    if (ft__bits_of(given) == ft__bits_of(granted)) return FT_OK;
+    if (!ft__finite((double)given))
+        return ft__hf_fail(&p->h, FT_ERR_FORMAT, FT__PEFT_CONFIG, "lora_alpha", "of %.100s is too large", weight);
+    float *scale = (float *)ft__arena_alloc(&p->h.g->arena, 1, sizeof *scale);
+    if (!scale) return ft__fail_memory(p->h.err);
+    *scale = given;
+    ft__peft_put(p, weight, "lora_scale", 1, 0, 0, 0, scale);
+    return FT_OK;
+}
+
+FT__PRIV ft_status ft__peft_factor(ft__peft *p, const char *module, uint64_t rank, double *factor) {
+    ft_status status = ft__peft_alpha(p, module, factor);
+    *factor /= p->rslora ? ft__sqrt((double)rank) : (double)rank;
+    return status;
+}
+
+/* The configuration must name the module. */
+static ft_status ft__peft_check_target(ft__peft *p, const ft__hf_tensor *t, const char *module) {
+    char parameter[512];
+    bool yes;
+    ft_status status = ft__peft_is_target(p, module, &yes);
+    if (status || yes) return status;
+    snprintf(parameter, sizeof parameter, "%s.weight", module);
+    return ft__peft_is_parameter(p, parameter)
+               ? FT_OK
+               : ft__peft_bad(p, t, FT_ERR_FORMAT,
+                              "adapter_config.json does not name this module (target_modules and what narrows it)");
+}
+
+/* ---- LoRA of one matrix */
+
+static ft_status ft__peft_put_values(ft__peft *p, const ft__peft_place *place, ft__hf_tensor *t, const char *part) {
+    ft__hf_tensor_row row = *place->row;
+    char name[192];
+    row.how = FT__HF_FLOATS;
+    snprintf(name, sizeof name, "%s.%s", place->name, part);
+    ft_status status = ft__peft_take(p, t, 0, place->w->ne[1]);
+    return status ? status : ft__hf_put_floats(&p->h, &row, t->t, name);
+}
+
+/* DoRA's magnitudes, which older files call a weight, and the bias of B. */
+static ft_status ft__peft_put_more(ft__peft *p, const ft__peft_place *place, const char *module) {
+    ft__hf_tensor *size = ft__peft_part(p, module, ".lora_magnitude_vector");
+    ft__hf_tensor *bias = ft__peft_part(p, module, ".lora_B.bias");
+    ft_status status = FT_OK;
+    if (!size) size = ft__peft_part(p, module, ".lora_magnitude_vector.weight");
+    if (!size && p->dora)
+        return ft__peft_missing(p, module, ".lora_magnitude_vector", "adapter_config.json says use_dora");
+    if (!bias && p->lora_bias)
+        return ft__peft_missing(p, module, ".lora_B.bias", "adapter_config.json says lora_bias");
+    if (size && !p->dora)
+        return ft__peft_bad(p, size, FT_ERR_FORMAT, "adapter_config.json does not say use_dora");
+    if (bias && !p->lora_bias)
+        return ft__peft_bad(p, bias, FT_ERR_FORMAT, "adapter_config.json does not say lora_bias");
+    if (size) status = ft__peft_put_values(p, place, size, "dora_scale");
+    if (bias && !status) status = ft__peft_put_values(p, place, bias, "lora_bias");
+    return status;
+}
+
+/* Both factors, or an error. */
+FT__PRIV ft_status ft__peft_pair(ft__peft *p, const char *module, const ft__gguf_tensor *w, ft__hf_tensor **a,
+                                 ft__hf_tensor **b, uint64_t *rank) {
+    *a = ft__peft_part(p, module, ".lora_A.weight");
+    *b = ft__peft_part(p, module, ".lora_B.weight");
+    if (!*a || !*b)
+        return ft__peft_missing(p, module, *a ? ".lora_B.weight" : ".lora_A.weight",
+                                "adapter_config.json names the module");
+    ft_status status = ft__peft_check_target(p, *a, module);
+    if (!status) status = ft__peft_check_rank(p, *a, module, (*a)->t->shape[0], rank);
+    if (!status) status = ft__peft_take(p, *a, *rank, w->ne[0]);
+    return status ? status : ft__peft_take(p, *b, w->ne[1], *rank);
+}
+
+static ft_status ft__peft_matrix(ft__peft *p, const ft__peft_place *place, const char *module) {
+    char name[192];
+    ft__hf_tensor *a, *b;
+    uint64_t rank;
+    double factor = 0;
+    ft_status status = ft__peft_pair(p, module, place->w, &a, &b, &rank);
+    if (!status) status = ft__peft_factor(p, module, rank, &factor);
+    if (status) return status;
+    snprintf(name, sizeof name, "%s.lora_a", place->name);
+    status = ft__hf_put_matrix(&p->h, &ft__peft_plain, a->t, name);
+    snprintf(name, sizeof name, "%s.lora_b", place->name);
+    if (!status) status = ft__hf_put_matrix(&p->h, place->row, b->t, name);
+    if (!status) status = ft__peft_put_scale(p, place->name, factor, rank);
+    return status ? status : ft__peft_put_more(p, place, module);
 }
 
 static ft_status ft__peft_lora(ft__peft *p, const char *module, ft__hf_tensor *t) {
@@ -26104,6 +26155,24 @@ static ft_status ft__peft_check_twice(ft__peft *p) {
     return FT_OK;
 }
 
+/* Does each parameter that target_parameters names have its tensors? */
+static ft_status ft__peft_check_parameters(ft__peft *p, int layer) {
+    static const char *const blocks[] = {"mlp", "feed_forward", "block_sparse_moe"};
+    static const char *const parts[2][2] = {{"gate_up", "up"}, {"down", "down"}};
+    char module[128], parameter[160], name[64];
+    for (size_t i = 0; i < 2 * FT__COUNT(blocks); i++) {
+        snprintf(name, sizeof name, "blk.%d.ffn_%s_exps.weight", layer, parts[i % 2][1]);
+        snprintf(module, sizeof module, "%slayers.%d.%s.experts", p->h.prefix, layer, blocks[i / 2]);
+        snprintf(parameter, sizeof parameter, "%s.%s_proj", module, parts[i % 2][0]);
+        if (!ft__gguf_find(&p->base->file, name) || !ft__peft_is_parameter(p, parameter)) continue;
+        snprintf(name, sizeof name, "blk.%d.ffn_%s_exps.weight.lora_a", layer, parts[i % 2][1]);
+        if (!ft__gguf_find(p->h.g, name))
+            return ft__peft_missing(p, module, ".lora_A.weight",
+                                    "adapter_config.json names it in target_parameters");
+    }
+    return FT_OK;
+}
+
 /* Does each matrix of the base that the configuration names have its tensors? */
 static ft_status ft__peft_check_layer(ft__peft *p, int layer) {
     char module[256], name[128];
@@ -26123,7 +26192,7 @@ static ft_status ft__peft_check_layer(ft__peft *p, int layer) {
                                       "adapter_config.json names the module");
         if (status) return status;
     }
-    return FT_OK;
+    return ft__peft_check_parameters(p, layer);
 }
 
 static bool ft__peft_has_file(ft__peft *p, const char *file) {
@@ -28756,7 +28825,7 @@ static void ft__merge_end(ft__merge *g) {
 /* The share of a change that is stored: 1 all of it, 0 none. */
 static double ft__merge_kept(const ft__remade *made) { return made->change > 0 ? made->kept / made->change : 1; }
 
-/* A change that encoding undoes leaves an error of its own size. */
+/* Encoding's error is as large as the change or larger; one that undoes the change leaves as much. */
 static bool ft__merge_drowns(const ft__rewrite_item *item) {
     return item->made.change > 0 && item->made.error >= item->made.change;
 }
@@ -28769,7 +28838,7 @@ static void ft__merge_text(const ft__rewrite *w, ft__buf *out) {
         if ((int)strlen(w->items[i].name) > longest) longest = (int)strlen(w->items[i].name);
         n_changed++;
     }
-    ft__buf_printf(out, "%-*s type       change %%       error %%  kept\n", longest, "tensor");
+    ft__buf_printf(out, "%-*s type        change %%       error %%  kept\n", longest, "tensor");
     for (size_t i = 0; i < w->n_items; i++) {
         const ft__rewrite_item *item = &w->items[i];
         if (!item->changes) continue;
@@ -28778,12 +28847,12 @@ static void ft__merge_text(const ft__rewrite *w, ft__buf *out) {
         ft__rewrite_percent(out, item->made.error, item->made.result, 9);
         ft__buf_text(out, "  ");
         ft__buf_fixed(out, ft__merge_kept(&item->made), 2);
-        ft__buf_text(out, ft__merge_drowns(item) ? "  drowned: the error is as large as the change\n" : "\n");
+        ft__buf_text(out, ft__merge_drowns(item) ? "  the error is as large\n" : "\n");
         n_drowned += ft__merge_drowns(item);
     }
     ft__buf_printf(out, "%zu of %zu tensors changed", n_changed, w->n_items);
     if (n_drowned)
-        ft__buf_printf(out, "; in %zu of them encoding loses as much as the change brought or more: judge this "
+        ft__buf_printf(out, "; in %zu of them encoding's error is as large as the change or larger: judge this "
                             "file, not the adapter, or merge into a finer type", n_drowned);
     ft__buf_byte(out, '\n');
 }
@@ -28816,7 +28885,7 @@ static void ft__merge_json(const ft__rewrite *w, ft__buf *out) {
         ft__merge_ratio(&json, "error", item->made.error, item->made.result);
         ft__json_key(&json, "kept");
         ft__json_number(&json, ft__merge_kept(&item->made));
-        ft__json_key(&json, "drowned");
+        ft__json_key(&json, "error_as_large");
         ft__json_bool(&json, ft__merge_drowns(item));
         ft__json_end(&json, '}');
     }
@@ -60521,6 +60590,13 @@ static ft_status ft__canary_run(ft__compare *c, int variant, ft_reader without, 
     return status || n_changed ? status : ft__canary_fail(c, variant, n_places);
 }
 
+/* The base's file as it is, brought into no other type and with nothing merged into it. */
+static bool ft__canary_is_base(const ft__compare *c, int m) {
+    const char *own = c->job->quantize[m], *base = c->job->quantize[0];
+    return strcmp(c->r->model_digests[m], c->r->model_digests[0]) == 0 && !c->job->merged[m] &&
+           strcmp(own ? own : "", base ? base : "") == 0;
+}
+
 /* A candidate's adapter beside its model without it; another model beside the base. */
 static ft_status ft__canary_model(ft__compare *c, int m, ft_session *base, const ft__compare_batch *b) {
     ft_status status = FT_OK;
@@ -60529,8 +60605,7 @@ static ft_status ft__canary_model(ft__compare *c, int m, ft_session *base, const
         const bool adapted = c->adapters[v] != NULL;
         ft_reader without = {adapted ? b->session : base, 0}, with = {b->session, b->session_variants[i]};
         if (!adapted && m == 0) continue;
-        if (!adapted && strcmp(c->r->model_digests[m], c->r->model_digests[0]) == 0)
-            status = ft__canary_fail(c, v, 0);
+        if (!adapted && ft__canary_is_base(c, m)) status = ft__canary_fail(c, v, 0);
         else if (adapted || ft__canary_same_prompts(c, m))
             status = ft__canary_run(c, v, without, with);
     }

@@ -35,7 +35,7 @@
    LIMITS OF THIS VERSION
      Little-endian POSIX systems with IEEE floats, gcc or clang.  The architectures of the table in
      src/model/arch.c, weights of every GGUF type but I8 to I64 and F64, tokenizers SPM, byte-level BPE,
-     gemma4 and WordPiece; GGUF v2/v3 (split, too), Hugging Face folders; LoRA adapters as GGUF.  A gate
+     gemma4 and WordPiece; GGUF v2/v3 (split, too), Hugging Face folders; LoRA and DoRA adapters as GGUF.  A gate
      compares point differences of means (no confidence bounds yet).
 
    THE MANUAL: ERRORS, MEMORY, THREADS
@@ -67,6 +67,8 @@
                            absolute positions, within chunks of 1024; values: over keys ascending;
                            chunks combined ascending; keys that a token does not see weigh
                            exactly 0; a Q8_0 cache rounds as activations are rounded
+       adapters            y = W x, + (y gain) scale for DoRA (gain = m / |W + BA| - 1, in double), + bias,
+                           then adapter after adapter + (scale factor) B (A x)
        ties                lowest index first
        random numbers      Philox4x32-10 keyed by (seed, row, variant, position)
      The environment variable FT_ISA (scalar, avx2, avx512, neon, dotprod) forces a code path for tests. */
@@ -830,12 +832,14 @@ ft_status ft_report_term(const ft_result *result, int width, bool color, ft_writ
 #include "model/rope.c"
 #include "model/moe.c"
 #include "model/weights.c"
+#include "model/maps.c"
 #include "model/peft_config.c"
 #include "model/peft_place.c"
 #include "model/peft_experts.c"
 #include "model/peft.c"
 #include "model/adapter.c"
 #include "model/adapter_read.c"
+#include "model/linear.c"
 #include "model/forward.c"
 #include "model/chat.c"
 #include "model/digest.c"

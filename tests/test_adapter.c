@@ -775,6 +775,37 @@ TEST(adapter, tensors_that_take_none) {
     ft_model_free(wrong_model);
 }
 
+/* Whatever byte of an adapter's head is wrong: it is refused, or it is another adapter. */
+TEST(adapter, any_byte_of_the_head) {
+    write_biased("bytes.gguf", false);
+    wrong_model = load(test_path("bytes.gguf"));
+    begin("bytes.gguf", 2, 1);
+    change("blk.0.attn_q.weight", DORA);
+    change("blk.0.attn_k.weight", BIASED);
+    change("blk.1.attn_k.weight", WHOLE);
+    change("blk.1.attn_k.bias", WHOLE);
+    change("token_embd.weight", LORA);
+    write_adapter(l.adapter_path);
+    end();
+    size_t n, n_loaded = 0, n_refused = 0;
+    char *text = test_read(l.adapter_path, &n);
+    for (size_t at = 8; text && at < 1200; at += 2) {
+        const char was = text[at];
+        text[at] = (char)(at % 3 == 0 ? 0xFF : at % 3 == 1 ? was ^ 1 : was + 1);
+        FILE *f = fopen(test_path("byte.gguf"), "wb");
+        if (CHECK(f && fwrite(text, 1, n, f) == n)) fclose(f);
+        ft_adapter *a = ft_adapter_load(wrong_model, test_path("byte.gguf"), NULL);
+        n_loaded += a != NULL;
+        n_refused += a == NULL;
+        ft_adapter_free(a);
+        text[at] = was;
+    }
+    test_note("%zu changes still load, %zu are refused", n_loaded, n_refused);
+    CHECK(n_refused > 100);
+    free(text);
+    ft_model_free(wrong_model);
+}
+
 /* ---- variants that come and go */
 
 typedef struct guests {

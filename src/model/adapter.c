@@ -52,7 +52,8 @@ static void ft__adapter_product(const ft_adapter *a, const ft__change *c, uint64
     }
     uint64_t first, n;
     ft__adapter_section(a->model, c->tensor, row, &first, &n);
-    const float *b = c->b + rank * first + (row - first), *of_expert = c->a + row / (uint64_t)c->n_out * rank * n_in;
+    const float *b = c->b + rank * first + (row - first);
+    const float *of_expert = c->a + row / (uint64_t)c->n_out * rank * n_in;
     for (size_t k = 0; k < rank; k++) {
         const double factor = (double)c->factor * (double)b[k * n];
         for (size_t i = 0; i < n_in; i++) sum[i] += factor * (double)of_expert[k * n_in + i];
@@ -108,8 +109,8 @@ FT__PRIV ft_status ft__adapter_apply(const ft_adapter *a, float scale, int tenso
 static bool ft__change_replaces(const ft__change *c) { return c->whole.data || c->vector; }
 
 /* One of two that meet at a tensor replaces it. */
-static ft_status ft__adapter_check_pair(const ft_model *m, const ft__change *c, const ft__change *other, int i, int k,
-                                        ft_error *err) {
+static ft_status ft__adapter_check_pair(const ft_model *m, const ft__change *c, const ft__change *other, int i,
+                                        int k, ft_error *err) {
     const char *name = ft__model_tensor_name(m, c->tensor);
     if (ft__change_replaces(c) && ft__change_replaces(other))
         return ft__fail(err, FT_ERR_MISMATCH, name, "adapters %d and %d both replace it", i, k);

@@ -193,8 +193,8 @@ static void ft__adapter_turn(const ft_model *m, const ft__change *c, const float
     }
 }
 
-static ft_status ft__adapter_factor_b(ft__adapter_reader *r, const ft__adapter_parts *p, const ft__gguf_tensor *base,
-                                      ft__change *c) {
+static ft_status ft__adapter_factor_b(ft__adapter_reader *r, const ft__adapter_parts *p,
+                                      const ft__gguf_tensor *base, ft__change *c) {
     const size_t n = ft__adapter_count(p->of[FT__ADAPTER_B]);
     float *turned = (float *)ft__arena_alloc(&r->a->arena, n, sizeof *turned);
     float *b = turned ? (float *)ft__alloc_zero(&r->m->allocator, n, sizeof *b) : NULL;

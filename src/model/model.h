@@ -119,7 +119,8 @@ typedef enum ft__module {
 typedef struct ft__linear {
     ft__matrix w;
     float *bias;   /* (n_rows) or NULL */
-    int tensor;    /* of the file; file.n_tensors is the head that is the embedding; -1: the file has it otherwise */
+    int tensor;    /* of the file; file.n_tensors is the head that is the embedding; -1: the file has it
+                      otherwise */
     int first_row; /* of w in that tensor, counted over all experts */
 } ft__linear;
 
@@ -231,6 +232,14 @@ FT__PRIV ft_status ft__arch_check_unread(ft__loader *l);
 
 /* The model of a file that is open, which is taken over and closed if it fails. */
 FT__PRIV ft_model *ft__model_make(ft__gguf *file, const ft_model_desc *desc, ft_error *err);
+/* ---- maps: model/maps.c */
+
+FT__PRIV ft_status ft__model_list_maps(ft_model *m, ft_error *err);
+/* Takes the weights that the other model (or NULL) has, too, from there. */
+FT__PRIV void ft__model_share(ft_model *m, const ft_model *other);
+/* Packs what is not shared; 0 threads: as many as processors. */
+FT__PRIV ft_status ft__model_pack(ft_model *m, int threads, ft_error *err);
+
 /* The tensor of the file with that name, as ft__linear counts them, or -1; and the name of one. */
 FT__PRIV int ft__model_tensor(const ft_model *m, const char *name);
 FT__PRIV const char *ft__model_tensor_name(const ft_model *m, int tensor);
@@ -452,16 +461,20 @@ FT__PRIV ft__forward_input ft__forward_input_of(const ft__forward *f, float *x, 
 FT__PRIV ft__acts ft__forward_acts(ft__forward *f, ft__forward_input in);
 /* All tokens' rows x as they are, for w. */
 FT__PRIV ft__acts ft__forward_rows(ft__forward *f, float *x, const ft__matrix *w);
-/* out[t * ld + r] = the map's product with the activations, each token under its variant. */
-FT__PRIV void ft__forward_linear(ft__forward *f, const ft__linear *l, const ft__acts *a, const int *variants,
-                                 float *out, size_t ld);
-/* A norm's weights or a bias as the variant has it. */
-FT__PRIV const float *ft__forward_vector(const ft__forward *f, int variant, const float *vector);
 /* The gated unit of a layer on its normed input. */
 FT__PRIV void ft__forward_dense(ft__forward *f, int layer, const ft__acts *a, float *out);
 FT__PRIV void ft__forward_turn(const ft__forward *f, int t, int rope, float *x); /* one head, from its first */
 /* `store` norms, turns and stores each token's heads; then all attend, into s->att. */
 FT__PRIV void ft__forward_attend(ft__forward *f, void (*store)(void *user, int token));
+
+/* ---- linear: model/linear.c */
+
+/* out[t * ld + r] = the map's product with the activations, each token under its variant. */
+FT__PRIV void ft__forward_linear(ft__forward *f, const ft__linear *l, const ft__acts *a, const int *variants,
+                                 float *out, size_t ld);
+/* A norm's weights or a bias as the variant has it. */
+FT__PRIV const float *ft__forward_vector(const ft__forward *f, int variant, const float *vector);
+FT__PRIV void ft__forward_embed(ft__forward *f, const ft__slot *slot, float *x); /* the embedding of its token */
 
 /* ---- moe: model/moe.c.  From a layer's normed input to the output of its experts in s->h. */
 FT__PRIV void ft__moe_experts(ft__forward *f, int layer, const ft__acts *a);

@@ -6,7 +6,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
     static const char *const names[] = {"config.json", "tokenizer.json", "tokenizer_config.json",
                                         "model.safetensors"};
     ft_error err;
-    ft_model_desc desc = {{NULL, NULL, NULL, NULL}, (size & 1) != 0, (size & 2) != 0, 1};
+    ft_model_desc desc = {{NULL, NULL, NULL, NULL}, (size & 1) != 0, (size & 2) != 0, 1, NULL, NULL};
     const uint8_t *at = data, *end = data + size;
     char folder[128], path[160];
     fuzz_path("x", folder);
