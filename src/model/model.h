@@ -232,6 +232,7 @@ FT__PRIV ft_status ft__arch_check_unread(ft__loader *l);
 
 /* The model of a file that is open, which is taken over and closed if it fails. */
 FT__PRIV ft_model *ft__model_make(ft__gguf *file, const ft_model_desc *desc, ft_error *err);
+
 /* ---- maps: model/maps.c */
 
 FT__PRIV ft_status ft__model_list_maps(ft_model *m, ft_error *err);
@@ -239,13 +240,12 @@ FT__PRIV ft_status ft__model_list_maps(ft_model *m, ft_error *err);
 FT__PRIV void ft__model_share(ft_model *m, const ft_model *other);
 /* Packs what is not shared; 0 threads: as many as processors. */
 FT__PRIV ft_status ft__model_pack(ft_model *m, int threads, ft_error *err);
+/* Bytes of memory that packing this model takes, and of the file that they stand for. */
+FT__PRIV void ft__model_packed_bytes(const ft_model *m, size_t *packed, size_t *replaced);
 
 /* The tensor of the file with that name, as ft__linear counts them, or -1; and the name of one. */
 FT__PRIV int ft__model_tensor(const ft_model *m, const char *name);
 FT__PRIV const char *ft__model_tensor_name(const ft_model *m, int tensor);
-
-/* Bytes of memory that packing this model takes, and of the file that they stand for. */
-FT__PRIV void ft__model_packed_bytes(const ft_model *m, size_t *packed, size_t *replaced);
 
 /* ---- digest: model/digest.c */
 
