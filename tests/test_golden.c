@@ -300,7 +300,7 @@ static void check_by_turns(const char *path, const char *model, int n) {
     char name[64], hex[65];
     ft_model *m = NULL;
     fill_tokens();
-    for (size_t i = 0; i < FT__COUNT(turns); i++) {
+    for (size_t i = 0; i < FT__COUNT(turns); i += STEP) {
         if (strcmp(isa, turns[i].isa) != 0) {
             ft_model_free(m);
             m = load_for(isa = turns[i].isa, path);
