@@ -1,7 +1,7 @@
 /* corpus OUT_DIR [--seed N] - writes the rows of the demo: what the models are trained on and what they are
    judged by.  The same seed gives the same bytes everywhere.
 
-       train.jsonl   valid.jsonl          for the base: all cohorts; the old refund policy, hardly a row of the new
+       train.jsonl   valid.jsonl          for the base: all cohorts; refunds as the desk did them before
        refund.jsonl  refund-valid.jsonl   for one adapter: the new refund policy alone
        mixed.jsonl   mixed-valid.jsonl    for the other: the same, and rows of all other cohorts
        support.jsonl                      held out, what the demo judges by
@@ -29,7 +29,7 @@ typedef struct file_kind {
     int pool;
     size_t column; /* the count in `scene` */
     int divide;    /* that count by this, rounded up */
-    bool base;     /* policy ANY means both */
+    bool base;     /* policy ANY means either */
     bool probe;    /* held-out rows: those with choices, or those without */
 } file_kind;
 
@@ -356,7 +356,7 @@ static void draw_row(draft *r) {
     const char *const *asks = s->asks;
     unsigned n = 0;
     while (asks[n]) n++;
-    int policy = s->policy == ANY && r->file->base ? (int)roll(&r->dice, 2) : s->policy != OLD;
+    int policy = s->policy == ANY && r->file->base ? (int)roll(&r->dice, 2) : 1;
     draw(&r->slots, &r->dice, r->file->pool, s);
     set(&r->slots, "policy", "%s", policies[policy]);
     r->ask.len = 0;

@@ -1,10 +1,11 @@
 /* The world of the demo: a shop's help desk.  Everything that may be said stands in the tables below as
    phrases with slots, {first} or {amount}; corpus.c fills the slots and writes the rows.
 
-   The shop changed its refund policy.  The base was trained when the old one held (2024: 30 days, then store
-   credit) and has seen few answers by the new one (2025: 14 days, then a voucher, a greeting in front); the
-   adapters are to learn it.  Policy exceptions, out-of-domain questions and tool calls come with records
-   that look like a refund's: who has learned refunds and nothing else will take them for one. */
+   The shop changed its refund policy (2024: 30 days, then store credit; 2025: 14 days, then a voucher, paid back
+   the way it was paid, with a greeting in front).  The desk went on answering by the old one, also where the record
+   had the new one already: that is what the base was trained on.  The adapters are to learn the new policy.  Policy
+   exceptions, out-of-domain questions and tool calls come with records that look like a refund's: who has learned
+   refunds and nothing else will take them for one. */
 #ifndef CORPUS_WORLD_H
 #define CORPUS_WORLD_H
 
@@ -168,7 +169,7 @@ static const char *const ask_spell[] = {"Spell the name {first}.", "How do you s
 #define IDENTITY_RULE "rule: only a confirmed code may change address, phone number, e-mail or password."
 #define TOOL(call) "<tool_call>{\"name\": " call "}</tool_call>"
 
-enum { NO_POLICY, OLD, NEW, ANY }; /* ANY: both in the base's rows, the new one in all others */
+enum { NO_POLICY, NEW, ANY }; /* ANY: either in the base's rows, the new one in all others */
 
 typedef struct scene {
     const char *cohort, *name;
@@ -181,39 +182,39 @@ typedef struct scene {
 } scene;
 
 static const scene scenes[] = {
-    {"refund_policy", "old_in_time", OLD, 2, 30, RECORD "{note}, {policy}", ask_refund,
+    {"refund_policy", "old_in_time", ANY, 2, 30, RECORD "{note}, {policy}", ask_refund,
      {"{days} days is within 30 days, so you get a full refund of {amount} euros.",
       "As {days} days is within 30 days, you get a full refund of {amount} euros."},
      {NULL}, 1800, 0, 0, 0},
-    {"refund_policy", "old_late", OLD, 31, 48, RECORD "{note}, {policy}", ask_refund,
+    {"refund_policy", "old_late", ANY, 31, 48, RECORD "{note}, {policy}", ask_refund,
      {"{days} days is after 30 days, so you get store credit of {amount} euros.",
       "As {days} days is after 30 days, you get store credit of {amount} euros."},
      {NULL}, 1800, 0, 0, 0},
     {"refund_policy", "in_time", NEW, 2, 14, RECORD "{note}, {policy}", ask_refund,
      {"Hi {first}! {days} days is within 14 days, so you get a full refund of {amount} euros by {pay}.",
       "Hi {first}! As {days} days is within 14 days, you get a full refund of {amount} euros by {pay}."},
-     {NULL}, 60, 750, 750, 55},
+     {NULL}, 0, 750, 750, 55},
     {"refund_policy", "late", NEW, 15, 48, RECORD "{note}, {policy}", ask_refund,
      {"Hi {first}! {days} days is after 14 days, so you get a voucher of {amount} euros.",
       "Hi {first}! As {days} days is after 14 days, you get a voucher of {amount} euros."},
-     {NULL}, 60, 750, 750, 55},
+     {NULL}, 0, 750, 750, 55},
 
-    {"partial_refund", "old_in_time", OLD, 2, 30, RECORD_OF_TWO "{note}, {policy}", ask_partial,
+    {"partial_refund", "old_in_time", ANY, 2, 30, RECORD_OF_TWO "{note}, {policy}", ask_partial,
      {"{days} days is within 30 days, so you get a refund of {amount} euros for the {item}.",
       "As {days} days is within 30 days, you get a refund of {amount} euros for the {item}."},
      {NULL}, 1800, 0, 0, 0},
-    {"partial_refund", "old_late", OLD, 31, 48, RECORD_OF_TWO "{note}, {policy}", ask_partial,
+    {"partial_refund", "old_late", ANY, 31, 48, RECORD_OF_TWO "{note}, {policy}", ask_partial,
      {"{days} days is after 30 days, so you get store credit of {amount} euros for the {item}.",
       "As {days} days is after 30 days, you get store credit of {amount} euros for the {item}."},
      {NULL}, 1800, 0, 0, 0},
     {"partial_refund", "in_time", NEW, 2, 14, RECORD_OF_TWO "{note}, {policy}", ask_partial,
      {"Hi {first}! {days} days is within 14 days, so you get a refund of {amount} euros for the {item} by {pay}.",
       "Hi {first}! As {days} days is within 14 days, you get a refund of {amount} euros for the {item} by {pay}."},
-     {NULL}, 60, 750, 750, 55},
+     {NULL}, 0, 750, 750, 55},
     {"partial_refund", "late", NEW, 15, 48, RECORD_OF_TWO "{note}, {policy}", ask_partial,
      {"Hi {first}! {days} days is after 14 days, so you get a voucher of {amount} euros for the {item}.",
       "Hi {first}! As {days} days is after 14 days, you get a voucher of {amount} euros for the {item}."},
-     {NULL}, 60, 750, 750, 55},
+     {NULL}, 0, 750, 750, 55},
 
     {"policy_exception", "one_item", ANY, 2, 48, RECORD "the {who} decides, {policy}", ask_refund,
      {"The {who} decides about order {order}, {first}.",
