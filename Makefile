@@ -113,19 +113,20 @@ demo: $(BUILD)/ft $(BUILD)/demo_files
 $(BUILD)/train: $(BUILD)/models/train.o $(TRAINER_OBJECTS) $(FILE_OBJECTS)
 	$(CC) $(ALL_CFLAGS) -o $@ $^ -lpthread
 
-# The shipped models again, from nothing (about half an hour), and whether their bytes are the same.  What was
-# begun goes on from its last checkpoint.
+# The shipped models again, from nothing, and whether their bytes are the same; what was begun goes on from its
+# last checkpoint.  After a change of the recipe: cp build/models/SHA256SUMS models
 TRAINED = base.gguf refund.gguf refund-mixed.gguf refund-peft/adapter_model.safetensors \
     refund-peft/adapter_config.json
 models: build/models/stamp
-build/models/stamp: models/recipe.json models/chat.jinja models/SHA256SUMS build/corpus build/train
+build/models/stamp: models/recipe.json models/chat.jinja build/corpus build/train
 	@mkdir -p build/models models/refund-peft
 	build/corpus build/models/rows
 	for section in base refund refund-mixed; do \
 	    build/train models/recipe.json $$section --data build/models/rows --out build/models || exit; done
 	build/train svg $(patsubst %,build/models/%.gguf.log,base refund refund-mixed) -o models/loss.svg
 	for file in $(TRAINED); do cp build/models/$$file models/$$file || exit; done
-	cd models && sha256sum $(TRAINED) && sha256sum -c SHA256SUMS
+	cd build/models && sha256sum $(TRAINED) | tee SHA256SUMS
+	cmp build/models/SHA256SUMS models/SHA256SUMS
 	touch $@
 
 # Speed, on random weights in the shape of TinyLlama-1.1B; a format that this version lacks (exit code 3) is
