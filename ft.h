@@ -35,7 +35,7 @@
    LIMITS OF THIS VERSION
      Little-endian POSIX systems with IEEE floats, gcc or clang.  The architectures of the table in
      src/model/arch.c, weights of every GGUF type but I8 to I64 and F64, tokenizers SPM, byte-level BPE,
-     gemma4 and WordPiece; GGUF v2/v3 (split, too), Hugging Face folders; LoRA adapters as GGUF.  A gate
+     gemma4 and WordPiece; GGUF v2/v3 (split, too), Hugging Face folders; LoRA and DoRA adapters as GGUF.  A gate
      compares point differences of means (no confidence bounds yet).
 
    THE MANUAL: ERRORS, MEMORY, THREADS
@@ -67,6 +67,8 @@
                            absolute positions, within chunks of 1024; values: over keys ascending;
                            chunks combined ascending; keys that a token does not see weigh
                            exactly 0; a Q8_0 cache rounds as activations are rounded
+       adapters            y = W x, + (y gain) scale for DoRA (gain = m / |W + BA| - 1, in double), + bias,
+                           then adapter after adapter + (scale factor) B (A x)
        ties                lowest index first
        random numbers      Philox4x32-10 keyed by (seed, row, variant, position)
      The environment variable FT_ISA (scalar, avx2, avx512, neon, dotprod) forces a code path for tests. */
@@ -23062,7 +23064,8 @@ typedef enum ft__module {
 typedef struct ft__linear {
     ft__matrix w;
     float *bias;   /* (n_rows) or NULL */
-    int tensor;    /* of the file; file.n_tensors is the head that is the embedding; -1: the file has it otherwise */
+    int tensor;    /* of the file; file.n_tensors is the head that is the embedding; -1: the file has it
+                      otherwise */
     int first_row; /* of w in that tensor, counted over all experts */
 } ft__linear;
 
@@ -23174,12 +23177,20 @@ FT__PRIV ft_status ft__arch_check_unread(ft__loader *l);
 
 /* The model of a file that is open, which is taken over and closed if it fails. */
 FT__PRIV ft_model *ft__model_make(ft__gguf *file, const ft_model_desc *desc, ft_error *err);
+
+/* ---- maps: model/maps.c */
+
+FT__PRIV ft_status ft__model_list_maps(ft_model *m, ft_error *err);
+/* Takes the weights that the other model (or NULL) has, too, from there. */
+FT__PRIV void ft__model_share(ft_model *m, const ft_model *other);
+/* Packs what is not shared; 0 threads: as many as processors. */
+FT__PRIV ft_status ft__model_pack(ft_model *m, int threads, ft_error *err);
+/* Bytes of memory that packing this model takes, and of the file that they stand for. */
+FT__PRIV void ft__model_packed_bytes(const ft_model *m, size_t *packed, size_t *replaced);
+
 /* The tensor of the file with that name, as ft__linear counts them, or -1; and the name of one. */
 FT__PRIV int ft__model_tensor(const ft_model *m, const char *name);
 FT__PRIV const char *ft__model_tensor_name(const ft_model *m, int tensor);
-
-/* Bytes of memory that packing this model takes, and of the file that they stand for. */
-FT__PRIV void ft__model_packed_bytes(const ft_model *m, size_t *packed, size_t *replaced);
 
 /* ---- digest: model/digest.c */
 
@@ -23395,16 +23406,20 @@ FT__PRIV ft__forward_input ft__forward_input_of(const ft__forward *f, float *x, 
 FT__PRIV ft__acts ft__forward_acts(ft__forward *f, ft__forward_input in);
 /* All tokens' rows x as they are, for w. */
 FT__PRIV ft__acts ft__forward_rows(ft__forward *f, float *x, const ft__matrix *w);
-/* out[t * ld + r] = the map's product with the activations, each token under its variant. */
-FT__PRIV void ft__forward_linear(ft__forward *f, const ft__linear *l, const ft__acts *a, const int *variants,
-                                 float *out, size_t ld);
-/* A norm's weights or a bias as the variant has it. */
-FT__PRIV const float *ft__forward_vector(const ft__forward *f, int variant, const float *vector);
 /* The gated unit of a layer on its normed input. */
 FT__PRIV void ft__forward_dense(ft__forward *f, int layer, const ft__acts *a, float *out);
 FT__PRIV void ft__forward_turn(const ft__forward *f, int t, int rope, float *x); /* one head, from its first */
 /* `store` norms, turns and stores each token's heads; then all attend, into s->att. */
 FT__PRIV void ft__forward_attend(ft__forward *f, void (*store)(void *user, int token));
+
+/* ---- linear: model/linear.c */
+
+/* out[t * ld + r] = the map's product with the activations, each token under its variant. */
+FT__PRIV void ft__forward_linear(ft__forward *f, const ft__linear *l, const ft__acts *a, const int *variants,
+                                 float *out, size_t ld);
+/* A norm's weights or a bias as the variant has it. */
+FT__PRIV const float *ft__forward_vector(const ft__forward *f, int variant, const float *vector);
+FT__PRIV void ft__forward_embed(ft__forward *f, const ft__slot *slot, float *x); /* the embedding of its token */
 
 /* ---- moe: model/moe.c.  From a layer's normed input to the output of its experts in s->h. */
 FT__PRIV void ft__moe_experts(ft__forward *f, int layer, const ft__acts *a);
@@ -24721,114 +24736,6 @@ static ft_status ft__weights_tensors(ft__loader *l) {
     return status;
 }
 
-/* ---- all maps, and their packing */
-
-enum { FT__LAYER_MAPS = FT__LAYER_MODULES + 20 };
-
-static void ft__weights_list(ft_model *m, ft__linear *l, int n_slices) {
-    if (!l->w.format) return;
-    m->maps[m->n_maps].linear = l;
-    m->maps[m->n_maps++].n_slices = n_slices;
-}
-
-static ft_status ft__weights_maps(ft_model *m, ft_error *err) {
-    m->maps = (ft__model_map *)ft__arena_alloc(&m->arena, 2 + (size_t)m->info.n_layers * FT__LAYER_MAPS,
-                                               sizeof *m->maps);
-    if (!m->maps) return ft__fail_memory(err);
-    ft__weights_list(m, &m->output, 1);
-    ft__weights_list(m, &m->own_map, 1);
-    for (int i = 0; i < m->info.n_layers; i++) {
-        ft__layer *at = &m->layers[i];
-        ft__linear *const single[] = {
-            &at->router, &at->shared[0], &at->shared[1], &at->shared[2], &at->shared_gate, &at->q_a, &at->q_b,
-            &at->kv_a, &at->conv_in, &at->conv_out, &at->delta_gate, &at->delta_rate, &at->delta_write, &at->own_in,
-            &at->own_out};
-        const int joined = at->expert[1].w.format ? 1 : 2; /* gate and up of an expert are slices, too */
-        for (int k = 0; k < FT__LAYER_MODULES; k++) ft__weights_list(m, &at->module[k], 1);
-        for (size_t k = 0; k < FT__COUNT(single); k++) ft__weights_list(m, single[k], 1);
-        ft__weights_list(m, &at->expert[0], joined * m->routing.n_experts);
-        ft__weights_list(m, &at->expert[1], m->routing.n_experts);
-        ft__weights_list(m, &at->expert[2], m->routing.n_experts);
-        ft__weights_list(m, &at->k_b, m->info.n_heads);
-        ft__weights_list(m, &at->v_b, m->info.n_heads);
-    }
-    return FT_OK;
-}
-
-/* Slices must begin where a group does. */
-static size_t ft__weights_packed_bytes(const ft_model *m, const ft__model_map *map) {
-    const ft__matrix *w = &map->linear->w;
-    if (!m->kernels.packed[w->format->id]) return 0;
-    if (map->n_slices > 1 && w->n_rows / map->n_slices % FT__LANES) return 0;
-    size_t n = ((size_t)w->n_rows + FT__LANES - 1) / FT__LANES * ft__pack_group_bytes(w);
-    return (n + 63) / 64 * 64;
-}
-
-/* The rows as the file has them need not stay in memory, since the file can give them again: adapters may ask.
-   What was made in memory would be lost. */
-static void ft__weights_forget(const ft_model *m, const ft__matrix *w) {
-    const uintptr_t at = (uintptr_t)w->data;
-    for (size_t i = 0; i <= m->file.n_more; i++) {
-        const ft__mapping *f = i ? &m->file.more[i - 1] : &m->file.file;
-        if (at >= (uintptr_t)f->data && at - (uintptr_t)f->data < f->size)
-            ft__map_forget(w->data, (size_t)w->n_rows * w->row_bytes);
-    }
-}
-
-/* Takes over the other model's copy of the same weights. */
-static void ft__weights_share_one(ft_model *m, ft__linear *l, const ft_model *other, const ft__linear *theirs) {
-    const size_t n = (size_t)l->w.n_rows * l->w.row_bytes;
-    if (l->tensor < 0 || theirs->tensor < 0 || l->first_row != theirs->first_row ||
-        strcmp(ft__model_tensor_name(m, l->tensor), ft__model_tensor_name(other, theirs->tensor)) != 0)
-        return;
-    if (l->w.format != theirs->w.format || l->w.n_rows != theirs->w.n_rows || l->w.n_cols != theirs->w.n_cols ||
-        memcmp(l->w.data, theirs->w.data, n) != 0)
-        return;
-    ft__weights_forget(m, &l->w);
-    l->w = theirs->w;
-}
-
-/* Models of one architecture have their maps in one order. */
-static void ft__weights_share(ft_model *m, const ft_model *other) {
-    if (!other || !other->layers || other->n_maps != m->n_maps || other->kernels.isa != m->kernels.isa) return;
-    ft__weights_share_one(m, &m->embedding, other, &other->embedding);
-    for (int i = 0; i < m->n_maps; i++)
-        if (m->maps[i].n_slices == other->maps[i].n_slices)
-            ft__weights_share_one(m, m->maps[i].linear, other, other->maps[i].linear);
-}
-
-static ft_status ft__weights_pack(ft_model *m, int threads, ft_error *err) {
-    size_t total = 0;
-    for (int i = 0; i < m->n_maps; i++)
-        if (!m->maps[i].linear->w.packed) total += ft__weights_packed_bytes(m, &m->maps[i]);
-    if (!total) return FT_OK;
-    ft__pool *pool = ft__pool_create(threads ? threads : ft__cpu_count(), &m->allocator, err);
-    if (!pool) return err ? err->code : FT_ERR_THREAD;
-    uint8_t *next = m->packed = (uint8_t *)ft__alloc_aligned(&m->allocator, total, 1);
-    if (next) ft__want_large_pages(next, total);
-    for (int i = 0; i < m->n_maps && next; i++) {
-        const size_t n = ft__weights_packed_bytes(m, &m->maps[i]);
-        ft__matrix *w = &m->maps[i].linear->w;
-        if (!n || w->packed) continue;
-        ft__pack(pool, w, next);
-        ft__weights_forget(m, w);
-        w->packed = next;
-        next += n;
-    }
-    ft__pool_free(pool);
-    return m->packed ? FT_OK : ft__fail_memory(err);
-}
-
-FT__PRIV void ft__model_packed_bytes(const ft_model *m, size_t *packed, size_t *replaced) {
-    *packed = *replaced = 0;
-    for (int i = 0; i < m->n_maps; i++) {
-        const size_t n = ft__weights_packed_bytes(m, &m->maps[i]);
-        const ft__matrix *w = &m->maps[i].linear->w;
-        *packed += n;
-        if (n) *replaced += (size_t)w->n_rows * w->row_bytes;
-    }
-}
-
 static ft_status ft__weights_architecture(ft_model *m, ft_error *err) {
     ft__gguf_str text = {"", 0};
     ft_status status = ft__gguf_string(&m->file, "general.architecture", &text, err);
@@ -24884,7 +24791,7 @@ static ft_status ft__weights_load(ft_model *m, ft_error *err) {
     if (!status) status = ft__weights_vocab_size(&l);
     if (!status) status = ft__arch_check_unread(&l);
     if (!status) status = ft__weights_tensors(&l);
-    if (!status) status = ft__weights_maps(m, err);
+    if (!status) status = ft__model_list_maps(m, err);
     ft__free(&m->allocator, l.used);
     ft__free(&m->allocator, l.read);
     if (status) m->layers = NULL;
@@ -24918,9 +24825,9 @@ FT__PRIV ft_model *ft__model_make(ft__gguf *file, const ft_model_desc *desc, ft_
         m->info.n_params += ne[0] * ne[1] * ne[2] * ne[3];
     }
     if (!status && !(desc && desc->vocab_only)) status = ft__weights_load(m, err);
-    if (!status && m->layers && desc) ft__weights_share(m, desc->share_with);
+    if (!status && m->layers && desc) ft__model_share(m, desc->share_with);
     if (!status && m->layers && !(desc && desc->no_pack))
-        status = ft__weights_pack(m, desc ? desc->threads : 0, err);
+        status = ft__model_pack(m, desc ? desc->threads : 0, err);
     if (!status) return m;
     ft_model_free(m);
     return NULL;
@@ -24966,6 +24873,116 @@ ft_status ft_detokenize(const ft_model *model, const int32_t *tokens, size_t n_t
     return ft__vocab_detokenize(model->vocab, tokens, n_tokens, text, cap, n, err);
 }
 /* ---- end src/model/weights.c */
+/* ---- begin src/model/maps.c */
+/* The linear maps of a model in one list: packed for the kernels, or shared with another model that has the same
+   weights; adapters look for their places there. */
+
+enum { FT__LAYER_MAPS = FT__LAYER_MODULES + 20 };
+
+static void ft__maps_add(ft_model *m, ft__linear *l, int n_slices) {
+    if (!l->w.format) return;
+    m->maps[m->n_maps].linear = l;
+    m->maps[m->n_maps++].n_slices = n_slices;
+}
+
+FT__PRIV ft_status ft__model_list_maps(ft_model *m, ft_error *err) {
+    m->maps = (ft__model_map *)ft__arena_alloc(&m->arena, 2 + (size_t)m->info.n_layers * FT__LAYER_MAPS,
+                                               sizeof *m->maps);
+    if (!m->maps) return ft__fail_memory(err);
+    ft__maps_add(m, &m->output, 1);
+    ft__maps_add(m, &m->own_map, 1);
+    for (int i = 0; i < m->info.n_layers; i++) {
+        ft__layer *at = &m->layers[i];
+        ft__linear *const single[] = {
+            &at->router, &at->shared[0], &at->shared[1], &at->shared[2], &at->shared_gate, &at->q_a, &at->q_b,
+            &at->kv_a, &at->conv_in, &at->conv_out, &at->delta_gate, &at->delta_rate, &at->delta_write, &at->own_in,
+            &at->own_out};
+        const int joined = at->expert[1].w.format ? 1 : 2; /* gate and up of an expert are slices, too */
+        for (int k = 0; k < FT__LAYER_MODULES; k++) ft__maps_add(m, &at->module[k], 1);
+        for (size_t k = 0; k < FT__COUNT(single); k++) ft__maps_add(m, single[k], 1);
+        ft__maps_add(m, &at->expert[0], joined * m->routing.n_experts);
+        ft__maps_add(m, &at->expert[1], m->routing.n_experts);
+        ft__maps_add(m, &at->expert[2], m->routing.n_experts);
+        ft__maps_add(m, &at->k_b, m->info.n_heads);
+        ft__maps_add(m, &at->v_b, m->info.n_heads);
+    }
+    return FT_OK;
+}
+
+/* Slices must begin where a group does. */
+static size_t ft__maps_packed_bytes(const ft_model *m, const ft__model_map *map) {
+    const ft__matrix *w = &map->linear->w;
+    if (!m->kernels.packed[w->format->id]) return 0;
+    if (map->n_slices > 1 && w->n_rows / map->n_slices % FT__LANES) return 0;
+    size_t n = ((size_t)w->n_rows + FT__LANES - 1) / FT__LANES * ft__pack_group_bytes(w);
+    return (n + 63) / 64 * 64;
+}
+
+/* The rows as the file has them need not stay in memory, since the file can give them again: adapters may ask.
+   What was made in memory would be lost. */
+static void ft__maps_forget(const ft_model *m, const ft__matrix *w) {
+    const uintptr_t at = (uintptr_t)w->data;
+    for (size_t i = 0; i <= m->file.n_more; i++) {
+        const ft__mapping *f = i ? &m->file.more[i - 1] : &m->file.file;
+        if (at >= (uintptr_t)f->data && at - (uintptr_t)f->data < f->size)
+            ft__map_forget(w->data, (size_t)w->n_rows * w->row_bytes);
+    }
+}
+
+/* Takes over the other model's copy of the same weights. */
+static void ft__maps_share(ft_model *m, ft__linear *l, const ft_model *other, const ft__linear *theirs) {
+    const size_t n = (size_t)l->w.n_rows * l->w.row_bytes;
+    if (l->tensor < 0 || theirs->tensor < 0 || l->first_row != theirs->first_row ||
+        strcmp(ft__model_tensor_name(m, l->tensor), ft__model_tensor_name(other, theirs->tensor)) != 0)
+        return;
+    if (l->w.format != theirs->w.format || l->w.n_rows != theirs->w.n_rows || l->w.n_cols != theirs->w.n_cols ||
+        memcmp(l->w.data, theirs->w.data, n) != 0)
+        return;
+    ft__maps_forget(m, &l->w);
+    l->w = theirs->w;
+}
+
+/* Models of one architecture have their maps in one order. */
+FT__PRIV void ft__model_share(ft_model *m, const ft_model *other) {
+    if (!other || !other->layers || other->n_maps != m->n_maps || other->kernels.isa != m->kernels.isa) return;
+    ft__maps_share(m, &m->embedding, other, &other->embedding);
+    for (int i = 0; i < m->n_maps; i++)
+        if (m->maps[i].n_slices == other->maps[i].n_slices)
+            ft__maps_share(m, m->maps[i].linear, other, other->maps[i].linear);
+}
+
+FT__PRIV ft_status ft__model_pack(ft_model *m, int threads, ft_error *err) {
+    size_t total = 0;
+    for (int i = 0; i < m->n_maps; i++)
+        if (!m->maps[i].linear->w.packed) total += ft__maps_packed_bytes(m, &m->maps[i]);
+    if (!total) return FT_OK;
+    ft__pool *pool = ft__pool_create(threads ? threads : ft__cpu_count(), &m->allocator, err);
+    if (!pool) return err ? err->code : FT_ERR_THREAD;
+    uint8_t *next = m->packed = (uint8_t *)ft__alloc_aligned(&m->allocator, total, 1);
+    if (next) ft__want_large_pages(next, total);
+    for (int i = 0; i < m->n_maps && next; i++) {
+        const size_t n = ft__maps_packed_bytes(m, &m->maps[i]);
+        ft__matrix *w = &m->maps[i].linear->w;
+        if (!n || w->packed) continue;
+        ft__pack(pool, w, next);
+        ft__maps_forget(m, w);
+        w->packed = next;
+        next += n;
+    }
+    ft__pool_free(pool);
+    return m->packed ? FT_OK : ft__fail_memory(err);
+}
+
+FT__PRIV void ft__model_packed_bytes(const ft_model *m, size_t *packed, size_t *replaced) {
+    *packed = *replaced = 0;
+    for (int i = 0; i < m->n_maps; i++) {
+        const size_t n = ft__maps_packed_bytes(m, &m->maps[i]);
+        const ft__matrix *w = &m->maps[i].linear->w;
+        *packed += n;
+        if (n) *replaced += (size_t)w->n_rows * w->row_bytes;
+    }
+}
+/* ---- end src/model/maps.c */
 /* ---- begin src/model/peft_config.c */
 /* adapter_config.json of a PEFT adapter (Hugging Face's library): which modules it touches, and how strongly.
 
@@ -26303,7 +26320,8 @@ static void ft__adapter_product(const ft_adapter *a, const ft__change *c, uint64
     }
     uint64_t first, n;
     ft__adapter_section(a->model, c->tensor, row, &first, &n);
-    const float *b = c->b + rank * first + (row - first), *of_expert = c->a + row / (uint64_t)c->n_out * rank * n_in;
+    const float *b = c->b + rank * first + (row - first);
+    const float *of_expert = c->a + row / (uint64_t)c->n_out * rank * n_in;
     for (size_t k = 0; k < rank; k++) {
         const double factor = (double)c->factor * (double)b[k * n];
         for (size_t i = 0; i < n_in; i++) sum[i] += factor * (double)of_expert[k * n_in + i];
@@ -26359,8 +26377,8 @@ FT__PRIV ft_status ft__adapter_apply(const ft_adapter *a, float scale, int tenso
 static bool ft__change_replaces(const ft__change *c) { return c->whole.data || c->vector; }
 
 /* One of two that meet at a tensor replaces it. */
-static ft_status ft__adapter_check_pair(const ft_model *m, const ft__change *c, const ft__change *other, int i, int k,
-                                        ft_error *err) {
+static ft_status ft__adapter_check_pair(const ft_model *m, const ft__change *c, const ft__change *other, int i,
+                                        int k, ft_error *err) {
     const char *name = ft__model_tensor_name(m, c->tensor);
     if (ft__change_replaces(c) && ft__change_replaces(other))
         return ft__fail(err, FT_ERR_MISMATCH, name, "adapters %d and %d both replace it", i, k);
@@ -26589,8 +26607,8 @@ static void ft__adapter_turn(const ft_model *m, const ft__change *c, const float
     }
 }
 
-static ft_status ft__adapter_factor_b(ft__adapter_reader *r, const ft__adapter_parts *p, const ft__gguf_tensor *base,
-                                      ft__change *c) {
+static ft_status ft__adapter_factor_b(ft__adapter_reader *r, const ft__adapter_parts *p,
+                                      const ft__gguf_tensor *base, ft__change *c) {
     const size_t n = ft__adapter_count(p->of[FT__ADAPTER_B]);
     float *turned = (float *)ft__arena_alloc(&r->a->arena, n, sizeof *turned);
     float *b = turned ? (float *)ft__alloc_zero(&r->m->allocator, n, sizeof *b) : NULL;
@@ -26820,6 +26838,173 @@ ft_adapter *ft_adapter_load(const ft_model *model, const char *path, ft_error *e
     return NULL;
 }
 /* ---- end src/model/adapter_read.c */
+/* ---- begin src/model/linear.c */
+/* What variants make of the model: linear maps, rows of the embedding, norms and biases, each token's as its
+   variant has it.  With the uses u of a variant, their scales s and factors f, in this order:
+       y = W x                          or another tensor's product with x, where an adapter has one
+       y = y + (p gain_u) s_u           DoRA; p = W x for all of them
+       y = y + bias                     the model's, or an adapter's instead
+       y = y + (s_u f_u) B_u (A_u x)    then y = y + (s_u f_u) bias_u, use after use
+   What only adds to W x costs the others in the batch nothing: the first and third line are one product then. */
+
+FT__PRIV const float *ft__forward_vector(const ft__forward *f, int variant, const float *vector) {
+    const ft__adaptation *v = &f->variants[variant];
+    for (int i = 0; i < v->n_uses && vector; i++) {
+        const ft_adapter *a = v->uses[i].adapter;
+        if (!a->n_vectors || v->uses[i].scale == 0) continue;
+        for (int k = 0; k < a->n_changes; k++) { /* rows of a map have a piece of its bias */
+            const ft__change *c = &a->changes[k];
+            if (c->vector && vector >= c->replaces && vector < c->replaces + c->n_vector)
+                return c->vector + (vector - c->replaces);
+        }
+    }
+    return vector;
+}
+
+/* What a variant makes of a map before anything is added to it. */
+typedef struct ft__linear_view {
+    const ft__change *whole; /* another tensor, or NULL */
+    bool gained;
+    const float *bias;
+} ft__linear_view;
+
+static ft__linear_view ft__linear_view_of(const ft__forward *f, int variant, const ft__linear *l) {
+    const ft__adaptation *v = &f->variants[variant];
+    ft__linear_view view = {NULL, false, ft__forward_vector(f, variant, l->bias)};
+    for (int i = 0; i < v->n_uses; i++) {
+        const ft__change *c = ft__adapter_change(v->uses[i].adapter, l);
+        if (!c || v->uses[i].scale == 0) continue;
+        if (c->whole.data) view.whole = c;
+        if (c->gain) view.gained = true;
+    }
+    return view;
+}
+
+/* The end of the tokens from t on that have one variant. */
+static int ft__linear_alike(const int *variants, int t, int n) {
+    int end = t + 1;
+    while (end < n && variants[end] == variants[t]) end++;
+    return end;
+}
+
+/* Tokens first .. first + n; those of tiles in whole tiles. */
+static ft__acts ft__linear_some(const ft__acts *all, int first, int n) {
+    const size_t at = (size_t)first * (size_t)all->n_cols, at_block = at / FT__BLOCK;
+    ft__acts a = *all;
+    a.n_tokens = n;
+    a.x += at;
+    if (a.q) a.q += at, a.scale += at_block;
+    if (a.tiles) a.tiles += at_block * FT__TILE_TOKEN_BYTES;
+    return a;
+}
+
+typedef struct ft__linear_gains {
+    const ft__adaptation *variant;
+    const ft__linear *l;
+    float *out;
+    size_t ld;
+} ft__linear_gains;
+
+/* One token, some outputs at a time, so that W x stays at hand. */
+static void ft__linear_gain_part(void *user, int t) {
+    const ft__linear_gains *g = (const ft__linear_gains *)user;
+    float product[64];
+    for (int r = 0; r < g->l->w.n_rows; r += 64) {
+        const int n = g->l->w.n_rows - r < 64 ? g->l->w.n_rows - r : 64;
+        float *out = g->out + (size_t)t * g->ld + r;
+        memcpy(product, out, (size_t)n * sizeof *product);
+        for (int i = 0; i < g->variant->n_uses; i++) {
+            const float scale = g->variant->uses[i].scale;
+            const ft__change *c = ft__adapter_change(g->variant->uses[i].adapter, g->l);
+            if (!c || !c->gain || scale == 0) continue;
+            const float *gain = c->gain + g->l->first_row + r;
+            for (int k = 0; k < n; k++) out[k] = out[k] + (product[k] * gain[k]) * scale;
+        }
+    }
+}
+
+/* The first three lines, for tokens of one variant; the first is done already if it is the model's. */
+static void ft__linear_own(ft__forward *f, int variant, const ft__linear *l, const ft__acts *a, float *out,
+                            size_t ld) {
+    const ft__kernels *k = &f->model->kernels;
+    const ft__linear_view view = ft__linear_view_of(f, variant, l);
+    if (view.whole) {
+        ft__matrix w = view.whole->whole;
+        w.data += (size_t)l->first_row * w.row_bytes;
+        w.n_rows = l->w.n_rows;
+        ft__matmul(f->pool, k, &w, NULL, a, out, ld);
+    } else if (view.gained) {
+        ft__linear_gains gains = {&f->variants[variant], l, out, ld};
+        ft__forward_share(f, ft__linear_gain_part, &gains, a->n_tokens,
+                          (size_t)a->n_tokens * (size_t)l->w.n_rows * 3);
+    }
+    for (int t = 0; t < a->n_tokens && view.bias; t++) k->add(out + (size_t)t * ld, view.bias, l->w.n_rows);
+}
+
+/* The last line, for one use. */
+static void ft__linear_delta(ft__forward *f, const ft_adapter_use *use, const ft__linear *l, const ft__acts *a,
+                              float *out, size_t ld) {
+    const ft__kernels *k = &f->model->kernels;
+    const ft__change *c = ft__adapter_change(use->adapter, l);
+    if (!c || !c->rank || use->scale == 0) return;
+    const ft__matrix factor_a = ft__change_a(c, l);
+    const float factor = use->scale * c->factor;
+    ft__matmul(f->pool, k, &factor_a, NULL, a, f->scratch->low, (size_t)c->rank);
+    ft__low_rank(f->pool, k, ft__change_b(c, l), c->rank, l->w.n_rows, f->scratch->low, a->n_tokens, factor, out,
+                 ld);
+    for (int t = 0; t < a->n_tokens && c->bias; t++) {
+        const float *bias = c->bias + l->first_row;
+        float *y = out + (size_t)t * ld;
+        for (int r = 0; r < l->w.n_rows; r++) y[r] = y[r] + factor * bias[r];
+    }
+}
+
+FT__PRIV void ft__forward_linear(ft__forward *f, const ft__linear *l, const ft__acts *a, const int *variants,
+                                 float *out, size_t ld) {
+    int first = a->n_tokens, last = 0; /* whom the model's own product concerns */
+    bool plain = true;                 /* nobody needs it without the bias */
+    for (int t = 0, end; t < a->n_tokens; t = end) {
+        const ft__linear_view view = ft__linear_view_of(f, variants[t], l);
+        end = ft__linear_alike(variants, t, a->n_tokens);
+        plain = plain && !view.whole && !view.gained && view.bias == l->bias;
+        if (view.whole) continue;
+        if (first > t) first = t;
+        last = end;
+    }
+    if (first < last) { /* in whole tiles; others among them write over it */
+        first -= first % FT__TILE_TOKENS;
+        last += (FT__TILE_TOKENS - last % FT__TILE_TOKENS) % FT__TILE_TOKENS;
+        if (last > a->n_tokens) last = a->n_tokens;
+        const ft__acts some = ft__linear_some(a, first, last - first);
+        ft__matmul(f->pool, &f->model->kernels, &l->w, plain ? l->bias : NULL, &some, out + (size_t)first * ld, ld);
+    }
+    for (int t = 0, end; t < a->n_tokens; t = end) {
+        const ft__adaptation *v = &f->variants[variants[t]];
+        end = ft__linear_alike(variants, t, a->n_tokens);
+        ft__acts some = *a; /* adapters take the floats */
+        some.n_tokens = end - t;
+        some.x += (size_t)t * (size_t)a->n_cols;
+        if (!plain) ft__linear_own(f, variants[t], l, &some, out + (size_t)t * ld, ld);
+        for (int i = 0; i < v->n_uses; i++)
+            ft__linear_delta(f, &v->uses[i], l, &some, out + (size_t)t * ld, ld);
+    }
+}
+
+/* The row of a token as its variant has it. */
+FT__PRIV void ft__forward_embed(ft__forward *f, const ft__slot *slot, float *x) {
+    const ft_model *m = f->model;
+    const ft__adaptation *v = &f->variants[slot->variant];
+    const ft__linear_view view = ft__linear_view_of(f, slot->variant, &m->embedding);
+    const ft__matrix *w = view.whole ? &view.whole->whole : &m->embedding.w;
+    w->format->decode(w->data + (size_t)slot->token * w->row_bytes, (size_t)w->n_cols, x);
+    for (int i = 0; i < v->n_uses; i++) {
+        const ft__change *c = ft__adapter_change(v->uses[i].adapter, &m->embedding);
+        if (c && c->rank && v->uses[i].scale != 0)
+            m->kernels.low_rank(c->b, c->rank, w->n_cols, c->a + (size_t)slot->token * (size_t)c->rank, 1,
+                                v->uses[i].scale * c->factor, x, (size_t)w->n_cols);
+    }
+}
+/* ---- end src/model/linear.c */
 /* ---- begin src/model/forward.c */
 /* The forward pass of a batch: tokens of any sequences, at any positions, under any variants, together.
    Whatever is computed for a token depends on that token's sequence alone, so a batch changes speed and
@@ -26986,20 +27171,6 @@ FT__PRIV void ft__forward_norm(const ft_model *m, const float *x, const float *w
     ft__rms_norm(&m->kernels, x, weight, m->norm_eps, n, out);
 }
 
-FT__PRIV const float *ft__forward_vector(const ft__forward *f, int variant, const float *vector) {
-    const ft__adaptation *v = &f->variants[variant];
-    for (int i = 0; i < v->n_uses && vector; i++) {
-        const ft_adapter *a = v->uses[i].adapter;
-        if (!a->n_vectors || v->uses[i].scale == 0) continue;
-        for (int k = 0; k < a->n_changes; k++) { /* rows of a map have a piece of its bias */
-            const ft__change *c = &a->changes[k];
-            if (c->vector && vector >= c->replaces && vector < c->replaces + c->n_vector)
-                return c->vector + (vector - c->replaces);
-        }
-    }
-    return vector;
-}
-
 /* ---- inputs of matrices: what is pending is done row by row where the row is at hand, while it is in the
    first cache: residual added, normed or gated, then int8 where the weights want that */
 
@@ -27070,163 +27241,13 @@ FT__PRIV ft__acts ft__forward_rows(ft__forward *f, float *x, const ft__matrix *w
     return ft__forward_acts(f, ft__forward_input_of(f, x, f->n_slots, w->n_cols, ft__forward_want(w)));
 }
 
-/* ---- linear maps under variants.  With the uses u of a variant, their scales s and factors f, in this order:
-       y = W x                          or another tensor's product with x, where an adapter has one
-       y = y + (p gain_u) s_u           DoRA; p = W x for all of them
-       y = y + bias                     the model's, or an adapter's instead
-       y = y + (s_u f_u) B_u (A_u x)    then y = y + (s_u f_u) bias_u, use after use
-   What only adds to W x costs the others in the batch nothing: the first and third line are one product then. */
-
-/* What a variant makes of a map before anything is added to it. */
-typedef struct ft__forward_view {
-    const ft__change *whole; /* another tensor, or NULL */
-    bool gained;
-    const float *bias;
-} ft__forward_view;
-
-static ft__forward_view ft__forward_view_of(const ft__forward *f, int variant, const ft__linear *l) {
-    const ft__adaptation *v = &f->variants[variant];
-    ft__forward_view view = {NULL, false, ft__forward_vector(f, variant, l->bias)};
-    for (int i = 0; i < v->n_uses; i++) {
-        const ft__change *c = ft__adapter_change(v->uses[i].adapter, l);
-        if (!c || v->uses[i].scale == 0) continue;
-        if (c->whole.data) view.whole = c;
-        if (c->gain) view.gained = true;
-    }
-    return view;
-}
-
-/* The end of the tokens from t on that have one variant. */
-static int ft__forward_alike(const int *variants, int t, int n) {
-    int end = t + 1;
-    while (end < n && variants[end] == variants[t]) end++;
-    return end;
-}
-
-/* Tokens first .. first + n; those of tiles in whole tiles. */
-static ft__acts ft__forward_some(const ft__acts *all, int first, int n) {
-    const size_t at = (size_t)first * (size_t)all->n_cols, at_block = at / FT__BLOCK;
-    ft__acts a = *all;
-    a.n_tokens = n;
-    a.x += at;
-    if (a.q) a.q += at, a.scale += at_block;
-    if (a.tiles) a.tiles += at_block * FT__TILE_TOKEN_BYTES;
-    return a;
-}
-
-typedef struct ft__forward_gains {
-    const ft__adaptation *variant;
-    const ft__linear *l;
-    float *out;
-    size_t ld;
-} ft__forward_gains;
-
-/* One token, some outputs at a time, so that W x stays at hand. */
-static void ft__forward_gain_part(void *user, int t) {
-    const ft__forward_gains *g = (const ft__forward_gains *)user;
-    float product[64];
-    for (int r = 0; r < g->l->w.n_rows; r += 64) {
-        const int n = g->l->w.n_rows - r < 64 ? g->l->w.n_rows - r : 64;
-        float *out = g->out + (size_t)t * g->ld + r;
-        memcpy(product, out, (size_t)n * sizeof *product);
-        for (int i = 0; i < g->variant->n_uses; i++) {
-            const float scale = g->variant->uses[i].scale;
-            const ft__change *c = ft__adapter_change(g->variant->uses[i].adapter, g->l);
-            if (!c || !c->gain || scale == 0) continue;
-            const float *gain = c->gain + g->l->first_row + r;
-            for (int k = 0; k < n; k++) out[k] = out[k] + (product[k] * gain[k]) * scale;
-        }
-    }
-}
-
-/* The first three lines, for tokens of one variant; the first is done already if it is the model's. */
-static void ft__forward_own(ft__forward *f, int variant, const ft__linear *l, const ft__acts *a, float *out,
-                            size_t ld) {
-    const ft__kernels *k = &f->model->kernels;
-    const ft__forward_view view = ft__forward_view_of(f, variant, l);
-    if (view.whole) {
-        ft__matrix w = view.whole->whole;
-        w.data += (size_t)l->first_row * w.row_bytes;
-        w.n_rows = l->w.n_rows;
-        ft__matmul(f->pool, k, &w, NULL, a, out, ld);
-    } else if (view.gained) {
-        ft__forward_gains gains = {&f->variants[variant], l, out, ld};
-        ft__forward_share(f, ft__forward_gain_part, &gains, a->n_tokens,
-                          (size_t)a->n_tokens * (size_t)l->w.n_rows * 3);
-    }
-    for (int t = 0; t < a->n_tokens && view.bias; t++) k->add(out + (size_t)t * ld, view.bias, l->w.n_rows);
-}
-
-/* The last line, for one use. */
-static void ft__forward_delta(ft__forward *f, const ft_adapter_use *use, const ft__linear *l, const ft__acts *a,
-                              float *out, size_t ld) {
-    const ft__kernels *k = &f->model->kernels;
-    const ft__change *c = ft__adapter_change(use->adapter, l);
-    if (!c || !c->rank || use->scale == 0) return;
-    const ft__matrix factor_a = ft__change_a(c, l);
-    const float factor = use->scale * c->factor;
-    ft__matmul(f->pool, k, &factor_a, NULL, a, f->scratch->low, (size_t)c->rank);
-    ft__low_rank(f->pool, k, ft__change_b(c, l), c->rank, l->w.n_rows, f->scratch->low, a->n_tokens, factor, out, ld);
-    for (int t = 0; t < a->n_tokens && c->bias; t++) {
-        const float *bias = c->bias + l->first_row;
-        float *y = out + (size_t)t * ld;
-        for (int r = 0; r < l->w.n_rows; r++) y[r] = y[r] + factor * bias[r];
-    }
-}
-
-FT__PRIV void ft__forward_linear(ft__forward *f, const ft__linear *l, const ft__acts *a, const int *variants,
-                                 float *out, size_t ld) {
-    int first = a->n_tokens, last = 0; /* whom the model's own product concerns */
-    bool plain = true;                 /* nobody needs it without the bias */
-    for (int t = 0, end; t < a->n_tokens; t = end) {
-        const ft__forward_view view = ft__forward_view_of(f, variants[t], l);
-        end = ft__forward_alike(variants, t, a->n_tokens);
-        plain = plain && !view.whole && !view.gained && view.bias == l->bias;
-        if (view.whole) continue;
-        if (first > t) first = t;
-        last = end;
-    }
-    if (first < last) { /* in whole tiles; others among them write over it */
-        first -= first % FT__TILE_TOKENS;
-        last += (FT__TILE_TOKENS - last % FT__TILE_TOKENS) % FT__TILE_TOKENS;
-        if (last > a->n_tokens) last = a->n_tokens;
-        const ft__acts some = ft__forward_some(a, first, last - first);
-        ft__matmul(f->pool, &f->model->kernels, &l->w, plain ? l->bias : NULL, &some, out + (size_t)first * ld, ld);
-    }
-    for (int t = 0, end; t < a->n_tokens; t = end) {
-        const ft__adaptation *v = &f->variants[variants[t]];
-        end = ft__forward_alike(variants, t, a->n_tokens);
-        ft__acts some = *a; /* adapters take the floats */
-        some.n_tokens = end - t;
-        some.x += (size_t)t * (size_t)a->n_cols;
-        if (!plain) ft__forward_own(f, variants[t], l, &some, out + (size_t)t * ld, ld);
-        for (int i = 0; i < v->n_uses; i++)
-            ft__forward_delta(f, &v->uses[i], l, &some, out + (size_t)t * ld, ld);
-    }
-}
+/* ---- attention */
 
 /* A linear map of a layer; rows of `out` lie close. */
 static void ft__forward_module(ft__forward *f, int layer, ft__module module, const ft__acts *a, float *out) {
     const ft__linear *l = &f->model->layers[layer].module[module];
     ft__forward_linear(f, l, a, f->scratch->variants, out, (size_t)l->w.n_rows);
 }
-
-/* The row of a token as its variant has it. */
-static void ft__forward_embed(ft__forward *f, const ft__slot *slot, float *x) {
-    const ft_model *m = f->model;
-    const ft__adaptation *v = &f->variants[slot->variant];
-    const ft__forward_view view = ft__forward_view_of(f, slot->variant, &m->embedding);
-    const ft__matrix *w = view.whole ? &view.whole->whole : &m->embedding.w;
-    w->format->decode(w->data + (size_t)slot->token * w->row_bytes, (size_t)w->n_cols, x);
-    for (int i = 0; i < v->n_uses; i++) {
-        const ft__change *c = ft__adapter_change(v->uses[i].adapter, &m->embedding);
-        if (c && c->rank && v->uses[i].scale != 0)
-            m->kernels.low_rank(c->b, c->rank, w->n_cols, c->a + (size_t)slot->token * (size_t)c->rank, 1,
-                                v->uses[i].scale * c->factor, x, (size_t)w->n_cols);
-    }
-}
-
-/* ---- attention */
 
 /* cos and sin of every token's angles, computed in double once for all layers. */
 static void ft__forward_rope_table(void *user, int t) {

@@ -106,8 +106,8 @@ TEST(corpus, writes_its_files) {
         if (files[i].pool == HELD_POOL) corpus_check_file(name, &text);
         ft__buf_free(&text);
     }
-    test_write(test_path("taken"), "x", 1);
-    CHECK_ERROR(write_corpus(test_path("taken/rows"), 1, &err), FT_ERR_IO, err, "taken");
+    test_write(test_path("corpus-taken"), "x", 1);
+    CHECK_ERROR(write_corpus(test_path("corpus-taken/rows"), 1, &err), FT_ERR_IO, err, "taken");
 }
 
 /* ---- the rows themselves */

@@ -522,7 +522,7 @@ static bool left_behind(const char *path) {
 
 TEST(gguf, writer_refuses_what_does_not_match) {
     static const uint64_t ne[] = {32, 2}, odd[] = {33, 2};
-    const char *path = test_path("refused.gguf");
+    const char *path = test_path("unmatched.gguf");
     char name[257];
     float data[64] = {0};
     ft__gguf_writer w;
@@ -530,7 +530,7 @@ TEST(gguf, writer_refuses_what_does_not_match) {
     memset(name, 'x', 256), name[256] = 0;
     CHECK_OK(ft__gguf_write_begin(&w, path, NULL, &err), err);
     CHECK_ERROR(ft__gguf_write_tensor(&w, "t", 2, odd, FT__FORMAT_Q4_0, &err), FT_ERR_FORMAT, err,
-                "refused.gguf: t: rows of 33 elements");
+                "unmatched.gguf: t: rows of 33 elements");
     CHECK_ERROR(ft__gguf_write_tensor(&w, "t", 2, ne, 99, &err), FT_ERR_UNSUPPORTED, err,
                 "type 99");
     CHECK_ERROR(ft__gguf_write_tensor(&w, "t", 5, ne, 0, &err), FT_ERR_FORMAT, err, "5 dimensions");
