@@ -201,3 +201,24 @@ TEST(gate, verdicts_have_names) {
     CHECK_TEXT(ft_verdict_name(FT_BLOCK), "block");
     CHECK_TEXT(ft_verdict_name(FT_INSUFFICIENT), "insufficient");
 }
+
+TEST(gate, a_cohort_goes_to_whom_its_checks_let_pass_and_who_won_most) {
+    gate_case g;
+    gate_begin(&g);
+    gate_rule(&g, 0, "*", 0.1, -1);
+    gate_rule(&g, 0, "*", 0.2, -1); /* the same rows again: they count once */
+    gate_rule(&g, 1, "*", 0.1, -1);
+    cell(&g, 0, 0, 1)->wins = 4, cell(&g, 0, 0, 1)->losses = 1;
+    cell(&g, 1, 0, 2)->wins = 5, cell(&g, 0, 0, 2)->losses = 1;
+    cell(&g, 0, 1, 1)->wins = 9, cell(&g, 0, 1, 1)->difference = -0.3; /* blocked */
+    cell(&g, 1, 1, 2)->losses = 1;
+    if (CHECK_OK(gate_run(&g), g.err)) {
+        CHECK_INT(ft__gate_route(&g.in.table, &g.out, 0), 2);
+        CHECK_INT(ft__gate_route(&g.in.table, &g.out, 1), 0);
+        cell(&g, 0, 0, 1)->wins = 6;
+        CHECK_INT(ft__gate_route(&g.in.table, &g.out, 0), 1);
+        cell(&g, 0, 0, 1)->wins = 5; /* as good: the first */
+        CHECK_INT(ft__gate_route(&g.in.table, &g.out, 0), 1);
+    }
+    ft__arena_free(&g.arena);
+}

@@ -27,6 +27,10 @@ FT__PRIV const char *ft__result_cohort(const ft_result *r, int cohort) {
     return (size_t)cohort < r->job->cohorts.n ? r->job->cohorts.names[cohort] : FT__EVERY_ROW;
 }
 
+FT__PRIV bool ft__result_is_probe(const ft_result *r, int cohort) {
+    return strncmp(ft__result_cohort(r, cohort), FT__PROBE_COHORT, strlen(FT__PROBE_COHORT)) == 0;
+}
+
 /* Every evaluator counts every row, if only as not applicable. */
 FT__PRIV int ft__result_cohort_rows(const ft_result *r, int cohort) {
     const ft__numbers *n = ft__table_at(&r->table, 0, cohort, 0);

@@ -140,3 +140,28 @@ FT__PRIV ft_status ft__gate(const ft__gate_in *in, ft__arena *arena, ft__gate_ou
 }
 
 #undef FT__GATE_SLACK
+
+/* Several checks of one evaluator look at the same rows: they count once. */
+static double ft__gate_won(const ft__table *table, const ft__gate_out *gate, int cohort, int variant) {
+    double won = 0;
+    for (int e = 0; e < table->n_evaluators; e++) {
+        const ft__numbers *n = ft__table_at(table, e, cohort, variant);
+        int i = 0;
+        while (i < gate->n_checks && (gate->checks[i].evaluator != e || gate->checks[i].cohort != cohort ||
+                                      gate->checks[i].variant != variant))
+            i++;
+        if (i < gate->n_checks && n->n_pairs) won += (double)(n->wins - n->losses) / n->n_pairs;
+    }
+    return won;
+}
+
+FT__PRIV int ft__gate_route(const ft__table *table, const ft__gate_out *gate, int cohort) {
+    int best = 0;
+    double most = 0;
+    for (int v = 1; v < table->n_variants; v++) {
+        if (gate->cohorts[cohort * table->n_variants + v] != FT_SHIP) continue;
+        const double won = ft__gate_won(table, gate, cohort, v);
+        if (won > most) most = won, best = v;
+    }
+    return best;
+}

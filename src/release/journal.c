@@ -579,6 +579,8 @@ static void ft__journal_cohort(ft__json_writer *w, const ft_result *r, int cohor
             ft__json_end(w, '}');
         }
         ft__json_end(w, ']');
+        if (!ft__result_is_probe(r, cohort))
+            ft__journal_text(w, "route", job->variants[ft__gate_route(&r->table, &r->gate, cohort)].name);
     }
     ft__json_end(w, '}');
 }

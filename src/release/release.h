@@ -254,6 +254,10 @@ typedef struct ft__gate_out {
 FT__PRIV ft_status ft__gate(const ft__gate_in *in, ft__arena *arena, ft__gate_out *out,
                             ft_error *err);
 
+/* Who could answer the cohort: the candidate whose checks there all passed and that won the largest share of the
+   rows they looked at, less what it lost; 0, the base, where none won more than it lost. */
+FT__PRIV int ft__gate_route(const ft__table *table, const ft__gate_out *gate, int cohort);
+
 /* ---- compare: release/compare.c */
 
 /* Text NULL: no evaluator looks at the text of this row, none was generated. */
@@ -321,6 +325,7 @@ FT__PRIV ft__evidence *ft__result_evidence(const ft_result *r, int evaluator, si
                                            int variant, int repeat);
 FT__PRIV const char *ft__result_cohort(const ft_result *r,
                                        int cohort); /* its name, or FT__EVERY_ROW */
+FT__PRIV bool ft__result_is_probe(const ft_result *r, int cohort);
 FT__PRIV int ft__result_cohort_rows(const ft_result *r, int cohort);
 
 /* A comparison while it runs. */

@@ -480,6 +480,47 @@ static void ft__report_failures(ft__report *p) {
     ft__report_end(p);
 }
 
+/* Cohorts that the variant could answer best: "  refund        partial_refund, refund_policy". */
+static void ft__report_route(ft__report *p, int variant, int width) {
+    const ft_result *r = p->r;
+    bool any = false;
+    for (int c = 0; c < r->table.n_cohorts - 1; c++) {
+        const char *name = ft__result_cohort(r, c);
+        if (ft__result_is_probe(r, c) || ft__gate_route(&r->table, &r->gate, c) != variant) continue;
+        const int columns = ft__report_columns(name, strlen(name), 200) + 2;
+        if (any) ft__report_text(p, ",", 0, FT__REPORT_PLAIN);
+        if (any && p->column + columns > p->width) ft__report_end(p);
+        if (!p->column) {
+            ft__report_blanks(p, 2);
+            ft__report_text(p, any ? "" : r->job->variants[variant].name, width, FT__REPORT_BOLD);
+            ft__report_blanks(p, 1);
+        }
+        ft__report_blanks(p, 1);
+        ft__report_text(p, name, 0, FT__REPORT_PLAIN);
+        any = true;
+    }
+    if (any) ft__report_end(p);
+}
+
+/* Where candidates win some cohorts and are blocked for others, each could have its own. */
+static void ft__report_routes(ft__report *p) {
+    const ft_result *r = p->r;
+    int width = 4;
+    bool useful = false;
+    for (int v = 1; v < r->job->n_variants; v++) {
+        const char *name = r->job->variants[v].name;
+        const int n = ft__report_columns(name, strlen(name), 40);
+        if (n > width) width = n;
+    }
+    for (int c = 0; c < r->table.n_cohorts - 1; c++)
+        if (!ft__result_is_probe(r, c) && ft__gate_route(&r->table, &r->gate, c)) useful = true;
+    if (!useful || r->gate.verdict == FT_SHIP) return;
+    ft__report_text(p, "by these rows, who could answer what (a suggestion, not a verdict)", 0, FT__REPORT_DIM);
+    ft__report_end(p);
+    for (int v = r->job->n_variants - 1; v >= 0 && !p->status; v--) ft__report_route(p, v, width);
+    ft__report_end(p);
+}
+
 static void ft__report_footer(ft__report *p) {
     ft__report_text(p, "digest  ", 0, FT__REPORT_PLAIN);
     ft__report_text(p, p->r->digest, 0, FT__REPORT_PLAIN);
@@ -507,6 +548,7 @@ ft_status ft_report_term(const ft_result *result, int width, bool color, ft_writ
     ft__report_headline(&p);
     for (int v = 1; v < result->job->n_variants && !p.status; v++) ft__report_table(&p, v);
     if (!p.status) ft__report_failures(&p);
+    if (!p.status) ft__report_routes(&p);
     if (!p.status) ft__report_footer(&p);
     ft__buf_free(&p.line);
     return p.status;
