@@ -30980,7 +30980,7 @@ typedef struct ft__info_adapter {
     ft__arena arena;
     ft__gguf file;            /* of a GGUF adapter */
     ft__safetensors tensors;  /* of a PEFT folder */
-    bool gguf_open, tensors_open;
+    bool folder, gguf_open, tensors_open;
     const ft__json *config;   /* adapter_config.json, or NULL */
     const char *method;       /* "LoRA", "DoRA" ... */
     ft__gguf_str name, architecture, base;
@@ -32074,16 +32074,8 @@ static int ft__info_by_place(const void *x, const void *y) {
     return order ? order : a->what - b->what;
 }
 
-static ft_status ft__info_read_gguf(ft__info_adapter *a, ft_error *err) {
-    ft_status status = ft__split_gguf_open(&a->file, a->path, &a->allocator, err);
-    if (status) return status;
-    a->gguf_open = true;
-    const ft__gguf_str type = ft__info_key(&a->file, "general.type");
-    if (!ft__text_equal(type.data, type.len, "adapter", 7))
-        return ft__fail(err, FT_ERR_FORMAT, a->path, "general.type: found \"%.*s\", expected \"adapter\"",
-                        (int)(type.len > 64 ? 64 : type.len), type.data);
-    a->n_bytes = a->file.file.size;
-    for (size_t k = 0; k < a->file.n_more; k++) a->n_bytes += a->file.more[k].size;
+/* All tensors of the GGUF adapter that is open. */
+static ft_status ft__info_add_all(ft__info_adapter *a, ft_error *err) {
     a->parts = (ft__info_part *)ft__arena_alloc(&a->arena, a->file.n_tensors, sizeof *a->parts);
     if (!a->parts) return ft__fail_memory(err);
     for (size_t t = 0; t < a->file.n_tensors; t++) {
@@ -32098,13 +32090,26 @@ static ft_status ft__info_read_gguf(ft__info_adapter *a, ft_error *err) {
         for (int d = 0; d < FT__MAX_DIMS; d++) p.ne[d] = tensor->ne[d], p.n_params *= tensor->ne[d];
         ft__info_add(a, tensor->name, &p);
     }
-    a->name = ft__info_key(&a->file, "general.name");
-    a->architecture = ft__info_key(&a->file, "general.architecture");
-    a->base = ft__info_key(&a->file, "general.base_model.0.name");
     if (ft__gguf_key(&a->file, "adapter.lora.alpha") &&
         (ft__gguf_float(&a->file, "adapter.lora.alpha", &a->alpha, NULL) || !ft__finite(a->alpha)))
         a->alpha = (double)ft__float_of(0x7fc00000u);
     return FT_OK;
+}
+
+static ft_status ft__info_read_gguf(ft__info_adapter *a, ft_error *err) {
+    ft_status status = ft__split_gguf_open(&a->file, a->path, &a->allocator, err);
+    if (status) return status;
+    a->gguf_open = true;
+    const ft__gguf_str type = ft__info_key(&a->file, "general.type");
+    if (!ft__text_equal(type.data, type.len, "adapter", 7))
+        return ft__fail(err, FT_ERR_FORMAT, a->path, "general.type: found \"%.*s\", expected \"adapter\"",
+                        (int)(type.len > 64 ? 64 : type.len), type.data);
+    a->n_bytes = a->file.file.size;
+    for (size_t k = 0; k < a->file.n_more; k++) a->n_bytes += a->file.more[k].size;
+    a->name = ft__info_key(&a->file, "general.name");
+    a->architecture = ft__info_key(&a->file, "general.architecture");
+    a->base = ft__info_key(&a->file, "general.base_model.0.name");
+    return ft__info_add_all(a, err);
 }
 
 static ft_status ft__info_read_json(ft__info_adapter *a, ft_error *err) {
@@ -32151,6 +32156,19 @@ static ft_status ft__info_read_peft(ft__info_adapter *a, ft_error *err) {
     if (base && base->type == FT__JSON_STRING) a->base.data = base->text, a->base.len = base->text_len;
     if (alpha && alpha->type == FT__JSON_NUMBER) a->alpha = alpha->number;
     return FT_OK;
+}
+
+/* For a model that it fits, the folder as the model takes it: each change beside the weight that it is of. */
+static ft_status ft__info_lower_peft(ft__info_adapter *a, ft_error *err) {
+    const uint64_t n_params = a->n_params; /* as the folder has them */
+    ft_status status = ft__peft_open(&a->file, a->path, a->model, err);
+    if (status) return status;
+    a->gguf_open = true;
+    a->config = NULL;
+    a->n_parts = 0;
+    status = ft__info_add_all(a, err);
+    a->n_params = n_params;
+    return status;
 }
 
 /* ---- changes */
@@ -32332,10 +32350,12 @@ static const char *ft__info_method(ft__info_adapter *a) {
 
 static ft_status ft__info_gather_adapter(ft__info_adapter *a, ft_error *err) {
     a->alpha = (double)ft__float_of(0x7fc00000u);
-    ft_status status = ft__is_folder(a->path) ? ft__info_read_peft(a, err) : ft__info_read_gguf(a, err);
+    a->folder = ft__is_folder(a->path);
+    ft_status status = a->folder ? ft__info_read_peft(a, err) : ft__info_read_gguf(a, err);
     if (status) return status;
     a->root = ft__info_is(a->config, "use_rslora");
-    status = ft__info_make_changes(a, err);
+    if (a->folder && a->model && !a->misfit.code) status = ft__info_lower_peft(a, err);
+    if (!status) status = ft__info_make_changes(a, err);
     for (size_t n = 0; n < a->n_changes && !status; n++) ft__info_describe(a, &a->changes[n]);
     if (!status) status = ft__info_norms(a, err);
     if (!status) status = ft__info_make_groups(a, err);
@@ -32540,7 +32560,7 @@ FT__PRIV void ft__info_adapter_page(const ft__info_adapter *a, ft__buf *out) {
     ft__info_label(out, "kind");
     ft__buf_text(out, "adapter, ");
     ft__info_safe(out, a->method, strlen(a->method), 64);
-    ft__buf_printf(out, ", %s, ", a->config ? "PEFT folder" : "GGUF");
+    ft__buf_printf(out, ", %s, ", a->folder ? "PEFT folder" : "GGUF");
     ft__info_short(out, (double)a->n_bytes, "B");
     ft__buf_byte(out, '\n');
     ft__info_line(out, "name", a->name);
@@ -32620,7 +32640,7 @@ FT__PRIV void ft__info_adapter_json(const ft__info_adapter *a, ft__json_writer *
     int first, last;
     ft__json_begin(w, '{');
     ft__info_json_cut(w, "kind", "adapter", 7);
-    ft__info_json_cut(w, "format", a->config ? "PEFT" : "GGUF", 4);
+    ft__info_json_cut(w, "format", a->folder ? "PEFT" : "GGUF", 4);
     ft__info_json_cut(w, "method", a->method, strlen(a->method));
     ft__info_json_number(w, "bytes", (double)a->n_bytes);
     ft__info_json_cut(w, "sha256", a->sha256, 64);
@@ -57943,6 +57963,10 @@ typedef struct ft__gate_out {
 FT__PRIV ft_status ft__gate(const ft__gate_in *in, ft__arena *arena, ft__gate_out *out,
                             ft_error *err);
 
+/* Who could answer the cohort: the candidate whose checks there all passed and that won the largest share of the
+   rows they looked at, less what it lost; 0, the base, where none won more than it lost. */
+FT__PRIV int ft__gate_route(const ft__table *table, const ft__gate_out *gate, int cohort);
+
 /* ---- compare: release/compare.c */
 
 /* Text NULL: no evaluator looks at the text of this row, none was generated. */
@@ -58010,6 +58034,7 @@ FT__PRIV ft__evidence *ft__result_evidence(const ft_result *r, int evaluator, si
                                            int variant, int repeat);
 FT__PRIV const char *ft__result_cohort(const ft_result *r,
                                        int cohort); /* its name, or FT__EVERY_ROW */
+FT__PRIV bool ft__result_is_probe(const ft_result *r, int cohort);
 FT__PRIV int ft__result_cohort_rows(const ft_result *r, int cohort);
 
 /* A comparison while it runs. */
@@ -59605,6 +59630,31 @@ FT__PRIV ft_status ft__gate(const ft__gate_in *in, ft__arena *arena, ft__gate_ou
 }
 
 #undef FT__GATE_SLACK
+
+/* Several checks of one evaluator look at the same rows: they count once. */
+static double ft__gate_won(const ft__table *table, const ft__gate_out *gate, int cohort, int variant) {
+    double won = 0;
+    for (int e = 0; e < table->n_evaluators; e++) {
+        const ft__numbers *n = ft__table_at(table, e, cohort, variant);
+        int i = 0;
+        while (i < gate->n_checks && (gate->checks[i].evaluator != e || gate->checks[i].cohort != cohort ||
+                                      gate->checks[i].variant != variant))
+            i++;
+        if (i < gate->n_checks && n->n_pairs) won += (double)(n->wins - n->losses) / n->n_pairs;
+    }
+    return won;
+}
+
+FT__PRIV int ft__gate_route(const ft__table *table, const ft__gate_out *gate, int cohort) {
+    int best = 0;
+    double most = 0;
+    for (int v = 1; v < table->n_variants; v++) {
+        if (gate->cohorts[cohort * table->n_variants + v] != FT_SHIP) continue;
+        const double won = ft__gate_won(table, gate, cohort, v);
+        if (won > most) most = won, best = v;
+    }
+    return best;
+}
 /* ---- end src/release/gate.c */
 /* ---- begin src/release/compare.c */
 /* The comparison.  Everything is loaded and checked before the first token is made: models,
@@ -59633,6 +59683,10 @@ FT__PRIV ft__evidence *ft__result_evidence(const ft_result *r, int evaluator, si
 
 FT__PRIV const char *ft__result_cohort(const ft_result *r, int cohort) {
     return (size_t)cohort < r->job->cohorts.n ? r->job->cohorts.names[cohort] : FT__EVERY_ROW;
+}
+
+FT__PRIV bool ft__result_is_probe(const ft_result *r, int cohort) {
+    return strncmp(ft__result_cohort(r, cohort), FT__PROBE_COHORT, strlen(FT__PROBE_COHORT)) == 0;
 }
 
 /* Every evaluator counts every row, if only as not applicable. */
@@ -61588,6 +61642,8 @@ static void ft__journal_cohort(ft__json_writer *w, const ft_result *r, int cohor
             ft__json_end(w, '}');
         }
         ft__json_end(w, ']');
+        if (!ft__result_is_probe(r, cohort))
+            ft__journal_text(w, "route", job->variants[ft__gate_route(&r->table, &r->gate, cohort)].name);
     }
     ft__json_end(w, '}');
 }
@@ -62162,6 +62218,47 @@ static void ft__report_failures(ft__report *p) {
     ft__report_end(p);
 }
 
+/* Cohorts that the variant could answer best: "  refund        partial_refund, refund_policy". */
+static void ft__report_route(ft__report *p, int variant, int width) {
+    const ft_result *r = p->r;
+    bool any = false;
+    for (int c = 0; c < r->table.n_cohorts - 1; c++) {
+        const char *name = ft__result_cohort(r, c);
+        if (ft__result_is_probe(r, c) || ft__gate_route(&r->table, &r->gate, c) != variant) continue;
+        const int columns = ft__report_columns(name, strlen(name), 200) + 2;
+        if (any) ft__report_text(p, ",", 0, FT__REPORT_PLAIN);
+        if (any && p->column + columns > p->width) ft__report_end(p);
+        if (!p->column) {
+            ft__report_blanks(p, 2);
+            ft__report_text(p, any ? "" : r->job->variants[variant].name, width, FT__REPORT_BOLD);
+            ft__report_blanks(p, 1);
+        }
+        ft__report_blanks(p, 1);
+        ft__report_text(p, name, 0, FT__REPORT_PLAIN);
+        any = true;
+    }
+    if (any) ft__report_end(p);
+}
+
+/* Where candidates win some cohorts and are blocked for others, each could have its own. */
+static void ft__report_routes(ft__report *p) {
+    const ft_result *r = p->r;
+    int width = 4;
+    bool useful = false;
+    for (int v = 1; v < r->job->n_variants; v++) {
+        const char *name = r->job->variants[v].name;
+        const int n = ft__report_columns(name, strlen(name), 40);
+        if (n > width) width = n;
+    }
+    for (int c = 0; c < r->table.n_cohorts - 1; c++)
+        if (!ft__result_is_probe(r, c) && ft__gate_route(&r->table, &r->gate, c)) useful = true;
+    if (!useful || r->gate.verdict == FT_SHIP) return;
+    ft__report_text(p, "by these rows, who could answer what (a suggestion, not a verdict)", 0, FT__REPORT_DIM);
+    ft__report_end(p);
+    for (int v = r->job->n_variants - 1; v >= 0 && !p->status; v--) ft__report_route(p, v, width);
+    ft__report_end(p);
+}
+
 static void ft__report_footer(ft__report *p) {
     ft__report_text(p, "digest  ", 0, FT__REPORT_PLAIN);
     ft__report_text(p, p->r->digest, 0, FT__REPORT_PLAIN);
@@ -62189,6 +62286,7 @@ ft_status ft_report_term(const ft_result *result, int width, bool color, ft_writ
     ft__report_headline(&p);
     for (int v = 1; v < result->job->n_variants && !p.status; v++) ft__report_table(&p, v);
     if (!p.status) ft__report_failures(&p);
+    if (!p.status) ft__report_routes(&p);
     if (!p.status) ft__report_footer(&p);
     ft__buf_free(&p.line);
     return p.status;

@@ -327,6 +327,29 @@ TEST(info_adapter, of_peft_folders) {
     }
 }
 
+/* Factors of ones: each row of BA is `rank` in every place; q has 64 rows of 64. */
+TEST(info_adapter, of_a_peft_folder_beside_its_model) {
+    static const char *const names[] = {"base_model.model.model.layers.0.self_attn.q_proj.lora_A.weight",
+                                        "base_model.model.model.layers.0.self_attn.q_proj.lora_B.weight"};
+    static const int shapes[][2] = {{4, 64}, {64, 4}};
+    char folder[256], model[256];
+    ft__arena arena;
+    snprintf(folder, sizeof folder, "%s", test_path("peft-for-tiny"));
+    snprintf(model, sizeof model, "%s", test_path("peft-model.gguf"));
+    tiny_write_model(model, NULL);
+    write_peft(folder,
+               "{\"peft_type\": \"LORA\", \"r\": 4, \"lora_alpha\": 8, \"target_modules\": [\"q_proj\"], "
+               "\"layers_to_transform\": [0]}",
+               names, shapes, 2);
+    ft__json *json = report_json(model, folder, &arena);
+    check_text(json, "format", "PEFT");
+    CHECK_NEAR(number(json, "problems"), 0, 0);
+    const ft__json *q = one(json, "modules", "module", "attn_q");
+    CHECK_NEAR(number(q, "norm_mean"), 2 * 4 * 64.0, 1e-6);
+    CHECK(number(q, "relative_mean") > 0);
+    ft__arena_free(&arena);
+}
+
 TEST(info_adapter, of_peft_folders_that_do_not_agree) {
     static const char *const names[] = {Q "lora_A.weight", Q "lora_B.weight"};
     static const int shapes[][2] = {{4, 16}, {8, 4}};
@@ -390,6 +413,11 @@ TEST(info_adapter, of_the_reference_files) {
         const double norm = number(one(y, "modules", "module", "mlp.down_proj"), "norm_mean");
         CHECK_NEAR(number(q, "norm_mean"), norm, 1e-9 * norm);
         CHECK(number(q, "relative_mean") > 0.1 && number(q, "relative_mean") < 2);
+        ft__arena_free(&other_arena);
+        y = report_json(model, peft, &other_arena); /* the folder as the model takes it: the same */
+        check_text(y, "format", "PEFT");
+        const ft__json *same = one(y, "modules", "module", "ffn_down");
+        CHECK_NEAR(number(same, "relative_mean"), number(q, "relative_mean"), 1e-9);
         ft__arena_free(&one_arena);
         ft__arena_free(&other_arena);
     }

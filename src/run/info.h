@@ -94,7 +94,7 @@ typedef struct ft__info_adapter {
     ft__arena arena;
     ft__gguf file;            /* of a GGUF adapter */
     ft__safetensors tensors;  /* of a PEFT folder */
-    bool gguf_open, tensors_open;
+    bool folder, gguf_open, tensors_open;
     const ft__json *config;   /* adapter_config.json, or NULL */
     const char *method;       /* "LoRA", "DoRA" ... */
     ft__gguf_str name, architecture, base;

@@ -3,6 +3,7 @@
 
    A PEFT folder is only looked at here: what its fields mean for the numbers is the business of loading it. */
 #include "../model/hf.h"
+#include "../model/peft.h"
 #include "info.h"
 
 enum { FT__INFO_MAX_GROUPS = 256 };
@@ -69,16 +70,8 @@ static int ft__info_by_place(const void *x, const void *y) {
     return order ? order : a->what - b->what;
 }
 
-static ft_status ft__info_read_gguf(ft__info_adapter *a, ft_error *err) {
-    ft_status status = ft__split_gguf_open(&a->file, a->path, &a->allocator, err);
-    if (status) return status;
-    a->gguf_open = true;
-    const ft__gguf_str type = ft__info_key(&a->file, "general.type");
-    if (!ft__text_equal(type.data, type.len, "adapter", 7))
-        return ft__fail(err, FT_ERR_FORMAT, a->path, "general.type: found \"%.*s\", expected \"adapter\"",
-                        (int)(type.len > 64 ? 64 : type.len), type.data);
-    a->n_bytes = a->file.file.size;
-    for (size_t k = 0; k < a->file.n_more; k++) a->n_bytes += a->file.more[k].size;
+/* All tensors of the GGUF adapter that is open. */
+static ft_status ft__info_add_all(ft__info_adapter *a, ft_error *err) {
     a->parts = (ft__info_part *)ft__arena_alloc(&a->arena, a->file.n_tensors, sizeof *a->parts);
     if (!a->parts) return ft__fail_memory(err);
     for (size_t t = 0; t < a->file.n_tensors; t++) {
@@ -93,13 +86,26 @@ static ft_status ft__info_read_gguf(ft__info_adapter *a, ft_error *err) {
         for (int d = 0; d < FT__MAX_DIMS; d++) p.ne[d] = tensor->ne[d], p.n_params *= tensor->ne[d];
         ft__info_add(a, tensor->name, &p);
     }
-    a->name = ft__info_key(&a->file, "general.name");
-    a->architecture = ft__info_key(&a->file, "general.architecture");
-    a->base = ft__info_key(&a->file, "general.base_model.0.name");
     if (ft__gguf_key(&a->file, "adapter.lora.alpha") &&
         (ft__gguf_float(&a->file, "adapter.lora.alpha", &a->alpha, NULL) || !ft__finite(a->alpha)))
         a->alpha = (double)ft__float_of(0x7fc00000u);
     return FT_OK;
+}
+
+static ft_status ft__info_read_gguf(ft__info_adapter *a, ft_error *err) {
+    ft_status status = ft__split_gguf_open(&a->file, a->path, &a->allocator, err);
+    if (status) return status;
+    a->gguf_open = true;
+    const ft__gguf_str type = ft__info_key(&a->file, "general.type");
+    if (!ft__text_equal(type.data, type.len, "adapter", 7))
+        return ft__fail(err, FT_ERR_FORMAT, a->path, "general.type: found \"%.*s\", expected \"adapter\"",
+                        (int)(type.len > 64 ? 64 : type.len), type.data);
+    a->n_bytes = a->file.file.size;
+    for (size_t k = 0; k < a->file.n_more; k++) a->n_bytes += a->file.more[k].size;
+    a->name = ft__info_key(&a->file, "general.name");
+    a->architecture = ft__info_key(&a->file, "general.architecture");
+    a->base = ft__info_key(&a->file, "general.base_model.0.name");
+    return ft__info_add_all(a, err);
 }
 
 static ft_status ft__info_read_json(ft__info_adapter *a, ft_error *err) {
@@ -146,6 +152,20 @@ static ft_status ft__info_read_peft(ft__info_adapter *a, ft_error *err) {
     if (base && base->type == FT__JSON_STRING) a->base.data = base->text, a->base.len = base->text_len;
     if (alpha && alpha->type == FT__JSON_NUMBER) a->alpha = alpha->number;
     return FT_OK;
+}
+
+/* For a model that it fits, the folder as the model takes it: each change beside the weight that it is of. */
+static ft_status ft__info_lower_peft(ft__info_adapter *a, ft_error *err) {
+    const uint64_t n_params = a->n_params; /* as the folder has them */
+    ft_status status = ft__peft_open(&a->file, a->path, a->model, err);
+    if (status) return status;
+    a->gguf_open = true;
+    a->config = NULL;
+    a->n_parts = 0;
+    status = ft__info_add_all(a, err);
+    a->n_params = n_params;
+    if (a->alpha == 0) a->alpha = (double)ft__float_of(0x7fc00000u); /* the tensors say it all */
+    return status;
 }
 
 /* ---- changes */
@@ -327,10 +347,12 @@ static const char *ft__info_method(ft__info_adapter *a) {
 
 static ft_status ft__info_gather_adapter(ft__info_adapter *a, ft_error *err) {
     a->alpha = (double)ft__float_of(0x7fc00000u);
-    ft_status status = ft__is_folder(a->path) ? ft__info_read_peft(a, err) : ft__info_read_gguf(a, err);
+    a->folder = ft__is_folder(a->path);
+    ft_status status = a->folder ? ft__info_read_peft(a, err) : ft__info_read_gguf(a, err);
     if (status) return status;
     a->root = ft__info_is(a->config, "use_rslora");
-    status = ft__info_make_changes(a, err);
+    if (a->folder && a->model && !a->misfit.code) status = ft__info_lower_peft(a, err);
+    if (!status) status = ft__info_make_changes(a, err);
     for (size_t n = 0; n < a->n_changes && !status; n++) ft__info_describe(a, &a->changes[n]);
     if (!status) status = ft__info_norms(a, err);
     if (!status) status = ft__info_make_groups(a, err);

@@ -127,7 +127,7 @@ FT__PRIV void ft__info_adapter_page(const ft__info_adapter *a, ft__buf *out) {
     ft__info_label(out, "kind");
     ft__buf_text(out, "adapter, ");
     ft__info_safe(out, a->method, strlen(a->method), 64);
-    ft__buf_printf(out, ", %s, ", a->config ? "PEFT folder" : "GGUF");
+    ft__buf_printf(out, ", %s, ", a->folder ? "PEFT folder" : "GGUF");
     ft__info_short(out, (double)a->n_bytes, "B");
     ft__buf_byte(out, '\n');
     ft__info_line(out, "name", a->name);
@@ -207,7 +207,7 @@ FT__PRIV void ft__info_adapter_json(const ft__info_adapter *a, ft__json_writer *
     int first, last;
     ft__json_begin(w, '{');
     ft__info_json_cut(w, "kind", "adapter", 7);
-    ft__info_json_cut(w, "format", a->config ? "PEFT" : "GGUF", 4);
+    ft__info_json_cut(w, "format", a->folder ? "PEFT" : "GGUF", 4);
     ft__info_json_cut(w, "method", a->method, strlen(a->method));
     ft__info_json_number(w, "bytes", (double)a->n_bytes);
     ft__info_json_cut(w, "sha256", a->sha256, 64);
