@@ -32168,6 +32168,7 @@ static ft_status ft__info_lower_peft(ft__info_adapter *a, ft_error *err) {
     a->n_parts = 0;
     status = ft__info_add_all(a, err);
     a->n_params = n_params;
+    if (a->alpha == 0) a->alpha = (double)ft__float_of(0x7fc00000u); /* the tensors say it all */
     return status;
 }
 

@@ -418,6 +418,22 @@ TEST(command, wrong_files_are_named) {
     EXPECT("ls bad.f32*", 2, NULL);
 }
 
+TEST(command, quantize_and_merge_write_whole_models) {
+    EXPECT("ft quantize base.gguf q8.gguf --type Q8_0 && ft info q8.gguf", 0, "Q8_0");
+    EXPECT("ft quantize base.gguf q8-again.gguf --type Q8_0 --threads 3 --json >/dev/null && cmp q8.gguf q8-again.gguf", 0,
+           NULL);
+    EXPECT("ft merge base.gguf -a tuned.gguf:0.5 -o merged.gguf --type F32", 0, "blk.0.attn_q.weight");
+    EXPECT("ft generate merged.gguf -p x -n 2", 0, NULL);
+    EXPECT("ft quantize base.gguf --type Q8_0", 3, "OUT.gguf");
+    EXPECT("ft quantize base.gguf x.gguf --type Q9_0", 3, "Q9_0");
+    EXPECT("ft quantize base.gguf x.gguf", 3, "--type");
+    EXPECT("ft merge base.gguf -a tuned.gguf", 3, "OUT.gguf");
+    EXPECT("ft merge base.gguf -o x.gguf", 3, "-a");
+    EXPECT("ft merge base.gguf -a tuned.gguf -o base.gguf", 3, "base.gguf");
+    EXPECT("ft quantize base.gguf none/x.gguf --type Q8_0", 4, "none/x.gguf");
+    CHECK(!command_exists("x.gguf") && !command_exists("x.gguf.partial"));
+}
+
 TEST(command, output_that_cannot_be_written) {
     EXPECT("ft logits base.gguf --tokens 1 -o none/x.f32", 4, "none/x.f32");
     EXPECT("ft logits base.gguf --tokens 1 -o .", 4, NULL);

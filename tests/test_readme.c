@@ -97,8 +97,17 @@ static void readme_script(ft__buf *script, char *block, int line) {
     ft__buf_free(&command);
 }
 
+/* What the block printed holds the digest that the text shows, if it compares. */
+static void readme_check_digest(const char *text, const char *block, const char *out) {
+    char digest[73];
+    const char *at = strstr(text, "\ndigest  ");
+    if (!strstr(block, "make demo") || !CHECK(at != NULL)) return;
+    snprintf(digest, sizeof digest, "%.72s", at + 1);
+    CHECK(out && strstr(out, digest));
+}
+
 /* The environment of the `make` that runs the tests is not that of a reader. */
-static void readme_run(char *block, int line) {
+static void readme_run(const char *text, char *block, int line) {
     char *out = NULL;
     ft__buf script;
     ft__buf_init(&script, NULL);
@@ -111,6 +120,7 @@ static void readme_run(char *block, int line) {
     size_t n = out ? strlen(out) : 0;
     if (code != 0) test_note("README.md:%d: %s", line, n > 1500 ? out + n - 1500 : out);
     CHECK_INT(code, 0);
+    readme_check_digest(text, block, out);
     free(out);
     ft__buf_free(&script);
 }
@@ -125,7 +135,7 @@ TEST(readme, commands_run) {
         if (strstr(block, "../shared") && !test_shared("."))
             test_note("line %d: no ../shared", line);
         else
-            readme_run(block, line);
+            readme_run(text, block, line);
         free(block);
     }
     CHECK(n > 0);
