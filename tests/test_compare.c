@@ -378,8 +378,8 @@ static int compare_append(void *user, const char *bytes, size_t n) {
 TEST(compare, token_by_token) {
     static const char *const sets[] = {
         "output=null",
-        "candidates=[{\"name\": \"tuned\", \"adapter\": \"tuned.gguf\"},"
-        " {\"name\": \"other\", \"model\": \"other.gguf\"}]",
+        ("candidates=[{\"name\": \"tuned\", \"adapter\": \"tuned.gguf\"},"
+         " {\"name\": \"other\", \"model\": \"other.gguf\"}]"),
         "generate.temperature=1", "tokens=false"};
     ft_error err;
     tiny_model other;

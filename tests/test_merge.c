@@ -585,8 +585,8 @@ static void merge_answers(const ft_result *r, const char *variant, char out[80])
 TEST(merge, candidates_of_a_job) {
     static const char *const sets[] = {
         "candidates.1.quantize=\"F16\"",
-        "candidates=[{\"name\": \"merged\", \"adapter\": \"adapter.gguf\", \"merge\": true, \"scale\": 0.5},"
-        " {\"name\": \"q4\", \"quantize\": \"Q4_K_M\"}]",
+        ("candidates=[{\"name\": \"merged\", \"adapter\": \"adapter.gguf\", \"merge\": true, \"scale\": 0.5},"
+         " {\"name\": \"q4\", \"quantize\": \"Q4_K_M\"}]"),
         "base.quantize=\"Q8_0\""};
     ft_error err = {FT_OK, "", ""};
     ft_job *job;
