@@ -249,7 +249,8 @@ typedef struct ft_convert_desc {
 /* Writes a model (as ft_model_load reads it) as one GGUF file with the weights in another type: F32 F16 BF16 Q8_0
    Q6_K Q5_0 Q5_1 Q5_K_S Q5_K_M Q4_0 Q4_1 Q4_K_S Q4_K_M IQ4_NL IQ4_XS Q3_K_S Q3_K_M Q3_K_L Q2_K, or MXFP4 (of
    experts; all else Q8_0).  The types of single tensors are those of llama.cpp's files of these names; all keys are
-   carried over.  Takes the memory of about one tensor, and the same bytes come out for any number of threads.
+   carried over.  Takes the memory of about one tensor (of a folder, also that of the tensors whose rows GGUF has in
+   another order: q and k, experts), and the same bytes come out for any number of threads.
    `write` (or NULL) receives a report: bytes and relative error by type, or of every tensor as JSON.
    The file appears under its name only when it is whole; it may not be an input (FT_ERR_ARGUMENT). */
 ft_status ft_quantize(const char *model, const char *out, const char *type, const ft_convert_desc *desc,
@@ -359,8 +360,8 @@ ft_status ft_session_add_variant(ft_session *session, const ft_adapter_use *uses
 ft_status ft_session_load_variant(ft_session *session, const char *const *specs, int n_specs,
                                   int *variant, ft_error *err);
 
-/* Removes a variant of which no sequence is open; others may be, and notice nothing.  Its number will be given
-   again, its adapters may be freed (those that the session owns are). */
+/* Removes a variant of which no sequence is open and that no running call names; others may be, and notice nothing.
+   Its number will be given again, its adapters may be freed (those that the session owns are). */
 ft_status ft_session_remove_variant(ft_session *session, int variant, ft_error *err);
 
 /* Opens an empty sequence; ids of closed ones are used again. */
@@ -986,6 +987,8 @@ FT__PRIV ft_status ft__remove_file(const char *path, ft_error *err); /* absent i
 FT__PRIV char *ft__path_beside(ft__arena *arena, const char *from, const char *path);
 FT__PRIV char *ft__path_join(ft__arena *arena, const char *folder, const char *name);
 FT__PRIV bool ft__is_folder(const char *path);
+/* Would writing `out` (under its helper name first) overwrite the input or, of a folder, a file in it? */
+FT__PRIV bool ft__would_replace(const char *out, const char *input);
 FT__PRIV bool ft__same_file(const char *a, const char *b); /* both are there; a may be NULL */
 FT__PRIV double ft__seconds(void); /* monotonic */
 
@@ -1993,6 +1996,23 @@ FT__PRIV bool ft__same_file(const char *a, const char *b) {
     struct stat sa, sb;
     return a && stat(a, &sa) == 0 && stat(b, &sb) == 0 && sa.st_dev == sb.st_dev &&
            sa.st_ino == sb.st_ino;
+}
+
+/* The file is the input, or a file that stands in it. */
+static bool ft__is_of_input(const char *file, const char *input, char *folder, size_t most) {
+    struct stat st;
+    const char *slash = strrchr(file, '/');
+    if (ft__same_file(file, input)) return true;
+    if (stat(file, &st) != 0 || !ft__is_folder(input)) return false;
+    int n = snprintf(folder, most, "%.*s", slash ? (int)(slash - file) : 1, slash ? file : ".");
+    return n >= 0 && (size_t)n < most && ft__same_file(n ? folder : "/", input);
+}
+
+FT__PRIV bool ft__would_replace(const char *out, const char *input) {
+    char partial[4096], folder[4096];
+    const int n = snprintf(partial, sizeof partial, "%s.partial", out);
+    return ft__is_of_input(out, input, folder, sizeof folder) ||
+           (n > 0 && (size_t)n < sizeof partial && ft__is_of_input(partial, input, folder, sizeof folder));
 }
 
 FT__PRIV double ft__seconds(void) {
@@ -25336,6 +25356,7 @@ static ft_status ft__peft_read_targets(ft__peft *p) {
     /* What is excluded has no tensors in the file; a pattern that cannot be run costs only that check. */
     if (!status && p->excluded && p->excluded->type == FT__JSON_STRING) {
         status = ft__peft_compile(p, p->excluded->text, &p->exclude);
+        p->any_target |= !p->exclude;
         p->excluded = NULL;
     }
     return status;
@@ -26190,6 +26211,33 @@ static ft_status ft__peft_check_parameters(ft__peft *p, int layer) {
     return FT_OK;
 }
 
+static bool ft__peft_has_name(const ft__peft *p, const char *part) {
+    for (size_t i = 0; i < p->h.n_tensors; i++)
+        if (strstr(p->h.tensors[i].name, part)) return true;
+    return false;
+}
+
+static bool ft__peft_lists(const ft__json *names, const char *name) {
+    for (const ft__json *v = names && names->type == FT__JSON_ARRAY ? names->child : NULL; v; v = v->next)
+        if (v->type == FT__JSON_STRING && ft__text_equal(v->text, v->text_len, name, strlen(name))) return true;
+    return false;
+}
+
+/* What stands outside the layers: a head or an embedding that was trained and then lost would leave the base's. */
+static ft_status ft__peft_check_ends(ft__peft *p) {
+    static const char *const ends[] = {"lm_head", "embed_tokens"};
+    char part[32];
+    for (size_t i = 0; i < FT__COUNT(ends); i++) {
+        snprintf(part, sizeof part, ".%s.", ends[i]);
+        if (!ft__peft_has_name(p, part) && (ft__peft_lists(p->saved, ends[i]) || ft__peft_lists(p->targets, ends[i])))
+            return ft__peft_missing(p, ends[i], ".weight", "adapter_config.json names the module");
+    }
+    if (p->tokens && !ft__peft_has_name(p, "trainable_tokens_delta"))
+        return ft__peft_missing(p, "embed_tokens", ".token_adapter.trainable_tokens_delta",
+                                "adapter_config.json has trainable_token_indices");
+    return FT_OK;
+}
+
 /* Does each matrix of the base that the configuration names have its tensors? */
 static ft_status ft__peft_check_layer(ft__peft *p, int layer) {
     char module[256], name[128];
@@ -26199,10 +26247,12 @@ static ft_status ft__peft_check_layer(ft__peft *p, int layer) {
         if (!counts || row->how != FT__HF_MATRIX) continue;
         snprintf(name, sizeof name, "blk.%d.%s", layer, row->gguf);
         if (!ft__gguf_find(&p->base->file, name)) continue;
-        snprintf(name, sizeof name, "blk.%d.%s.lora_a", layer, row->gguf);
-        if (ft__gguf_find(p->h.g, name)) continue;
         snprintf(module, sizeof module, "%slayers.%d.%.*s", p->h.prefix, layer,
                  (int)(strlen(row->hf) - strlen(".weight")), row->hf);
+        if (ft__peft_is_saved(p, module) && !ft__gguf_find(p->h.g, name))
+            return ft__peft_missing(p, module, ".weight", "adapter_config.json names it in modules_to_save");
+        snprintf(name, sizeof name, "blk.%d.%s.lora_a", layer, row->gguf);
+        if (ft__gguf_find(p->h.g, name)) continue;
         ft_status status = ft__peft_is_target(p, module, &counts);
         if (!status && counts)
             status = ft__peft_missing(p, module, p->vera ? ".vera_lambda_d" : ".lora_A.weight",
@@ -26259,6 +26309,7 @@ FT__PRIV ft_status ft__peft_open(ft__gguf *g, const char *folder, const ft_model
     if (!status) ft__peft_tie(&p);
     if (!status) status = ft__gguf_make_end(g, err);
     if (!status) status = ft__peft_check_twice(&p);
+    if (!status) status = ft__peft_check_ends(&p);
     for (int i = 0; i < base->info.n_layers && !status && !p.any_target; i++) status = ft__peft_check_layer(&p, i);
     ft__peft_free_config(&p);
     ft__arena_free(&p.h.arena);
@@ -26784,10 +26835,14 @@ static ft_status ft__adapter_check(ft__adapter_reader *r) {
                             "%s: found \"%.*s\", expected \"%s\"", keys[i],
                             (int)(found.len > 64 ? 64 : found.len), found.data, expected[i]);
     }
+    if (ft__gguf_key(&r->g, "adapter.alora.invocation_tokens"))
+        return ft__fail(r->err, FT_ERR_UNSUPPORTED, r->g.path,
+                        "adapter.alora.invocation_tokens: an adapter that acts after some tokens only is not in "
+                        "this version");
     ft_status status = ft__gguf_float(&r->g, "adapter.lora.alpha", &alpha, r->err);
-    if (!status && !ft__finite(alpha))
-        status = ft__fail(r->err, FT_ERR_FORMAT, r->g.path, "adapter.lora.alpha is not finite");
     r->alpha = (float)alpha;
+    if (!status && !ft__finite((double)r->alpha))
+        status = ft__fail(r->err, FT_ERR_FORMAT, r->g.path, "adapter.lora.alpha is not finite");
     return status;
 }
 
@@ -28478,11 +28533,13 @@ static ft_status ft__rewrite_data(ft__rewrite *w, ft__gguf_writer *writer, ft_er
 static ft_status ft__rewrite_check(const ft__rewrite *w, const char *path, ft_error *err) {
     ft__arena arena;
     int count;
-    bool same = ft__same_file(path, w->from->path);
+    bool same = ft__would_replace(path, w->from->path);
     ft__arena_init(&arena, &w->allocator);
     if (ft__split_first(w->from->path, &count))
-        for (int i = 2; i <= count && !same && !arena.failed; i++)
-            same = ft__same_file(ft__split_path(&arena, w->from->path, i, count), path);
+        for (int i = 2; i <= count && !same && !arena.failed; i++) {
+            const char *part = ft__split_path(&arena, w->from->path, i, count);
+            same = part && ft__would_replace(path, part);
+        }
     ft_status status = arena.failed ? ft__fail_memory(err) : FT_OK;
     ft__arena_free(&arena);
     return status || !same ? status : ft__fail(err, FT_ERR_ARGUMENT, path, "the output would replace the input");
@@ -28952,7 +29009,7 @@ static ft_status ft__merge_load(const ft_model *m, const char *spec, const char 
     if (status) return status;
     if (!ft__finite((double)use->scale))
         status = ft__fail(err, FT_ERR_ARGUMENT, spec, "the scale must be a finite number");
-    else if (ft__same_file(path, out))
+    else if (ft__would_replace(out, path))
         status = ft__fail(err, FT_ERR_ARGUMENT, out, "the output would replace an adapter");
     else if (!(use->adapter = ft_adapter_load(m, path, err)))
         status = err->code;
@@ -31985,11 +32042,15 @@ static void ft__info_norm_of(void *user, int n) {
     if (c->problem) return;
     if (factors && c->rank <= FT__INFO_MAX_RANK && !c->part[FT__INFO_VERA]) ok = ft__info_norm(m, c, &norm);
     c->norm = norm * (c->scale < 0 ? -c->scale : c->scale);
-    const bool rows = dora ? factors && ft__info_can(dora) && !c->embedding && dora->ne[1] == 1 : whole != NULL;
+    const bool fits = dora && c->weight && c->weight->ne[2] * c->weight->ne[3] == 1 &&
+                      dora->n_params == c->weight->ne[1];
+    const bool rows = dora ? factors && fits && ft__info_can(dora) && !c->embedding : whole != NULL;
+    if (dora) c->norm = ft__info_nan(); /* of BA alone it would say little */
     if (ok && c->weight && ft__format_find(c->weight->type)->decode && (rows ? !whole || ft__info_can(whole)
                                                                              : ft__finite(c->norm))) {
         ok = ft__info_compare_rows(m, c, &change, &weight);
         change = rows && ft__finite(change) ? ft__sqrt(change) : rows ? ft__info_nan() : c->norm;
+        if (rows) c->norm = change;
         c->relative = weight > 0 && ft__finite(weight) ? change / ft__sqrt(weight) : ft__info_nan();
     }
     if (!ok) __atomic_store_n(&work->failed, 1, __ATOMIC_RELAXED);
@@ -32207,7 +32268,8 @@ static double ft__info_scale(const ft__info_adapter *a, const ft__info_change *c
     if (c->part[FT__INFO_VERA]) return 1;
     double alpha = ft__info_pattern(a->config, "alpha_pattern", c->any->base, a->alpha, &known);
     if (!a->config && (!ft__finite(alpha) || alpha == 0)) return 1;
-    return !known ? (double)ft__float_of(0x7fc00000u) : a->root ? alpha / ft__sqrt(rank) : alpha / rank;
+    return !known ? (double)ft__float_of(0x7fc00000u) : a->root && a->config ? alpha / ft__sqrt(rank)
+                                                           : alpha / rank;
 }
 
 /* Shapes that do not go together, whatever the model. */

@@ -249,7 +249,8 @@ typedef struct ft_convert_desc {
 /* Writes a model (as ft_model_load reads it) as one GGUF file with the weights in another type: F32 F16 BF16 Q8_0
    Q6_K Q5_0 Q5_1 Q5_K_S Q5_K_M Q4_0 Q4_1 Q4_K_S Q4_K_M IQ4_NL IQ4_XS Q3_K_S Q3_K_M Q3_K_L Q2_K, or MXFP4 (of
    experts; all else Q8_0).  The types of single tensors are those of llama.cpp's files of these names; all keys are
-   carried over.  Takes the memory of about one tensor, and the same bytes come out for any number of threads.
+   carried over.  Takes the memory of about one tensor (of a folder, also that of the tensors whose rows GGUF has in
+   another order: q and k, experts), and the same bytes come out for any number of threads.
    `write` (or NULL) receives a report: bytes and relative error by type, or of every tensor as JSON.
    The file appears under its name only when it is whole; it may not be an input (FT_ERR_ARGUMENT). */
 ft_status ft_quantize(const char *model, const char *out, const char *type, const ft_convert_desc *desc,
@@ -359,8 +360,8 @@ ft_status ft_session_add_variant(ft_session *session, const ft_adapter_use *uses
 ft_status ft_session_load_variant(ft_session *session, const char *const *specs, int n_specs,
                                   int *variant, ft_error *err);
 
-/* Removes a variant of which no sequence is open; others may be, and notice nothing.  Its number will be given
-   again, its adapters may be freed (those that the session owns are). */
+/* Removes a variant of which no sequence is open and that no running call names; others may be, and notice nothing.
+   Its number will be given again, its adapters may be freed (those that the session owns are). */
 ft_status ft_session_remove_variant(ft_session *session, int variant, ft_error *err);
 
 /* Opens an empty sequence; ids of closed ones are used again. */

@@ -256,6 +256,22 @@ TEST(file, where_nothing_can_be_written) {
     CHECK_INT(lowest_fd(), fd);
 }
 
+TEST(file, what_an_output_would_replace) {
+    char folder[600], inside[700], half[700];
+    snprintf(folder, sizeof folder, "%s", test_path("inputs"));
+    snprintf(inside, sizeof inside, "%s/model.bin", folder);
+    snprintf(half, sizeof half, "%s/other.bin", folder);
+    mkdir(folder, 0777);
+    test_write(inside, "x", 1);
+    CHECK(ft__would_replace(inside, inside));
+    CHECK(ft__would_replace(inside, folder)); /* a file of a folder that is read */
+    CHECK(!ft__would_replace(half, folder));
+    CHECK(!ft__would_replace(half, inside));
+    test_write(partial(half), "x", 1);
+    CHECK(ft__would_replace(half, partial(half))); /* its helper name is the input */
+    CHECK(!ft__would_replace(test_path("model.bin"), folder));
+}
+
 TEST(file, writing_without_memory) {
     const char *path = test_path("no-memory.json");
     for (long fail_at = 1; fail_at <= 3; fail_at++) {

@@ -328,6 +328,29 @@ TEST(info_adapter, of_peft_folders) {
     }
 }
 
+/* Magnitudes that are too few, or of experts, are not read behind their end. */
+TEST(info_adapter, of_dora_that_does_not_fit) {
+    static const tiny_adapter options = {4, 6, 1, 1, 0, FT__FORMAT_F32, false};
+    const float one_number = 1;
+    char model[256], adapter[256];
+    snprintf(model, sizeof model, "%s", test_path("dora-model.gguf"));
+    snprintf(adapter, sizeof adapter, "%s", test_path("dora-wrong.gguf"));
+    tiny_write_model(model, NULL);
+    tiny_write_adapter(test_path("adapter.gguf"), NULL, &options);
+    for (int n = 1; n < 64; n += 62) {
+        ft__arena arena;
+        edit e;
+        edit_begin(&e, test_path("adapter.gguf"));
+        edit_tensor(&e, "blk.0.attn_q.weight.dora_scale", FT__FORMAT_F32, n, 1, n == 1 ? &one_number : NULL);
+        edit_save(&e, adapter);
+        ft__json *json = report_json(model, adapter, &arena);
+        const ft__json *q = one(json, "changes", "name", "blk.0.attn_q.weight");
+        const ft__json *relative = ft__json_get(q, "relative");
+        CHECK(!relative || relative->type == FT__JSON_NULL);
+        ft__arena_free(&arena);
+    }
+}
+
 /* Factors of ones: each row of BA is `rank` in every place; q has 64 rows of 64. */
 TEST(info_adapter, of_a_peft_folder_beside_its_model) {
     static const char *const names[] = {"base_model.model.model.layers.0.self_attn.q_proj.lora_A.weight",

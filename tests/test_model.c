@@ -639,6 +639,8 @@ TEST(adapter, wrong_files) {
     edited_adapter_fails(&e, FT_ERR_FORMAT, "adapter.lora.alpha");
     edit_text(&e, "adapter.lora.alpha", "8");
     edited_adapter_fails(&e, FT_ERR_FORMAT, "adapter.lora.alpha: must be a number");
+    edit_int(&e, "adapter.alora.invocation_tokens", 5);
+    edited_adapter_fails(&e, FT_ERR_UNSUPPORTED, "adapter.alora.invocation_tokens");
     edit_poke(adapter_path, "blk.1.ffn_up.weight.lora_b", 12, &nan, 4);
     adapter_fails(adapter_path, FT_ERR_FORMAT, "blk.1.ffn_up.weight.lora_b: holds an infinity or a NaN");
     edit_poke(adapter_path, "blk.1.ffn_up.weight.lora_b", 12, &infinity, 4);

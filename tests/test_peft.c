@@ -493,19 +493,36 @@ TEST(peft, whole_tensors_replace) {
     add_pair(1, "self_attn.q_proj", D, D, 4);
     add("model.layers.0.self_attn.q_proj.base_layer.bias", 0, D);
     add("model.layers.1.self_attn.k_proj.weight", KV, D);
-    write_folder("\"target_modules\": [\"q_proj\"], \"bias\": \"lora_only\", \"modules_to_save\": [\"k_proj\"]");
+    write_folder("\"target_modules\": [\"q_proj\"], \"bias\": \"lora_only\", \"modules_to_save\": [\"layers.1.self_attn.k_proj\"]");
     if (open_on(&g, base)) {
         check_same(&g, "blk.0.attn_q.bias", "model.layers.0.self_attn.q_proj.base_layer.bias", 0, D, HEAD);
         check_same(&g, "blk.1.attn_k.weight", "model.layers.1.self_attn.k_proj.weight", KV, D, HEAD);
         ft__gguf_close(&g);
     }
-    write_folder("\"target_modules\": [\"q_proj\"], \"modules_to_save\": [\"k_proj\"]");
+    write_folder("\"target_modules\": [\"q_proj\"], \"modules_to_save\": [\"layers.1.self_attn.k_proj\"]");
     check_refused(base, FT_ERR_FORMAT, "q_proj.base_layer.bias: adapter_config.json does not explain");
     add("model.layers.1.self_attn.v_proj.bias", 0, KV);
-    write_folder("\"target_modules\": [\"q_proj\"], \"bias\": \"lora_only\", \"modules_to_save\": [\"k_proj\"]");
+    write_folder("\"target_modules\": [\"q_proj\"], \"bias\": \"lora_only\", \"modules_to_save\": [\"layers.1.self_attn.k_proj\"]");
     check_refused(base, FT_ERR_FORMAT, "v_proj.bias");
-    write_folder("\"target_modules\": [\"q_proj\"], \"bias\": \"all\", \"modules_to_save\": [\"k_proj\"]");
+    write_folder("\"target_modules\": [\"q_proj\"], \"bias\": \"all\", \"modules_to_save\": [\"layers.1.self_attn.k_proj\"]");
     if (open_on(&g, base)) ft__gguf_close(&g);
+    ft_model_free(base);
+}
+
+/* What was trained and got lost would leave the base's in its place. */
+TEST(peft, what_is_saved_has_to_be_there) {
+    ft_model *base = tiny_base(false, 0);
+    new_folder();
+    add_pair(0, "self_attn.q_proj", D, D, 4);
+    add_pair(1, "self_attn.q_proj", D, D, 4);
+    write_folder("\"target_modules\": [\"q_proj\"], \"modules_to_save\": [\"lm_head\"]");
+    check_refused(base, FT_ERR_FORMAT, "lm_head");
+    write_folder("\"target_modules\": [\"q_proj\", \"embed_tokens\"]");
+    check_refused(base, FT_ERR_FORMAT, "embed_tokens");
+    write_folder("\"target_modules\": [\"q_proj\"], \"modules_to_save\": [\"v_proj\"]");
+    check_refused(base, FT_ERR_FORMAT, "v_proj.weight: the tensor is missing");
+    write_folder("\"target_modules\": [\"q_proj\"], \"trainable_token_indices\": [1, 2]");
+    check_refused(base, FT_ERR_FORMAT, "trainable_token_indices");
     ft_model_free(base);
 }
 

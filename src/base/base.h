@@ -204,6 +204,8 @@ FT__PRIV ft_status ft__remove_file(const char *path, ft_error *err); /* absent i
 FT__PRIV char *ft__path_beside(ft__arena *arena, const char *from, const char *path);
 FT__PRIV char *ft__path_join(ft__arena *arena, const char *folder, const char *name);
 FT__PRIV bool ft__is_folder(const char *path);
+/* Would writing `out` (under its helper name first) overwrite the input or, of a folder, a file in it? */
+FT__PRIV bool ft__would_replace(const char *out, const char *input);
 FT__PRIV bool ft__same_file(const char *a, const char *b); /* both are there; a may be NULL */
 FT__PRIV double ft__seconds(void); /* monotonic */
 

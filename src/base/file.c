@@ -271,6 +271,23 @@ FT__PRIV bool ft__same_file(const char *a, const char *b) {
            sa.st_ino == sb.st_ino;
 }
 
+/* The file is the input, or a file that stands in it. */
+static bool ft__is_of_input(const char *file, const char *input, char *folder, size_t most) {
+    struct stat st;
+    const char *slash = strrchr(file, '/');
+    if (ft__same_file(file, input)) return true;
+    if (stat(file, &st) != 0 || !ft__is_folder(input)) return false;
+    int n = snprintf(folder, most, "%.*s", slash ? (int)(slash - file) : 1, slash ? file : ".");
+    return n >= 0 && (size_t)n < most && ft__same_file(n ? folder : "/", input);
+}
+
+FT__PRIV bool ft__would_replace(const char *out, const char *input) {
+    char partial[4096], folder[4096];
+    const int n = snprintf(partial, sizeof partial, "%s.partial", out);
+    return ft__is_of_input(out, input, folder, sizeof folder) ||
+           (n > 0 && (size_t)n < sizeof partial && ft__is_of_input(partial, input, folder, sizeof folder));
+}
+
 FT__PRIV double ft__seconds(void) {
     struct timespec t;
     clock_gettime(CLOCK_MONOTONIC, &t);

@@ -370,10 +370,14 @@ static ft_status ft__adapter_check(ft__adapter_reader *r) {
                             "%s: found \"%.*s\", expected \"%s\"", keys[i],
                             (int)(found.len > 64 ? 64 : found.len), found.data, expected[i]);
     }
+    if (ft__gguf_key(&r->g, "adapter.alora.invocation_tokens"))
+        return ft__fail(r->err, FT_ERR_UNSUPPORTED, r->g.path,
+                        "adapter.alora.invocation_tokens: an adapter that acts after some tokens only is not in "
+                        "this version");
     ft_status status = ft__gguf_float(&r->g, "adapter.lora.alpha", &alpha, r->err);
-    if (!status && !ft__finite(alpha))
-        status = ft__fail(r->err, FT_ERR_FORMAT, r->g.path, "adapter.lora.alpha is not finite");
     r->alpha = (float)alpha;
+    if (!status && !ft__finite((double)r->alpha))
+        status = ft__fail(r->err, FT_ERR_FORMAT, r->g.path, "adapter.lora.alpha is not finite");
     return status;
 }
 

@@ -273,7 +273,7 @@ static ft_status ft__merge_load(const ft_model *m, const char *spec, const char 
     if (status) return status;
     if (!ft__finite((double)use->scale))
         status = ft__fail(err, FT_ERR_ARGUMENT, spec, "the scale must be a finite number");
-    else if (ft__same_file(path, out))
+    else if (ft__would_replace(out, path))
         status = ft__fail(err, FT_ERR_ARGUMENT, out, "the output would replace an adapter");
     else if (!(use->adapter = ft_adapter_load(m, path, err)))
         status = err->code;

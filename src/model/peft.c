@@ -457,6 +457,33 @@ static ft_status ft__peft_check_parameters(ft__peft *p, int layer) {
     return FT_OK;
 }
 
+static bool ft__peft_has_name(const ft__peft *p, const char *part) {
+    for (size_t i = 0; i < p->h.n_tensors; i++)
+        if (strstr(p->h.tensors[i].name, part)) return true;
+    return false;
+}
+
+static bool ft__peft_lists(const ft__json *names, const char *name) {
+    for (const ft__json *v = names && names->type == FT__JSON_ARRAY ? names->child : NULL; v; v = v->next)
+        if (v->type == FT__JSON_STRING && ft__text_equal(v->text, v->text_len, name, strlen(name))) return true;
+    return false;
+}
+
+/* What stands outside the layers: a head or an embedding that was trained and then lost would leave the base's. */
+static ft_status ft__peft_check_ends(ft__peft *p) {
+    static const char *const ends[] = {"lm_head", "embed_tokens"};
+    char part[32];
+    for (size_t i = 0; i < FT__COUNT(ends); i++) {
+        snprintf(part, sizeof part, ".%s.", ends[i]);
+        if (!ft__peft_has_name(p, part) && (ft__peft_lists(p->saved, ends[i]) || ft__peft_lists(p->targets, ends[i])))
+            return ft__peft_missing(p, ends[i], ".weight", "adapter_config.json names the module");
+    }
+    if (p->tokens && !ft__peft_has_name(p, "trainable_tokens_delta"))
+        return ft__peft_missing(p, "embed_tokens", ".token_adapter.trainable_tokens_delta",
+                                "adapter_config.json has trainable_token_indices");
+    return FT_OK;
+}
+
 /* Does each matrix of the base that the configuration names have its tensors? */
 static ft_status ft__peft_check_layer(ft__peft *p, int layer) {
     char module[256], name[128];
@@ -466,10 +493,12 @@ static ft_status ft__peft_check_layer(ft__peft *p, int layer) {
         if (!counts || row->how != FT__HF_MATRIX) continue;
         snprintf(name, sizeof name, "blk.%d.%s", layer, row->gguf);
         if (!ft__gguf_find(&p->base->file, name)) continue;
-        snprintf(name, sizeof name, "blk.%d.%s.lora_a", layer, row->gguf);
-        if (ft__gguf_find(p->h.g, name)) continue;
         snprintf(module, sizeof module, "%slayers.%d.%.*s", p->h.prefix, layer,
                  (int)(strlen(row->hf) - strlen(".weight")), row->hf);
+        if (ft__peft_is_saved(p, module) && !ft__gguf_find(p->h.g, name))
+            return ft__peft_missing(p, module, ".weight", "adapter_config.json names it in modules_to_save");
+        snprintf(name, sizeof name, "blk.%d.%s.lora_a", layer, row->gguf);
+        if (ft__gguf_find(p->h.g, name)) continue;
         ft_status status = ft__peft_is_target(p, module, &counts);
         if (!status && counts)
             status = ft__peft_missing(p, module, p->vera ? ".vera_lambda_d" : ".lora_A.weight",
@@ -526,6 +555,7 @@ FT__PRIV ft_status ft__peft_open(ft__gguf *g, const char *folder, const ft_model
     if (!status) ft__peft_tie(&p);
     if (!status) status = ft__gguf_make_end(g, err);
     if (!status) status = ft__peft_check_twice(&p);
+    if (!status) status = ft__peft_check_ends(&p);
     for (int i = 0; i < base->info.n_layers && !status && !p.any_target; i++) status = ft__peft_check_layer(&p, i);
     ft__peft_free_config(&p);
     ft__arena_free(&p.h.arena);

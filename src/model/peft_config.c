@@ -234,6 +234,7 @@ static ft_status ft__peft_read_targets(ft__peft *p) {
     /* What is excluded has no tensors in the file; a pattern that cannot be run costs only that check. */
     if (!status && p->excluded && p->excluded->type == FT__JSON_STRING) {
         status = ft__peft_compile(p, p->excluded->text, &p->exclude);
+        p->any_target |= !p->exclude;
         p->excluded = NULL;
     }
     return status;

@@ -125,11 +125,13 @@ static ft_status ft__rewrite_data(ft__rewrite *w, ft__gguf_writer *writer, ft_er
 static ft_status ft__rewrite_check(const ft__rewrite *w, const char *path, ft_error *err) {
     ft__arena arena;
     int count;
-    bool same = ft__same_file(path, w->from->path);
+    bool same = ft__would_replace(path, w->from->path);
     ft__arena_init(&arena, &w->allocator);
     if (ft__split_first(w->from->path, &count))
-        for (int i = 2; i <= count && !same && !arena.failed; i++)
-            same = ft__same_file(ft__split_path(&arena, w->from->path, i, count), path);
+        for (int i = 2; i <= count && !same && !arena.failed; i++) {
+            const char *part = ft__split_path(&arena, w->from->path, i, count);
+            same = part && ft__would_replace(path, part);
+        }
     ft_status status = arena.failed ? ft__fail_memory(err) : FT_OK;
     ft__arena_free(&arena);
     return status || !same ? status : ft__fail(err, FT_ERR_ARGUMENT, path, "the output would replace the input");

@@ -203,7 +203,8 @@ static double ft__info_scale(const ft__info_adapter *a, const ft__info_change *c
     if (c->part[FT__INFO_VERA]) return 1;
     double alpha = ft__info_pattern(a->config, "alpha_pattern", c->any->base, a->alpha, &known);
     if (!a->config && (!ft__finite(alpha) || alpha == 0)) return 1;
-    return !known ? (double)ft__float_of(0x7fc00000u) : a->root ? alpha / ft__sqrt(rank) : alpha / rank;
+    return !known ? (double)ft__float_of(0x7fc00000u) : a->root && a->config ? alpha / ft__sqrt(rank)
+                                                           : alpha / rank;
 }
 
 /* Shapes that do not go together, whatever the model. */

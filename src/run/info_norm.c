@@ -150,11 +150,15 @@ static void ft__info_norm_of(void *user, int n) {
     if (c->problem) return;
     if (factors && c->rank <= FT__INFO_MAX_RANK && !c->part[FT__INFO_VERA]) ok = ft__info_norm(m, c, &norm);
     c->norm = norm * (c->scale < 0 ? -c->scale : c->scale);
-    const bool rows = dora ? factors && ft__info_can(dora) && !c->embedding && dora->ne[1] == 1 : whole != NULL;
+    const bool fits = dora && c->weight && c->weight->ne[2] * c->weight->ne[3] == 1 &&
+                      dora->n_params == c->weight->ne[1];
+    const bool rows = dora ? factors && fits && ft__info_can(dora) && !c->embedding : whole != NULL;
+    if (dora) c->norm = ft__info_nan(); /* of BA alone it would say little */
     if (ok && c->weight && ft__format_find(c->weight->type)->decode && (rows ? !whole || ft__info_can(whole)
                                                                              : ft__finite(c->norm))) {
         ok = ft__info_compare_rows(m, c, &change, &weight);
         change = rows && ft__finite(change) ? ft__sqrt(change) : rows ? ft__info_nan() : c->norm;
+        if (rows) c->norm = change;
         c->relative = weight > 0 && ft__finite(weight) ? change / ft__sqrt(weight) : ft__info_nan();
     }
     if (!ok) __atomic_store_n(&work->failed, 1, __ATOMIC_RELAXED);
