@@ -26277,7 +26277,7 @@ static ft_status ft__peft_read_all(ft__peft *p) {
                            "pickled tensors are not read: save the adapter as adapter_model.safetensors");
     if (!status) status = ft__hf_open_shards(&p->h, "adapter_model");
     for (size_t i = 0; i < p->h.n_tensors && !status; i++) status = ft__peft_tensor(p, &p->h.tensors[i]);
-    return status;
+    return status ? status : ft__peft_check_ends(p);
 }
 
 FT__PRIV ft_status ft__peft_open(ft__gguf *g, const char *folder, const ft_model *base, ft_error *err) {
@@ -26309,7 +26309,6 @@ FT__PRIV ft_status ft__peft_open(ft__gguf *g, const char *folder, const ft_model
     if (!status) ft__peft_tie(&p);
     if (!status) status = ft__gguf_make_end(g, err);
     if (!status) status = ft__peft_check_twice(&p);
-    if (!status) status = ft__peft_check_ends(&p);
     for (int i = 0; i < base->info.n_layers && !status && !p.any_target; i++) status = ft__peft_check_layer(&p, i);
     ft__peft_free_config(&p);
     ft__arena_free(&p.h.arena);
