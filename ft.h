@@ -23259,6 +23259,8 @@ FT__PRIV const float *ft__change_b(const ft__change *c, const ft__linear *l);
    behind B is none of W's: a merge adds scale * factor * bias to the map's. */
 FT__PRIV ft_status ft__adapter_apply(const ft_adapter *a, float scale, int tensor, uint64_t first_row,
                                      uint64_t n_rows, const float *base, float *w, ft_error *err);
+/* Whether nothing comes of it at that scale: in each pair of factors one is all zeros, and there is nothing else. */
+FT__PRIV bool ft__adapter_idle(const ft_adapter *a, float scale);
 /* Whether they may be used together, each at its scale: FT_ERR_UNSUPPORTED, FT_ERR_MISMATCH. */
 FT__PRIV ft_status ft__adapter_check_uses(const ft_adapter_use *uses, int n_uses, ft_error *err);
 
@@ -26420,6 +26422,26 @@ FT__PRIV ft_status ft__adapter_apply(const ft_adapter *a, float scale, int tenso
     ft__free(allocator, sum);
     ft__free(allocator, values);
     return ok ? FT_OK : ft__fail_memory(err);
+}
+
+static bool ft__adapter_zeros(const float *x, size_t n) {
+    size_t i = 0;
+    while (x && i < n && x[i] == 0) i++;
+    return !x || i == n;
+}
+
+FT__PRIV bool ft__adapter_idle(const ft_adapter *a, float scale) {
+    bool idle = true;
+    for (int i = 0; i < a->n_changes && idle && scale != 0; i++) {
+        const ft__change *c = &a->changes[i];
+        const size_t rank = (size_t)c->rank, rows = (size_t)c->n_out * (size_t)c->depth, n_in = (size_t)c->n_in;
+        const size_t n_a = rank * (c->embedding ? rows : n_in * (size_t)c->depth);
+        const size_t n_b = rank * (c->embedding ? n_in : rows);
+        idle = !c->whole.data && !c->vector && ft__adapter_zeros(c->gain, rows) &&
+               (c->factor == 0 || (ft__adapter_zeros(c->bias, rows) &&
+                                   (ft__adapter_zeros(c->a, n_a) || ft__adapter_zeros(c->b, n_b))));
+    }
+    return idle;
 }
 
 /* ---- several together */
@@ -59879,7 +59901,11 @@ static ft_model *ft__compare_merge(ft__compare *c, const ft__variant *v, const f
     const ft_model *base = c->models[v->base].model;
     ft_adapter *adapter = ft_adapter_load(base, v->adapter, err);
     ft_adapter_use use = {adapter, (float)v->scale};
-    ft_model *model = adapter ? ft_model_merge(base, &use, 1, desc, err) : NULL;
+    ft_model *model = NULL;
+    if (adapter && ft__adapter_idle(adapter, use.scale)) /* in other types the canary could not tell */
+        ft__fail(err, FT_ERR_MISMATCH, v->adapter, "candidate \"%.80s\": the adapter changes nothing", v->name);
+    else if (adapter)
+        model = ft_model_merge(base, &use, 1, desc, err);
     ft_adapter_free(adapter);
     return model;
 }

@@ -642,6 +642,23 @@ TEST(merge, wrong_candidates) {
     }
 }
 
+/* Beside other types of weights no logit would tell that an adapter of zeros does nothing. */
+TEST(merge, an_adapter_that_changes_nothing_is_an_error) {
+    static const merge_entry entries[] = {{"blk.0.attn_q.weight", "l"}, {"blk.0.ffn_up.weight", "l"}};
+    static const char *const sets[][2] = {
+        {"candidates.1.quantize=\"Q8_0\"", "candidates.0={\"name\": \"other\", \"quantize\": \"F16\"}"},
+        {"candidates.1.scale=0", "candidates.0={\"name\": \"other\", \"quantize\": \"F16\"}"}};
+    ft_error err = {FT_OK, "", ""};
+    ft_job *job;
+    merge_set(FT__FORMAT_F32, 0.05f);
+    for (size_t i = 0; i < FT__COUNT(sets); i++) {
+        merge_write(merge_adapter, merge_base, i ? 0.05f : 0, entries, 2);
+        CHECK(!merge_job(sets[i], 2, &job, &err));
+        CHECK_ERROR(err.code, FT_ERR_MISMATCH, err, "\"merged\": the adapter changes nothing");
+        ft_job_free(job);
+    }
+}
+
 /* The published reference: an adapter of llama.cpp's format, and a folder as the base. */
 TEST(merge, reference_adapters) {
     const char *base = test_shared("logits/llama.gguf"), *adapter = test_shared("lora/llama/lora.gguf");

@@ -104,6 +104,26 @@ FT__PRIV ft_status ft__adapter_apply(const ft_adapter *a, float scale, int tenso
     return ok ? FT_OK : ft__fail_memory(err);
 }
 
+static bool ft__adapter_zeros(const float *x, size_t n) {
+    size_t i = 0;
+    while (x && i < n && x[i] == 0) i++;
+    return !x || i == n;
+}
+
+FT__PRIV bool ft__adapter_idle(const ft_adapter *a, float scale) {
+    bool idle = true;
+    for (int i = 0; i < a->n_changes && idle && scale != 0; i++) {
+        const ft__change *c = &a->changes[i];
+        const size_t rank = (size_t)c->rank, rows = (size_t)c->n_out * (size_t)c->depth, n_in = (size_t)c->n_in;
+        const size_t n_a = rank * (c->embedding ? rows : n_in * (size_t)c->depth);
+        const size_t n_b = rank * (c->embedding ? n_in : rows);
+        idle = !c->whole.data && !c->vector && ft__adapter_zeros(c->gain, rows) &&
+               (c->factor == 0 || (ft__adapter_zeros(c->bias, rows) &&
+                                   (ft__adapter_zeros(c->a, n_a) || ft__adapter_zeros(c->b, n_b))));
+    }
+    return idle;
+}
+
 /* ---- several together */
 
 static bool ft__change_replaces(const ft__change *c) { return c->whole.data || c->vector; }

@@ -294,6 +294,8 @@ FT__PRIV const float *ft__change_b(const ft__change *c, const ft__linear *l);
    behind B is none of W's: a merge adds scale * factor * bias to the map's. */
 FT__PRIV ft_status ft__adapter_apply(const ft_adapter *a, float scale, int tensor, uint64_t first_row,
                                      uint64_t n_rows, const float *base, float *w, ft_error *err);
+/* Whether nothing comes of it at that scale: in each pair of factors one is all zeros, and there is nothing else. */
+FT__PRIV bool ft__adapter_idle(const ft_adapter *a, float scale);
 /* Whether they may be used together, each at its scale: FT_ERR_UNSUPPORTED, FT_ERR_MISMATCH. */
 FT__PRIV ft_status ft__adapter_check_uses(const ft_adapter_use *uses, int n_uses, ft_error *err);
 

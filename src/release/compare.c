@@ -2,6 +2,7 @@
    adapters, every prompt against the context.  Then each model answers all rows under all of its
    variants in one batch, the answers are scored, the scores are summed up per cohort and judged,
    and the run folder is written, result.json last. */
+#include "../model/model.h"
 #include "release.h"
 
 /* ---- the result's arrays */
@@ -159,7 +160,11 @@ static ft_model *ft__compare_merge(ft__compare *c, const ft__variant *v, const f
     const ft_model *base = c->models[v->base].model;
     ft_adapter *adapter = ft_adapter_load(base, v->adapter, err);
     ft_adapter_use use = {adapter, (float)v->scale};
-    ft_model *model = adapter ? ft_model_merge(base, &use, 1, desc, err) : NULL;
+    ft_model *model = NULL;
+    if (adapter && ft__adapter_idle(adapter, use.scale)) /* in other types the canary could not tell */
+        ft__fail(err, FT_ERR_MISMATCH, v->adapter, "candidate \"%.80s\": the adapter changes nothing", v->name);
+    else if (adapter)
+        model = ft_model_merge(base, &use, 1, desc, err);
     ft_adapter_free(adapter);
     return model;
 }
